@@ -1,0 +1,134 @@
+//! What the user wrote: the experiment file as serde types, and how it is read.
+//!
+//! Nothing here knows burn, the data or the results folder. A [`Setup`] is one network, one data
+//! set and one way to train, fully resolved; an [`Experiment`] is a file: its named cases (variant
+//! × grid point) and the seeds each is repeated with. [`load`] reads a file and reports every
+//! mistake in it, each with its place.
+
+mod dataset;
+mod layer;
+mod load;
+mod optimizer;
+mod problem;
+mod source;
+mod training;
+mod value;
+
+pub use dataset::{DatasetName, DatasetSpec, Scaling};
+pub use layer::{
+    Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
+};
+pub use load::{Overrides, load};
+pub use optimizer::{Adam, OptimizerSpec, Sgd};
+pub use problem::{Problem, Problems};
+pub use source::{Path, Seg, Source};
+pub use training::{Loss, TrainingSpec};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides what one training run computes, apart from its seed and backend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// What is learned from.
+    pub dataset: DatasetSpec,
+    /// The network.
+    pub model: ModelSpec,
+    /// Loss, optimizer and the length of the run.
+    pub training: TrainingSpec,
+}
+
+/// A backend of burn, as named on the command line and in files.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendName {
+    /// burn's fast CPU backend.
+    Flex,
+    /// burn's older CPU backend, on the `ndarray` crate.
+    Ndarray,
+    /// GPUs through Vulkan, Metal, DirectX 12 or OpenGL.
+    Wgpu,
+}
+
+impl BackendName {
+    /// All of them, the default first.
+    pub const ALL: [Self; 3] = [Self::Flex, Self::Ndarray, Self::Wgpu];
+
+    /// The name as the user writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+        }
+    }
+}
+
+impl std::fmt::Display for BackendName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One value of one `grid:` key, e.g. `training.optimizer.sgd.learning_rate` = 0.01.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GridValue {
+    /// The dotted path in the file.
+    pub key: String,
+    /// The value put there.
+    pub value: serde_json::Value,
+}
+
+/// One variant at one grid point: what all its seeds have in common.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The variant's name as the file has it; `default` in a file without `variants:`.
+    pub variant: String,
+    /// This case's grid values, in the file's order; empty without `grid:`.
+    pub grid: Vec<GridValue>,
+    /// The resolved setup.
+    pub setup: Setup,
+}
+
+impl Case {
+    /// The variant with its grid values, as folders and legends show it:
+    /// `bn_after` or `bn_after,learning_rate=0.01`.
+    pub fn label(&self) -> String {
+        let mut label = self.variant.clone();
+        for point in &self.grid {
+            let short = point.key.rsplit('.').next().unwrap_or(&point.key);
+            let clash = self
+                .grid
+                .iter()
+                .filter(|p| p.key.rsplit('.').next() == Some(short))
+                .count()
+                > 1;
+            let key = if clash { point.key.as_str() } else { short };
+            label.push_str(&format!(",{key}={}", value::plain(&point.value)));
+        }
+        label
+    }
+
+    /// The path in the file's own terms of a path into [`Setup`], for error messages.
+    pub fn locate(&self, source: &Source, path: &Path) -> std::ops::Range<usize> {
+        source.span_in_variant(&self.variant, path)
+    }
+}
+
+/// A whole experiment file, checked.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// The experiment's name, also that of its results folder.
+    pub name: String,
+    /// One paragraph for reports; empty where the file has none.
+    pub description: String,
+    /// The backend the file asks for, if it does.
+    pub backend: Option<BackendName>,
+    /// Seeds, each at most once.
+    pub seeds: Vec<u64>,
+    /// Variants × grid points, in the file's order.
+    pub cases: Vec<Case>,
+    /// The text and where things stand in it.
+    pub source: Source,
+}
