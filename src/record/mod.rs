@@ -1,0 +1,59 @@
+//! The results folder: what is in it, how it is written, how it is read back.
+//!
+//! Every file is written whole or not at all ([`write_atomically`]); `metrics.csv` alone is
+//! appended to, a flushed line per epoch. Whatever draws or compares reads these files and nothing
+//! else, so that results can be looked at long after, and without, the run that made them.
+
+mod csv_name;
+mod manifest;
+mod metrics;
+mod trial_dir;
+
+pub use csv_name::CsvName;
+pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Status, Versions};
+pub use metrics::{EpochRow, MetricsWriter, read_metrics};
+pub use trial_dir::{RecordedTrial, TrialDir};
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Writes a file in one step: readers see the old content or the new, never a part.
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the old file is then untouched.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".writing-")
+            .permissions_like_other_files()
+            .tempfile_in(folder)?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Temporary files are private to their owner; results are meant to be shared like any file.
+trait PermissionsLikeOtherFiles {
+    fn permissions_like_other_files(&mut self) -> &mut Self;
+}
+
+impl PermissionsLikeOtherFiles for tempfile::Builder<'_, '_> {
+    #[cfg(unix)]
+    fn permissions_like_other_files(&mut self) -> &mut Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The umask is applied on top, as for any new file.
+        self.permissions(std::fs::Permissions::from_mode(0o666))
+    }
+
+    #[cfg(not(unix))]
+    fn permissions_like_other_files(&mut self) -> &mut Self {
+        self
+    }
+}

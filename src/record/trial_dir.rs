@@ -1,0 +1,103 @@
+//! The folder of one trial: `<results>/<experiment>/<variant>[,<key>=<value>…]/seed-<s>/`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{EpochRow, Manifest, read_metrics, write_atomically};
+
+/// Where a trial's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialDir {
+    path: PathBuf,
+}
+
+/// One trial as its files tell of it.
+#[derive(Debug, Clone)]
+pub struct RecordedTrial {
+    /// Where it is.
+    pub dir: TrialDir,
+    /// The variant with its grid values, as folders and legends show it.
+    pub label: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Its epochs.
+    pub epochs: Vec<EpochRow>,
+}
+
+impl TrialDir {
+    /// The folder for one seed of one case; nothing is created.
+    pub fn new(results: &Path, experiment: &str, label: &str, seed: u64) -> Self {
+        Self { path: results.join(experiment).join(label).join(format!("seed-{seed}")) }
+    }
+
+    /// A folder that exists already.
+    pub fn existing(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The resolved trial, re-runnable as it is.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.yaml")
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> PathBuf {
+        self.path.join("manifest.json")
+    }
+
+    /// One row per epoch.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    /// The final weights.
+    pub fn model(&self) -> PathBuf {
+        self.path.join("model.safetensors")
+    }
+
+    /// What was printed about this trial.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("run.log")
+    }
+
+    /// Replaces the manifest.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+        let mut json = serde_json::to_string_pretty(manifest)?;
+        json.push('\n');
+        write_atomically(&self.manifest(), json.as_bytes())
+    }
+
+    /// The manifest, or `None` where there is none or it is of another format.
+    pub fn read_manifest(&self) -> Option<Manifest> {
+        serde_json::from_slice(&std::fs::read(self.manifest()).ok()?).ok()
+    }
+
+    /// Manifest and metrics together.
+    ///
+    /// # Errors
+    /// When the folder holds no trial; the message names the file that is missing or not readable.
+    pub fn read(&self) -> Result<RecordedTrial> {
+        let path = self.manifest();
+        let text =
+            std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let manifest: Manifest = serde_json::from_slice(&text)
+            .with_context(|| format!("`{}` is not a manifest of this version", path.display()))?;
+        let label = self
+            .path
+            .parent()
+            .and_then(Path::file_name)
+            .map_or_else(|| manifest.variant.clone(), |name| name.to_string_lossy().into_owned());
+        let metrics = self.metrics();
+        let epochs = if metrics.exists() { read_metrics(&metrics)? } else { Vec::new() };
+        Ok(RecordedTrial { dir: self.clone(), label, manifest, epochs })
+    }
+}
