@@ -1,0 +1,26 @@
+//! Declarative deep-learning experiments.
+//!
+//! An experiment file says what to try ([`spec`]). It is laid out into trials ([`plan`]), each of
+//! which is one network trained with one seed ([`train`]): a layer stack built in burn ([`model`])
+//! on a device ([`backend`]), fed from a data set ([`data`]), improved by an optimizer ([`optim`]),
+//! with all randomness from a counter-based generator ([`rng`]). Trials run side by side
+//! ([`launch`]) and leave files behind ([`record`]). From those files alone come the numbers over
+//! seeds ([`analysis`]) and the charts and tables ([`render`]). [`cli`] puts it together.
+//!
+//! Imports point one way: `cli` → `launch` → `train` → `model`, `optim`, `data`, `record` → `spec`,
+//! and `render` → `analysis` → `record`. Only `backend`, `data::batches`, `model`, `optim` and
+//! `train` know burn.
+
+pub mod analysis;
+pub mod backend;
+pub mod cli;
+pub mod data;
+pub mod launch;
+pub mod model;
+pub mod optim;
+pub mod plan;
+pub mod record;
+pub mod render;
+pub mod rng;
+pub mod spec;
+pub mod train;

@@ -5,11 +5,13 @@
 //! × grid point) and the seeds each is repeated with. [`load`] reads a file and reports every
 //! mistake in it, each with its place.
 
+mod check;
 mod dataset;
 mod layer;
 mod load;
 mod optimizer;
 mod problem;
+mod read;
 mod source;
 mod training;
 mod value;
@@ -19,8 +21,9 @@ pub use layer::{
     Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
 };
 pub use load::{Overrides, load};
+pub use value::shorten_layers;
 pub use optimizer::{Adam, OptimizerSpec, Sgd};
-pub use problem::{Problem, Problems};
+pub use problem::{Finding, Problem, Problems};
 pub use source::{Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
 

@@ -1,0 +1,14 @@
+//! Networks: a layer stack as built in burn, its shapes, weights and Keras-style summary.
+//!
+//! [`place`] works a stack out without allocating anything; [`Network::build`] makes it.
+
+mod initializer;
+mod layers;
+mod shape;
+mod summary;
+mod weights;
+
+pub use layers::{Network, Pass};
+pub use shape::{Placed, SampleShape, Variable, place};
+pub use summary::{Counts, counts, summary_table, variables_table};
+pub use weights::Weights;

@@ -1,0 +1,80 @@
+//! Weights outside a network: by Keras' variable paths, in safetensors files.
+
+use anyhow::{Context, Result};
+use burn::tensor::{Device, TensorData};
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::layers::Network;
+use super::shape::{Placed, Variable};
+
+/// Values of all variables of a network, in Keras' order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights(Vec<(Variable, Vec<f32>)>);
+
+impl Weights {
+    /// Reads a network's values back from its device.
+    pub fn of(network: &Network, placed: &[Placed]) -> Self {
+        let variables = placed.iter().flat_map(|layer| layer.variables.iter().cloned());
+        let values = network.tensors().into_iter().map(|data| {
+            data.convert::<f32>().into_vec::<f32>().expect("weights are 32-bit numbers")
+        });
+        Self(variables.zip(values).collect())
+    }
+
+    /// One variable's values, rows of kernels one after the other.
+    pub fn get(&self, path: &str) -> Option<&[f32]> {
+        self.0.iter().find(|(variable, _)| variable.path == path).map(|(_, values)| &values[..])
+    }
+
+    /// Replaces one variable's values.
+    ///
+    /// # Errors
+    /// When there is no such variable or its size is another.
+    pub fn set(&mut self, path: &str, values: Vec<f32>) -> Result<()> {
+        let (variable, old) = self
+            .0
+            .iter_mut()
+            .find(|(variable, _)| variable.path == path)
+            .with_context(|| format!("the network has no variable `{path}`"))?;
+        anyhow::ensure!(
+            values.len() == old.len(),
+            "`{path}` has shape {:?}: {} numbers do not fit",
+            variable.shape,
+            values.len()
+        );
+        *old = values;
+        Ok(())
+    }
+
+    /// Puts the values into a network of the same stack.
+    pub fn apply(&self, network: Network, device: &Device) -> Network {
+        let values = self
+            .0
+            .iter()
+            .map(|(variable, values)| TensorData::new(values.clone(), variable.shape.clone()))
+            .collect();
+        network.with_tensors(values, device)
+    }
+
+    /// The content of a safetensors file: 32-bit little-endian numbers under Keras' paths.
+    ///
+    /// # Errors
+    /// Only for shapes that overflow.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let bytes: Vec<Vec<u8>> = self
+            .0
+            .iter()
+            .map(|(_, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            .collect();
+        let views = self
+            .0
+            .iter()
+            .zip(&bytes)
+            .map(|((variable, _), bytes)| {
+                let view = TensorView::new(Dtype::F32, variable.shape.clone(), bytes)?;
+                Ok((variable.path.as_str(), view))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        safetensors::serialize(views, None).context("weights do not fit a safetensors file")
+    }
+}

@@ -1,0 +1,68 @@
+//! Adam as Keras 3 computes it.
+
+use burn::optim::{LearningRate, Optimizer, RecordState};
+use burn::tensor::{Device, Tensor};
+
+use crate::spec::Adam;
+
+/// Adam (Kingma & Ba 2015) in the form of the paper's section 2, as in
+/// keras/src/optimizers/adam.py: the bias corrections are in the step size, so that epsilon is
+/// added to the root of the *uncorrected* second moment. burn adds it to the corrected one.
+#[derive(Debug, Clone)]
+pub struct KerasAdam {
+    beta_1: f64,
+    beta_2: f64,
+    epsilon: f64,
+}
+
+/// Running means of the gradient and of its square, and the number of steps taken.
+#[derive(RecordState, Clone)]
+pub struct AdamState<const D: usize> {
+    momentum: Tensor<D>,
+    velocity: Tensor<D>,
+    steps: usize,
+}
+
+impl KerasAdam {
+    /// The optimizer for a file's `adam:`.
+    pub fn new(spec: &Adam) -> Self {
+        Self { beta_1: spec.beta_1, beta_2: spec.beta_2, epsilon: spec.epsilon }
+    }
+}
+
+impl Optimizer for KerasAdam {
+    type State<const D: usize> = AdamState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        weight: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<AdamState<D>>,
+    ) -> (Tensor<D>, Option<AdamState<D>>) {
+        let state = state.unwrap_or_else(|| AdamState {
+            momentum: gradient.zeros_like(),
+            velocity: gradient.zeros_like(),
+            steps: 0,
+        });
+        let steps = state.steps + 1;
+        let square = gradient.clone() * gradient.clone();
+        let momentum = state.momentum.clone()
+            + (gradient - state.momentum).mul_scalar(1.0 - self.beta_1);
+        let velocity =
+            state.velocity.clone() + (square - state.velocity).mul_scalar(1.0 - self.beta_2);
+        let t = steps as f64;
+        let rate = lr * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - self.beta_1.powf(t));
+        let step =
+            momentum.clone().mul_scalar(rate) / velocity.clone().sqrt().add_scalar(self.epsilon);
+        (weight - step, Some(AdamState { momentum, velocity, steps }))
+    }
+
+    fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
+        AdamState {
+            momentum: state.momentum.to_device(device),
+            velocity: state.velocity.to_device(device),
+            steps: state.steps,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Stochastic gradient descent as Keras 3 computes it.
+
+use burn::optim::{LearningRate, Optimizer, RecordState};
+use burn::tensor::{Device, Tensor};
+
+use crate::spec::Sgd;
+
+/// `v ← momentum·v − lr·g`, then `w ← w + v`, or `w ← w + momentum·v − lr·g` with Nesterov
+/// (keras/src/optimizers/sgd.py). burn keeps the velocity without the learning rate, which differs
+/// as soon as the rate changes.
+#[derive(Debug, Clone)]
+pub struct KerasSgd {
+    momentum: f64,
+    nesterov: bool,
+}
+
+/// The velocity, in units of the weights; none without momentum.
+#[derive(RecordState, Clone)]
+pub struct SgdState<const D: usize> {
+    velocity: Option<Tensor<D>>,
+}
+
+impl KerasSgd {
+    /// The optimizer for a file's `sgd:`.
+    pub fn new(spec: &Sgd) -> Self {
+        Self { momentum: spec.momentum, nesterov: spec.nesterov }
+    }
+}
+
+impl Optimizer for KerasSgd {
+    type State<const D: usize> = SgdState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        weight: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<SgdState<D>>,
+    ) -> (Tensor<D>, Option<SgdState<D>>) {
+        let step = gradient.mul_scalar(lr);
+        if self.momentum == 0.0 {
+            return (weight - step, None);
+        }
+        let velocity = match state.and_then(|state| state.velocity) {
+            Some(velocity) => velocity.mul_scalar(self.momentum) - step.clone(),
+            None => -step.clone(),
+        };
+        let weight = if self.nesterov {
+            weight + velocity.clone().mul_scalar(self.momentum) - step
+        } else {
+            weight + velocity.clone()
+        };
+        (weight, Some(SgdState { velocity: Some(velocity) }))
+    }
+
+    fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
+        SgdState { velocity: state.velocity.map(|velocity| velocity.to_device(device)) }
+    }
+}

@@ -1,0 +1,123 @@
+//! What there is to do: every case of every experiment with each of its seeds.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::record::{Status, TrialDir};
+use crate::spec::{BackendName, Case, Experiment, shorten_layers};
+
+/// One training run: a case with one seed on one backend.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The experiment it belongs to.
+    pub experiment: Arc<Experiment>,
+    /// Which of the experiment's cases.
+    pub case: usize,
+    /// Decides initial weights, shuffles and dropout masks.
+    pub seed: u64,
+    /// What computes it.
+    pub backend: BackendName,
+    /// Where its files are.
+    pub dir: TrialDir,
+    /// SHA-256 of all that decides its numbers.
+    pub hash: String,
+}
+
+impl Trial {
+    /// Plans all trials of an experiment, case by case and seed by seed. `checksum` gives the
+    /// data's identity for a case.
+    pub fn all(
+        experiment: &Arc<Experiment>,
+        backend: BackendName,
+        results: &Path,
+        numerics: u32,
+        checksum: impl Fn(&Case) -> String,
+    ) -> Vec<Self> {
+        let mut trials = Vec::new();
+        for (index, case) in experiment.cases.iter().enumerate() {
+            let data = checksum(case);
+            for &seed in &experiment.seeds {
+                trials.push(Self {
+                    experiment: Arc::clone(experiment),
+                    case: index,
+                    seed,
+                    backend,
+                    dir: TrialDir::new(results, &experiment.name, &case.label(), seed),
+                    hash: identity(case, seed, backend, numerics, &data),
+                });
+            }
+        }
+        trials
+    }
+
+    /// The case this trial repeats.
+    pub fn case(&self) -> &Case {
+        &self.experiment.cases[self.case]
+    }
+
+    /// `bn_after, seed 1`, for messages.
+    pub fn title(&self) -> String {
+        format!("{} {}, seed {}", self.experiment.name, self.case().label(), self.seed)
+    }
+
+    /// Whether its folder holds its finished results already.
+    pub fn is_done(&self) -> bool {
+        self.dir.read_manifest().is_some_and(|manifest| {
+            manifest.status == Status::Completed && manifest.trial_hash == self.hash
+        })
+    }
+
+    /// The trial as an experiment file of its own, which trains it again as it is.
+    ///
+    /// # Errors
+    /// When the data's path is not text.
+    pub fn config(&self) -> Result<String> {
+        let case = self.case();
+        let mut setup = serde_json::to_value(&case.setup).context("the setup is not plain data")?;
+        shorten_layers(&mut setup);
+        if let Some(folder) = &case.setup.dataset.idx {
+            setup["dataset"]["idx"] = json!(std::path::absolute(folder)?);
+        }
+        let mut config = json!({ "name": self.experiment.name });
+        if !self.experiment.description.is_empty() {
+            config["description"] = json!(self.experiment.description);
+        }
+        config["backend"] = json!(self.backend);
+        for (key, value) in setup.as_object().into_iter().flatten() {
+            config[key] = value.clone();
+        }
+        config["seeds"] = json!([self.seed]);
+        config["variants"] = json!({ &case.variant: {} });
+        if !case.grid.is_empty() {
+            config["grid"] = case
+                .grid
+                .iter()
+                .map(|point| (point.key.clone(), json!([point.value])))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
+        }
+        let yaml = serde_yaml::to_string(&config).context("the setup does not fit YAML")?;
+        Ok(format!("# One trial, resolved. `bn-runner run` on this file trains it again.\n{yaml}"))
+    }
+}
+
+/// Names, descriptions, paths and other variants are not part of a trial's identity.
+fn identity(case: &Case, seed: u64, backend: BackendName, numerics: u32, data: &str) -> String {
+    let mut setup = serde_json::to_value(&case.setup).expect("a setup is plain data");
+    if let Some(dataset) = setup.get_mut("dataset").and_then(Value::as_object_mut) {
+        dataset.remove("name");
+        dataset.remove("idx");
+    }
+    let identity = json!({
+        "setup": setup,
+        "data": data,
+        "seed": seed,
+        "backend": backend,
+        "numerics": numerics,
+    });
+    Sha256::digest(identity.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,419 @@
+//! From a file to an [`Experiment`]: parse, lay variants and grid over it, read, check.
+
+use std::collections::HashSet;
+use std::path::Path as FilePath;
+
+use serde_json::{Map, Value};
+
+use super::check::check;
+use super::problem::{Finding, Problem, Problems, suggest};
+use super::read::read;
+use super::source::{Path, Source};
+use super::value::{expand, merge, set};
+use super::{BackendName, Case, Experiment, GridValue, Setup};
+
+/// Files above this size are not experiments; nothing is read of them.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Cases (variants × grid points) above this number are taken for a mistake.
+const MAX_CASES: usize = 100_000;
+
+const TOP_LEVEL: [&str; 9] = [
+    "name", "description", "backend", "dataset", "model", "training", "seeds", "variants", "grid",
+];
+
+/// The parts of a file that a variant may change, and that a setup is made of.
+const SETUP: [&str; 3] = ["dataset", "model", "training"];
+
+/// What the command line changes in every file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--set key=value`, in order; values are YAML.
+    pub set: Vec<String>,
+    /// `--seeds`, in place of the file's.
+    pub seeds: Option<Vec<u64>>,
+}
+
+/// Reads an experiment file.
+///
+/// # Errors
+/// Every mistake in the file and in the overrides, each with its place and a remedy.
+pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
+    let text = read_text(path).map_err(|message| {
+        let source = Source { path: path.to_owned(), ..Source::default() };
+        Problems::new(source, vec![Problem { span: None, message, help: String::new() }])
+    })?;
+    let source = Source::new(path.to_owned(), text);
+    let mut reader = Reader { source, problems: Vec::new() };
+    let experiment = reader.experiment(overrides);
+    match experiment {
+        Some(experiment) if reader.problems.is_empty() => Ok(experiment),
+        _ => Err(Problems::new(reader.source, reader.problems)),
+    }
+}
+
+fn read_text(path: &FilePath) -> Result<String, String> {
+    use std::io::Read as _;
+    let unreadable = |error| format!("cannot read `{}`: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!(
+            "`{}` is larger than {} MiB: that is no experiment file",
+            path.display(),
+            MAX_BYTES >> 20
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("`{}` is not UTF-8 text: byte {at} fits no character", path.display())
+    })
+}
+
+struct Reader {
+    source: Source,
+    problems: Vec<Problem>,
+}
+
+/// A value that did not come from the place it is at: from `grid:` or from `--set`.
+struct Foreign {
+    path: Path,
+    origin: Origin,
+}
+
+enum Origin {
+    /// A key of `grid:`.
+    Grid(Path),
+    /// The text after `--set`.
+    CommandLine(String),
+}
+
+impl Reader {
+    fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
+        let span = Some(self.source.span(at));
+        self.problems.push(Problem { span, message: message.into(), help: help.into() });
+    }
+
+    fn findings(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            self.problem(&finding.path, finding.message, finding.help);
+        }
+    }
+
+    fn experiment(&mut self, overrides: &Overrides) -> Option<Experiment> {
+        let root = self.parse()?;
+        let at = Path::default();
+        for key in root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str())) {
+            self.problem(&at.key(key), format!("unknown key `{key}`"), suggest(key, &TOP_LEVEL));
+        }
+        let name = self.name(&root);
+        let description = self.part::<String>(&root, "description").unwrap_or_default();
+        let backend = self.part::<BackendName>(&root, "backend");
+        let seeds = self.seeds(&root, overrides);
+        let cases = self.cases(&root, overrides);
+        Some(Experiment { name: name?, description, backend, seeds, cases, source: self.source.clone() })
+    }
+
+    fn parse(&mut self) -> Option<Map<String, Value>> {
+        let parsed = serde_yaml::from_str::<serde_yaml::Value>(&self.source.text)
+            .and_then(|mut value| value.apply_merge().map(|()| value));
+        let value = match parsed {
+            Ok(value) => value,
+            Err(error) => {
+                let (message, span) = match error.location() {
+                    Some(at) => {
+                        let message = error.to_string();
+                        let place = format!(" at line {} column {}", at.line(), at.column());
+                        (message.replace(&place, ""), self.source.span_at(at.line(), at.column()))
+                    }
+                    None => (error.to_string(), 0..0),
+                };
+                let message = format!("not YAML that can be read: {message}");
+                self.problems.push(Problem { span: Some(span), message, help: String::new() });
+                return None;
+            }
+        };
+        match serde_json::to_value(&value) {
+            Ok(Value::Object(map)) => Some(map),
+            Ok(_) => {
+                let message = "an experiment file is a map of keys and values";
+                self.problem(&Path::default(), message, "begin with `name: …`, `model:`, `training:`");
+                None
+            }
+            Err(error) => {
+                self.problem(&Path::default(), format!("a key or value is not plain: {error}"), "");
+                None
+            }
+        }
+    }
+
+    /// Reads one top-level key, if the file has it.
+    fn part<T: serde::de::DeserializeOwned>(
+        &mut self,
+        root: &Map<String, Value>,
+        key: &str,
+    ) -> Option<T> {
+        match read(root.get(key)?.clone(), &Path::default().key(key)) {
+            Ok(value) => Some(value),
+            Err(findings) => {
+                self.findings(findings);
+                None
+            }
+        }
+    }
+
+    /// The file's `name:`, or else its file name.
+    fn name(&mut self, root: &Map<String, Value>) -> Option<String> {
+        let name = if root.contains_key("name") {
+            self.part::<String>(root, "name")?
+        } else {
+            self.source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if name.len() > 100
+            || !name.starts_with(plain)
+            || !name.chars().all(|c| plain(c) || c == '_' || c == '-')
+        {
+            self.problem(
+                &Path::default().key("name"),
+                format!("`{name}` cannot be an experiment's name, which is also a folder's"),
+                "give a `name:` of lowercase letters, digits, `_` and `-`, the first a letter or digit",
+            );
+            return None;
+        }
+        Some(name)
+    }
+
+    fn seeds(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Vec<u64> {
+        let in_file: Vec<u64> = match root.contains_key("seeds") {
+            true => self.part(root, "seeds").unwrap_or_else(|| vec![1]),
+            false => vec![1],
+        };
+        let at = Path::default().key("seeds");
+        if in_file.is_empty() {
+            self.problem(&at, "no seeds", "list at least one whole number, as in `seeds: [1, 2, 3]`");
+        }
+        let mut seen = HashSet::new();
+        for (i, seed) in in_file.iter().enumerate() {
+            if !seen.insert(seed) {
+                self.problem(&at.index(i), format!("seed {seed} is listed twice"), "leave one out");
+            }
+        }
+        overrides.seeds.clone().unwrap_or(in_file)
+    }
+
+    /// All variants at all grid points.
+    fn cases(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Vec<Case> {
+        let shared: Map<String, Value> = root
+            .iter()
+            .filter(|(key, _)| SETUP.contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let shared = Value::Object(shared);
+        let grid = self.grid(root);
+        let mut cases = Vec::new();
+        for (variant, overlay) in self.variants(root) {
+            let mut tree = shared.clone();
+            merge(&mut tree, &overlay, &Path::default());
+            for point in points(&grid) {
+                cases.extend(self.case(&variant, tree.clone(), point, overrides));
+            }
+        }
+        let mut labels = HashSet::new();
+        for case in &cases {
+            if !labels.insert(case.label()) {
+                let message = format!("two cases would share the folder `{}`", case.label());
+                self.problem(&Path::default().key("grid"), message, "make the grid's values differ");
+            }
+        }
+        cases
+    }
+
+    /// Each variant's name and what it changes.
+    fn variants(&mut self, root: &Map<String, Value>) -> Vec<(String, Value)> {
+        let at = Path::default().key("variants");
+        let variants = match root.get("variants") {
+            None => return vec![("default".to_owned(), Value::Object(Map::new()))],
+            Some(Value::Object(variants)) if !variants.is_empty() => variants,
+            Some(_) => {
+                let help = "name at least one, as in `variants: { with_bn: { model: … }, without: {} }`";
+                self.problem(&at, "`variants` is a map from names to changes", help);
+                return Vec::new();
+            }
+        };
+        let mut list = Vec::new();
+        for (name, overlay) in variants {
+            let at = at.key(name);
+            if let Some(why) = unfit_for_a_folder(name) {
+                let message = format!("`{name}` cannot be a variant's name: {why}");
+                self.problem(&at, message, "variants' names are folders' names, too");
+                continue;
+            }
+            match overlay {
+                Value::Null => list.push((name.clone(), Value::Object(Map::new()))),
+                Value::Object(map) => {
+                    for key in map.keys().filter(|key| !SETUP.contains(&key.as_str())) {
+                        let message = format!("a variant cannot change `{key}`");
+                        self.problem(&at.key(key), message, suggest(key, &SETUP));
+                    }
+                    list.push((name.clone(), overlay.clone()));
+                }
+                _ => {
+                    let help = "write `{}` for one that changes nothing";
+                    self.problem(&at, "a variant is a map of what it changes", help);
+                }
+            }
+        }
+        list
+    }
+
+    /// Each grid key and its values.
+    fn grid(&mut self, root: &Map<String, Value>) -> Vec<(String, Vec<Value>)> {
+        let at = Path::default().key("grid");
+        let help = "list values under dotted paths, as in `training.batch_size: [16, 32]`";
+        let grid = match root.get("grid") {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Object(grid)) => grid,
+            Some(_) => {
+                self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
+                return Vec::new();
+            }
+        };
+        let mut keys = Vec::new();
+        for (key, values) in grid {
+            let scalars = values.as_array().filter(|values| {
+                !values.is_empty() && values.iter().all(|v| !v.is_array() && !v.is_object())
+            });
+            match scalars {
+                Some(_) if !SETUP.contains(&key.split('.').next().unwrap_or_default()) => {
+                    let message = format!("`{key}` is no path into an experiment");
+                    self.problem(&at.key(key), message, "begin with `dataset.`, `model.` or `training.`");
+                }
+                Some(values) => keys.push((key.clone(), values.clone())),
+                None => self.problem(&at.key(key), format!("`{key}` needs a list of values"), help),
+            }
+        }
+        let cases = keys.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul);
+        if cases.is_none_or(|cases| cases > MAX_CASES) {
+            let message = format!("this grid has more than {MAX_CASES} points");
+            self.problem(&at, message, "shorten its lists");
+            return Vec::new();
+        }
+        keys
+    }
+
+    fn case(
+        &mut self,
+        variant: &str,
+        mut tree: Value,
+        grid: Vec<GridValue>,
+        overrides: &Overrides,
+    ) -> Option<Case> {
+        let mut foreign = Vec::new();
+        for point in &grid {
+            let path = Path::dotted(&point.key);
+            let key = Path::default().key("grid").key(&point.key);
+            expand(&mut tree);
+            match set(&mut tree, &path, point.value.clone()) {
+                Ok(()) => foreign.push(Foreign { path, origin: Origin::Grid(key) }),
+                Err(why) => {
+                    let message = format!("`{}` matches nothing in variant `{variant}`: {why}", point.key);
+                    self.problem(&key, message, "a grid key is a path into every variant");
+                    return None;
+                }
+            }
+        }
+        for text in &overrides.set {
+            expand(&mut tree);
+            match set_from_command_line(&mut tree, text) {
+                Ok(path) => {
+                    foreign.push(Foreign { path, origin: Origin::CommandLine(text.clone()) });
+                }
+                Err(why) => {
+                    let message = format!("`--set {text}` cannot be followed: {why}");
+                    let help = "write `--set key=value` with a dotted path, as in `--set training.epochs=2`";
+                    self.problems.push(Problem { span: None, message, help: help.to_owned() });
+                    return None;
+                }
+            }
+        }
+        expand(&mut tree);
+        let setup = read::<Setup>(tree, &Path::default()).and_then(|setup| match check(&setup) {
+            findings if findings.is_empty() => Ok(setup),
+            findings => Err(findings),
+        });
+        match setup {
+            Ok(mut setup) => {
+                if let Some(folder) = &mut setup.dataset.idx {
+                    *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);
+                }
+                Some(Case { variant: variant.to_owned(), grid, setup })
+            }
+            Err(findings) => {
+                for finding in findings {
+                    self.case_problem(variant, finding, &foreign);
+                }
+                None
+            }
+        }
+    }
+
+    /// A mistake in a case is shown where its value came from.
+    fn case_problem(&mut self, variant: &str, finding: Finding, foreign: &[Foreign]) {
+        let Finding { path, mut message, help } = finding;
+        let from = foreign.iter().rev().find(|foreign| {
+            path.starts_with(&foreign.path) || foreign.path.starts_with(&path) && !path.0.is_empty()
+        });
+        let span = match from.map(|foreign| &foreign.origin) {
+            Some(Origin::CommandLine(text)) => {
+                message = format!("`--set {text}`: {message}");
+                None
+            }
+            Some(Origin::Grid(key)) => Some(self.source.span(key)),
+            None => Some(self.source.span_in_variant(variant, &path)),
+        };
+        self.problems.push(Problem { span, message, help });
+    }
+}
+
+/// All combinations, the last key changing fastest.
+fn points(grid: &[(String, Vec<Value>)]) -> Vec<Vec<GridValue>> {
+    grid.iter().fold(vec![Vec::new()], |points, (key, values)| {
+        let extend = |point: &Vec<GridValue>, value: &Value| {
+            let mut point = point.clone();
+            point.push(GridValue { key: key.clone(), value: value.clone() });
+            point
+        };
+        points.iter().flat_map(|point| values.iter().map(move |v| extend(point, v))).collect()
+    })
+}
+
+fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
+    let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
+    let first = key.split('.').next().unwrap_or_default();
+    if !SETUP.contains(&first) {
+        return Err(format!("`{first}` is not one of `dataset`, `model` and `training`"));
+    }
+    let value: Value = serde_yaml::from_str(value).map_err(|error| error.to_string())?;
+    let path = Path::dotted(key);
+    set(tree, &path, value)?;
+    Ok(path)
+}
+
+/// Why a name cannot be a folder's on every system, if it cannot.
+fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.len() > 100 {
+        Some("it is longer than 100 bytes")
+    } else if name.starts_with('.') {
+        Some("it begins with a dot")
+    } else if name.trim() != name {
+        Some("it begins or ends with a space")
+    } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
+        Some("it has one of / \\ : * ? \" < > | , or a control character")
+    } else {
+        None
+    }
+}

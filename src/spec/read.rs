@@ -1,0 +1,124 @@
+//! From a tree of values to types, going on after a mistake so that all are told at once.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::problem::{Finding, suggest};
+use super::source::{Path, Seg};
+use super::value;
+
+/// Reads a value as `T`. After a mistake, the faulty part is taken out and reading goes on, until
+/// every independent mistake is found.
+///
+/// # Errors
+/// All mistakes, at paths that begin with `at`.
+pub fn read<T: DeserializeOwned>(mut tree: Value, at: &Path) -> Result<T, Vec<Finding>> {
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut removed: Vec<Path> = Vec::new();
+    // Each turn takes at least one node out of the tree; the bound only guards against a slip.
+    for _ in 0..1000 {
+        let error = match serde_path_to_error::deserialize(&tree) {
+            Ok(value) if findings.is_empty() => return Ok(value),
+            Ok(_) => return Err(findings),
+            Err(error) => error,
+        };
+        let mut path = local_path(error.path());
+        let (finding, goes_on) = explain(&error.inner().to_string(), &mut path);
+        // What is missing because it was just taken out is no mistake of the user's.
+        if !removed.contains(&path) {
+            findings.push(Finding { path: at.join(&path), ..finding });
+        }
+        if !goes_on || !take_out(&mut tree, &path) {
+            return Err(findings);
+        }
+        removed.push(path);
+    }
+    Err(findings)
+}
+
+fn local_path(path: &serde_path_to_error::Path) -> Path {
+    use serde_path_to_error::Segment;
+    Path(
+        path.iter()
+            .filter_map(|segment| match segment {
+                Segment::Seq { index } => Some(Seg::Index(*index)),
+                Segment::Map { key } | Segment::Enum { variant: key } => {
+                    Some(Seg::Key(key.clone()))
+                }
+                Segment::Unknown => None,
+            })
+            .collect(),
+    )
+}
+
+/// Takes a faulty node out: a key from its map, and a layer out of its list by putting one
+/// without parameters in its place, so that the others keep their numbers.
+fn take_out(tree: &mut Value, path: &Path) -> bool {
+    match path.0.split_last() {
+        Some((Seg::Key(_), _)) => value::remove(tree, path),
+        Some((Seg::Index(_), _)) => value::set(tree, path, json!({"flatten": {}})).is_ok(),
+        None => false,
+    }
+}
+
+/// Serde's words in the user's terms. Completes the path where it ends one step early, and says
+/// whether reading can go on once that node is taken out.
+fn explain(message: &str, path: &mut Path) -> (Finding, bool) {
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let wrong = names.first().copied().unwrap_or_default();
+    let known = names.get(1..).unwrap_or_default();
+    let inside = match path.0.last() {
+        Some(Seg::Key(key)) if key != wrong => format!(" in `{key}`"),
+        _ => match path.0.iter().rev().nth(1) {
+            Some(Seg::Key(key)) => format!(" in `{key}`"),
+            _ => String::new(),
+        },
+    };
+    let (message, help, goes_on) = if message.starts_with("unknown field") {
+        if path.0.last() != Some(&Seg::Key(wrong.to_owned())) {
+            *path = path.key(wrong);
+        }
+        (format!("unknown key `{wrong}`{inside}"), suggest(wrong, known), true)
+    } else if message.starts_with("unknown variant") {
+        // An unknown layer is reported at its list item, an unknown word at its key.
+        (format!("unknown name `{wrong}`"), suggest(wrong, known), !path.0.is_empty())
+    } else if message.starts_with("missing field") {
+        let help = format!("add `{wrong}: …`");
+        (format!("missing key `{wrong}`{inside}"), help, false)
+    } else {
+        (plain_type(message), String::new(), !path.0.is_empty())
+    };
+    (Finding { path: path.clone(), message, help }, goes_on)
+}
+
+/// `invalid type: string "x", expected usize` without Rust's type names.
+fn plain_type(message: &str) -> String {
+    let Some((found, expected)) = message.split_once(", expected ") else {
+        return message.to_owned();
+    };
+    let found = found
+        .trim_start_matches("invalid type: ")
+        .trim_start_matches("invalid value: ")
+        .replace("floating point", "number")
+        .replace("boolean", "")
+        .replace("integer", "number")
+        .replace("sequence", "a list")
+        .replace("map", "a map");
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number, 0 or more",
+        "f64" | "f32" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "a text",
+        "a sequence" => "a list",
+        "map with a single key" => "one name: a map of exactly one key",
+        "string or map" => "a name",
+        other if other.starts_with("struct") => "a map of keys and values",
+        other if other.starts_with("enum") => "a name",
+        other => other,
+    };
+    let found = match found.trim() {
+        "null" | "unit value" => "nothing",
+        other => other,
+    };
+    format!("expected {expected}, found {found}")
+}

@@ -1,0 +1,192 @@
+//! The file as a tree of JSON values: merging variants, setting dotted paths, short forms.
+
+use serde_json::{Map, Value};
+
+use super::source::{Path, Seg};
+
+/// Maps at these places hold exactly one key, a name; another name replaces it when merged.
+const ONE_OF: &[&str] = &["training.optimizer"];
+
+/// Lays a variant over the file: maps merge, lists and scalars replace.
+pub fn merge(base: &mut Value, overlay: &Value, at: &Path) {
+    match (base, overlay) {
+        (Value::Object(base), Value::Object(overlay)) => {
+            if ONE_OF.contains(&at.to_string().as_str())
+                && !overlay.keys().any(|key| base.contains_key(key))
+            {
+                base.clear();
+            }
+            // A data set is given by name or by folder: the later word counts.
+            if at.to_string() == "dataset" {
+                for (one, other) in [("name", "idx"), ("idx", "name")] {
+                    if overlay.contains_key(one) && !overlay.contains_key(other) {
+                        base.remove(other);
+                    }
+                }
+            }
+            for (key, value) in overlay {
+                match base.get_mut(key) {
+                    Some(old) => merge(old, value, &at.key(key)),
+                    None => {
+                        base.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (base, overlay) => *base = overlay.clone(),
+    }
+}
+
+/// Puts a value at a path, making maps on the way; a list is never lengthened.
+///
+/// # Errors
+/// The place that cannot be stepped into, in words.
+pub fn set(root: &mut Value, path: &Path, value: Value) -> Result<(), String> {
+    let mut node = root;
+    for (depth, seg) in path.0.iter().enumerate() {
+        let here = || match depth {
+            0 => "the file".to_owned(),
+            _ => format!("`{}`", Path(path.0[..depth].to_vec())),
+        };
+        node = match (seg, node) {
+            (Seg::Key(key), Value::Object(map)) => map.entry(key).or_insert(Value::Null),
+            (Seg::Key(key), node @ Value::Null) => {
+                *node = Value::Object(Map::new());
+                node.as_object_mut().expect("just made").entry(key).or_insert(Value::Null)
+            }
+            (Seg::Index(index), Value::Array(list)) => {
+                let length = list.len();
+                list.get_mut(*index)
+                    .ok_or_else(|| format!("{} has {length} items, numbered from 0", here()))?
+            }
+            (Seg::Index(index), Value::Object(map)) => {
+                map.entry(index.to_string()).or_insert(Value::Null)
+            }
+            (seg, _) => {
+                let seg = Path(vec![seg.clone()]);
+                return Err(format!("{} has nothing named `{seg}` inside", here()));
+            }
+        };
+    }
+    *node = value;
+    Ok(())
+}
+
+/// Removes a key from a map. Returns whether it was there.
+pub fn remove(root: &mut Value, path: &Path) -> bool {
+    let Some((Seg::Key(last), parents)) = path.0.split_last() else { return false };
+    let mut node = root;
+    for seg in parents {
+        let next = match seg {
+            Seg::Key(key) => node.get_mut(key),
+            Seg::Index(index) => node.get_mut(index),
+        };
+        match next {
+            Some(next) => node = next,
+            None => return false,
+        }
+    }
+    node.as_object_mut().is_some_and(|map| map.shift_remove(last).is_some())
+}
+
+/// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
+/// `dataset: fashion_mnist` → `{name: fashion_mnist}`.
+pub fn expand(setup: &mut Value) {
+    fn named(value: &mut Value) {
+        match value {
+            Value::String(name) => {
+                let name = std::mem::take(name);
+                *value = Value::Object(Map::from_iter([(name, Value::Object(Map::new()))]));
+            }
+            Value::Object(map) if map.len() == 1 => {
+                if let Some(inner @ Value::Null) = map.values_mut().next() {
+                    *inner = Value::Object(Map::new());
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) {
+        layers.iter_mut().for_each(named);
+    }
+    if let Some(optimizer) = setup.pointer_mut("/training/optimizer") {
+        named(optimizer);
+    }
+    if let Some(dataset @ Value::String(_)) = setup.pointer_mut("/dataset") {
+        let name = dataset.take();
+        *dataset = Value::Object(Map::from_iter([("name".to_owned(), name)]));
+    }
+}
+
+/// The reverse of [`expand`] for layers without parameters, for files that people read.
+pub fn shorten_layers(setup: &mut Value) {
+    if let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) {
+        for layer in layers {
+            if let Value::Object(map) = layer
+                && let Some((name, Value::Object(inner))) = map.iter().next()
+                && inner.is_empty()
+            {
+                *layer = Value::String(name.clone());
+            }
+        }
+    }
+}
+
+/// A value as it stands in labels and folder names: strings without quotes, nothing that a path
+/// could trip over.
+pub fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.chars()
+        .map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn merged(mut base: Value, overlay: Value) -> Value {
+        merge(&mut base, &overlay, &Path::default());
+        base
+    }
+
+    #[test]
+    fn maps_merge_and_lists_replace() {
+        let base = json!({"a": {"x": 1, "l": [1, 2]}, "b": 1});
+        let overlay = json!({"a": {"y": 2, "l": [3]}});
+        assert_eq!(
+            merged(base, overlay),
+            json!({"a": {"x": 1, "l": [3], "y": 2}, "b": 1})
+        );
+    }
+
+    #[test]
+    fn another_optimizer_replaces_and_the_same_one_merges() {
+        let base = json!({"training": {"optimizer": {"sgd": {"momentum": 0.9}}}});
+        let other = json!({"training": {"optimizer": {"adam": {}}}});
+        let same = json!({"training": {"optimizer": {"sgd": {"nesterov": true}}}});
+        assert_eq!(
+            merged(base.clone(), other.clone())["training"]["optimizer"],
+            json!({"adam": {}})
+        );
+        assert_eq!(
+            merged(base, same)["training"]["optimizer"],
+            json!({"sgd": {"momentum": 0.9, "nesterov": true}})
+        );
+    }
+
+    #[test]
+    fn setting_reaches_into_lists_and_makes_maps() {
+        let mut root = json!({"model": {"layers": [{"dense": {"units": 1}}]}});
+        set(&mut root, &Path::dotted("model.layers.0.dense.units"), json!(7)).unwrap();
+        set(&mut root, &Path::dotted("training.epochs"), json!(2)).unwrap();
+        assert_eq!(root["model"]["layers"][0]["dense"]["units"], 7);
+        assert_eq!(root["training"]["epochs"], 2);
+        let error = set(&mut root, &Path::dotted("model.layers.5"), json!(0)).unwrap_err();
+        assert!(error.contains("`model.layers` has 1 items"), "{error}");
+    }
+}

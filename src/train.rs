@@ -1,0 +1,165 @@
+//! One trial, from its setup to a trained network: forward, loss, backward, step, evaluate, record.
+
+mod meter;
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::GradientsParams;
+
+use crate::backend::Opened;
+use crate::data::{Dataset, Feed, Scaler};
+use crate::model::{Network, Pass, Placed, Weights};
+use crate::optim;
+use crate::record::EpochRow;
+use crate::rng::{Purpose, Stream};
+use crate::spec::Setup;
+
+use meter::Meter;
+pub use meter::Score;
+
+/// Raised whenever the same trial would give other numbers beyond rounding; part of a trial's
+/// identity.
+pub const NUMERICS_VERSION: u32 = 1;
+
+/// Rows per forward pass where no gradient is needed. Numbers do not depend on it beyond rounding.
+const EVALUATION_BATCH: usize = 500;
+
+/// Steps between two calls of [`Observer::step`].
+const STEPS_PER_REPORT: usize = 50;
+
+/// What follows a trial while it trains.
+pub trait Observer {
+    /// So many rows of the epoch are done.
+    fn step(&mut self, epoch: usize, rows_done: usize);
+
+    /// An epoch is done.
+    ///
+    /// # Errors
+    /// When it cannot be recorded, which ends the trial.
+    fn epoch(&mut self, row: &EpochRow) -> anyhow::Result<()>;
+}
+
+/// Why a trial ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss is no number any more.
+    #[error("diverged at epoch {epoch}, step {step}: the loss is {loss}; lower the learning rate")]
+    Diverged {
+        /// From 1.
+        epoch: usize,
+        /// From 1 in each epoch.
+        step: usize,
+        /// NaN or infinite.
+        loss: f32,
+    },
+    /// An epoch could not be recorded.
+    #[error(transparent)]
+    Record(#[from] anyhow::Error),
+}
+
+/// What training leaves behind.
+#[derive(Debug)]
+pub struct Trained {
+    /// The final weights.
+    pub weights: Weights,
+    /// On the test rows.
+    pub test: Score,
+    /// Wall-clock seconds of all epochs.
+    pub seconds: f64,
+}
+
+/// Trains one network.
+///
+/// # Errors
+/// When the loss stops being a number, or the observer cannot record an epoch.
+pub fn train(
+    setup: &Setup,
+    placed: &[Placed],
+    seed: u64,
+    dataset: &Dataset,
+    backend: &Opened,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
+    let device = backend.device.clone().autodiff();
+    let resident = backend.has_own_memory();
+    let scaler = Scaler::of(dataset);
+    let training = Feed::new(&dataset.train, &scaler, &device, resident);
+    let validation = Feed::new(&dataset.validation, &scaler, &backend.device, resident);
+    let spec = &setup.training;
+
+    let mut network = Network::build(&setup.model, placed, seed, &device);
+    let mut optimizer = optim::build(&spec.optimizer);
+    let learning_rate = spec.optimizer.learning_rate();
+    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+
+    let start = Instant::now();
+    for epoch in 1..=spec.epochs {
+        let epoch_start = Instant::now();
+        let order = row_order(dataset.train.len(), spec.shuffle, seed, epoch);
+        let mut meter = Meter::new(order.len());
+        for (step, rows) in order.chunks(spec.batch_size).enumerate() {
+            // [batch, pixels] and [batch]
+            let (images, labels) = training.batch(rows);
+            let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
+            // [batch, classes]
+            let logits = network.logits(images, pass);
+            // [1], the mean over the batch
+            let loss = cross_entropy.forward(logits.clone(), labels);
+            let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            network = optimizer.step(learning_rate, network, gradients);
+
+            meter.add(loss.inner(), logits.inner());
+            if step % STEPS_PER_REPORT == 0 {
+                observer.step(epoch, step * spec.batch_size);
+            }
+        }
+        let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));
+        if let Some((step, loss)) = first_bad {
+            return Err(TrainError::Diverged { epoch, step: step + 1, loss });
+        }
+        let validation = evaluate(&network, &validation);
+        observer.epoch(&EpochRow {
+            epoch,
+            accuracy: seen.accuracy,
+            loss: seen.loss,
+            val_accuracy: validation.map(|score| score.accuracy),
+            val_loss: validation.map(|score| score.loss),
+            learning_rate,
+            epoch_seconds: epoch_start.elapsed().as_secs_f64(),
+            elapsed_seconds: start.elapsed().as_secs_f64(),
+        })?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
+    let test = evaluate(&network, &test).expect("a data set has test rows");
+    Ok(Trained { weights: Weights::of(&network, placed), test, seconds })
+}
+
+/// The rows of an epoch in the order they are seen.
+fn row_order(rows: usize, shuffle: bool, seed: u64, epoch: usize) -> Vec<u32> {
+    if shuffle {
+        Stream::new(seed, Purpose::Shuffle, epoch as u32, 0).permutation(rows)
+    } else {
+        (0..rows as u32).collect()
+    }
+}
+
+/// Loss and accuracy with moving statistics; `None` where there are no rows.
+fn evaluate(network: &Network, feed: &Feed<'_>) -> Option<Score> {
+    if feed.is_empty() {
+        return None;
+    }
+    let network = network.valid();
+    let cross_entropy = CrossEntropyLossConfig::new().init(feed.device());
+    let mut meter = Meter::new(feed.len());
+    let rows: Vec<u32> = (0..feed.len() as u32).collect();
+    for rows in rows.chunks(EVALUATION_BATCH) {
+        let (images, labels) = feed.batch(rows);
+        let logits = network.logits(images, Pass::Inference);
+        meter.add(cross_entropy.forward(logits.clone(), labels), logits);
+    }
+    let (score, _) = meter.read(|i| feed.label(i));
+    Some(score)
+}
