@@ -1,0 +1,225 @@
+//! The images: found or fetched, verified, split, and kept in memory as bytes.
+//!
+//! [`load`] gives a [`Dataset`] of three [`Split`]s; turning bytes into numbers on a device is
+//! not done here. `idx` reads one file and knows nothing of data sets; `folder` reads four and
+//! checks that they belong together; `fashion_mnist` knows the published content and where to
+//! look for it; `fetch` fills the cache, over `http` or with `debian`'s package.
+
+mod debian;
+mod error;
+mod fashion_mnist;
+mod fetch;
+mod folder;
+mod http;
+mod idx;
+mod split;
+mod standardize;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub use error::{DataError, FileProblem, Promise, Tried};
+pub use idx::Kind;
+pub use split::Split;
+pub use standardize::{Standardization, standardization};
+
+use crate::spec::{DatasetName, DatasetSpec, Scaling};
+use fashion_mnist::Search;
+use folder::{Contents, Folder};
+
+const IDX_REMEDY: &str = "dataset.idx needs train-images-idx3-ubyte, train-labels-idx1-ubyte, \
+                          t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte in MNIST's format, \
+                          each with or without .gz";
+
+/// Where data may come from. Nothing here is read from the environment: the caller does that.
+#[derive(Debug, Clone, Default)]
+pub struct DataOptions {
+    /// `--data-dir`, `BN_RUNNER_DATA_DIR`: looked into first. It may hold the four files, or a
+    /// folder `fashion_mnist`, `fashion-mnist` or `FashionMNIST/raw` with them.
+    pub data_dir: Option<PathBuf>,
+    /// Where fetched files are kept; `None` for `bn-runner/fashion_mnist` in the user's cache
+    /// folder.
+    pub cache_dir: Option<PathBuf>,
+    /// `BN_RUNNER_DATA_URL`: the address of a folder with the four files, asked before all public
+    /// mirrors.
+    pub url: Option<String>,
+    /// `BN_RUNNER_OFFLINE`: no public mirror and no Debian archive is asked. `url` still is, as
+    /// it may well be on this machine or in this house.
+    pub offline: bool,
+    /// Progress bars, if standard error is a terminal.
+    pub progress: bool,
+}
+
+/// A data set in memory, split.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// `fashion_mnist`, or the folder's name.
+    pub name: String,
+    /// Pixels per column.
+    pub height: usize,
+    /// Pixels per row.
+    pub width: usize,
+    /// Labels are below this.
+    pub classes: usize,
+    /// One per class: Fashion-MNIST's own, else "0", "1", …
+    pub class_names: Vec<String>,
+    /// The identity of the data whatever its compression: sha256 in hex over four lines, each
+    /// the sha256 in hex of one decompressed file (train images, train labels, test images, test
+    /// labels). `for f in …; do zcat $f | sha256sum | cut -c-64; done | sha256sum` gives the same.
+    pub checksum: String,
+    /// How the bytes are to become numbers.
+    pub scaling: Scaling,
+    /// The training images after the validation images.
+    pub train: Split,
+    /// The first training images.
+    pub validation: Split,
+    /// The images of the test files.
+    pub test: Split,
+}
+
+/// What a network needs to know of a data set to be built for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Pixels per column.
+    pub height: usize,
+    /// Pixels per row.
+    pub width: usize,
+    /// Labels are below this.
+    pub classes: usize,
+}
+
+/// What [`verify`] found out about one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileReport {
+    /// The file, or where it should be.
+    pub path: PathBuf,
+    /// What is wrong with it; `None` if it is the published file.
+    pub problem: Option<String>,
+}
+
+/// The shape of a data set, without loading it: known beforehand for Fashion-MNIST; for a folder
+/// read from its headers and labels.
+///
+/// # Errors
+/// For a folder: the missing or bad file.
+pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
+    match source(spec)? {
+        Source::Named(DatasetName::FashionMnist) => Ok(fashion_mnist::SHAPE),
+        Source::Folder(path) => idx_folder(path).shape(),
+    }
+}
+
+/// Finds (or fetches), verifies and splits a data set. All of it is in memory once, one byte per
+/// pixel; the splits share it.
+///
+/// # Errors
+/// The data cannot be had or is not what it should be, or the split leaves nothing to train or
+/// test on.
+pub fn load(spec: &DatasetSpec, options: &DataOptions) -> Result<Dataset, DataError> {
+    match source(spec)? {
+        Source::Named(DatasetName::FashionMnist) => {
+            let (_, contents) = Search::new(options).obtain()?;
+            let names = fashion_mnist::CLASS_NAMES.map(str::to_owned).into();
+            split(spec, contents, "fashion_mnist".to_owned(), names)
+        }
+        Source::Folder(path) => {
+            let contents = idx_folder(path).read()?;
+            let names = (0..contents.shape.classes).map(|class| class.to_string()).collect();
+            split(spec, contents, folder_name(path), names)
+        }
+    }
+}
+
+/// Finds Fashion-MNIST, or fetches it into the cache; verifies it either way. Returns the folder.
+///
+/// # Errors
+/// As [`load`].
+pub fn fetch(options: &DataOptions) -> Result<PathBuf, DataError> {
+    Ok(Search::new(options).obtain()?.0)
+}
+
+/// Checks Fashion-MNIST's four files against the published ones, in the first folder that has any
+/// of them. Fetches nothing.
+///
+/// # Errors
+/// [`DataError::NotFound`] if no folder has any of them; bad files are reports, not errors.
+pub fn verify(options: &DataOptions) -> Result<Vec<FileReport>, DataError> {
+    Search::new(options).verify()
+}
+
+/// The folder with Fashion-MNIST's four files, if there is one. Their content is not looked at.
+pub fn locate(options: &DataOptions) -> Option<PathBuf> {
+    Search::new(options).locate()
+}
+
+/// Where a spec says the data is.
+enum Source<'a> {
+    Named(DatasetName),
+    Folder(&'a Path),
+}
+
+fn source(spec: &DatasetSpec) -> Result<Source<'_>, DataError> {
+    match (spec.name, &spec.idx) {
+        (Some(name), None) => Ok(Source::Named(name)),
+        (None, Some(folder)) => Ok(Source::Folder(folder)),
+        (None, None) | (Some(_), Some(_)) => Err(DataError::NameOrIdx),
+    }
+}
+
+fn idx_folder(path: &Path) -> Folder<'_> {
+    Folder { path, manifest: None, remedy: IDX_REMEDY }
+}
+
+/// The last part of the folder's path, also of `.` and `data/..`.
+fn folder_name(path: &Path) -> String {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = absolute.file_name().unwrap_or(absolute.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// Validation first, then training, as the book does it.
+fn split(
+    spec: &DatasetSpec,
+    contents: Contents,
+    name: String,
+    class_names: Vec<String>,
+) -> Result<Dataset, DataError> {
+    let Contents { shape, checksum, train_images, train_labels, test_images, test_labels } =
+        contents;
+    let rows = train_labels.len();
+    if spec.validation >= rows {
+        return Err(DataError::ValidationTooLarge { validation: spec.validation, rows });
+    }
+    let first = |limit: Option<usize>, rows: usize, key| match limit {
+        Some(0) => Err(DataError::ZeroLimit { key }),
+        Some(limit) => Ok(limit.min(rows)),
+        None => Ok(rows),
+    };
+    let training = first(spec.train_limit, rows - spec.validation, "train_limit")?;
+    let testing = first(spec.test_limit, test_labels.len(), "test_limit")?;
+    let pixels = shape.height * shape.width;
+    let of_train = |rows| Split::new(&train_images, &train_labels, pixels, rows);
+    Ok(Dataset {
+        name,
+        height: shape.height,
+        width: shape.width,
+        classes: shape.classes,
+        class_names,
+        checksum,
+        scaling: spec.scaling,
+        train: of_train(spec.validation..spec.validation + training),
+        validation: of_train(0..spec.validation),
+        test: Split::new(&test_images, &test_labels, pixels, 0..testing),
+    })
+}
+
+/// The identity of four files; see [`Dataset::checksum`].
+fn hex_checksum(files: &[&idx::Idx; 4]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(idx::hex(&file.sha256));
+        hash.update("\n");
+    }
+    idx::hex(&hash.finalize())
+}
