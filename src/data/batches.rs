@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::{Dataset, Split, Standardization};
+use super::{Dataset, Split, Standardization, standardization};
 use crate::spec::Scaling;
 
 /// Turns pixel bytes into the numbers that a network sees.
@@ -21,7 +21,7 @@ impl Scaler {
     pub fn of(dataset: &Dataset) -> Self {
         match dataset.scaling {
             Scaling::Unit => Self::Unit,
-            Scaling::Standardize => Self::Standardize(Standardization::of(&dataset.train)),
+            Scaling::Standardize => Self::Standardize(standardization(&dataset.train)),
             Scaling::None => Self::None,
         }
     }
@@ -33,7 +33,7 @@ impl Scaler {
             Self::Standardize(statistics) => out.extend(
                 image
                     .iter()
-                    .zip(statistics.mean.iter().zip(&statistics.deviation))
+                    .zip(statistics.mean.iter().zip(&statistics.std))
                     .map(|(&byte, (mean, deviation))| (f32::from(byte) - mean) / deviation),
             ),
             Self::None => out.extend(image.iter().map(|&byte| f32::from(byte))),
@@ -62,7 +62,7 @@ enum Rows<'d> {
 impl<'d> Feed<'d> {
     /// Prepares a split for a device; `resident` copies all of it to the device at once.
     pub fn new(split: &'d Split, scaler: &'d Scaler, device: &Device, resident: bool) -> Self {
-        let pixels = split.image_size();
+        let pixels = split.pixels();
         let mut feed = Self { split, pixels, device: device.clone(), rows: Rows::Host(scaler) };
         if resident {
             let everything: Vec<u32> = (0..split.len() as u32).collect();

@@ -1,0 +1,107 @@
+//! Experiment files from the command line: read, checked and laid out, all mistakes told at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::data;
+use crate::model::{Placed, place};
+use crate::spec::{Case, Experiment, Overrides, Path, Problem, Problems, load};
+
+/// A checked experiment with the layers of each of its cases.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The file.
+    pub experiment: Arc<Experiment>,
+    /// Per case, its placed layers.
+    pub placed: Vec<Vec<Placed>>,
+}
+
+/// The mistakes of all files.
+#[derive(Debug)]
+pub struct Mistakes(Vec<Problems>);
+
+impl Mistakes {
+    /// The report that people read.
+    pub fn render(&self, colour: bool) -> String {
+        let frames: Vec<String> = self.0.iter().map(|file| file.render(colour)).collect();
+        let count: usize = self.0.iter().map(|file| file.list().len()).sum();
+        let noun = if count == 1 { "mistake" } else { "mistakes" };
+        format!("{}\n\n{count} {noun}; nothing was trained", frames.join("\n\n"))
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Reads all files and places all layers.
+///
+/// # Errors
+/// [`Mistakes`] with every mistake of every file, or a data error where a folder's shape cannot
+/// be read.
+pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>> {
+    let mut mistakes = Vec::new();
+    let mut prepared: Vec<Prepared> = Vec::new();
+    let mut names: HashMap<String, PathBuf> = HashMap::new();
+    for file in files {
+        let experiment = match load(file, overrides) {
+            Ok(experiment) => experiment,
+            Err(problems) => {
+                mistakes.push(problems);
+                continue;
+            }
+        };
+        let mut problems = Vec::new();
+        if let Some(first) = names.insert(experiment.name.clone(), file.clone()) {
+            problems.push(Problem {
+                span: Some(experiment.source.span(&Path::default().key("name"))),
+                message: format!(
+                    "experiment `{}` is in `{}`, too: both would write the same folder",
+                    experiment.name,
+                    first.display()
+                ),
+                help: "give one of them another `name:`".to_owned(),
+            });
+        }
+        let mut placed = Vec::new();
+        for case in &experiment.cases {
+            match place_case(&experiment, case)? {
+                Ok(layers) => placed.push(layers),
+                Err(list) => problems.extend(list),
+            }
+        }
+        if problems.is_empty() {
+            prepared.push(Prepared { experiment: Arc::new(experiment), placed });
+        } else {
+            mistakes.push(Problems::new(experiment.source, problems));
+        }
+    }
+    if mistakes.is_empty() { Ok(prepared) } else { Err(Mistakes(mistakes).into()) }
+}
+
+fn place_case(
+    experiment: &Experiment,
+    case: &Case,
+) -> Result<std::result::Result<Vec<Placed>, Vec<Problem>>> {
+    let shape = data::shape(&case.setup.dataset)?;
+    let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
+    Ok(placed.map_err(|findings| {
+        let locate = |path| Some(case.locate(&experiment.source, path));
+        findings
+            .into_iter()
+            .map(|finding| Problem {
+                span: locate(&finding.path),
+                message: finding.message,
+                help: finding.help,
+            })
+            .collect()
+    }))
+}

@@ -1,0 +1,148 @@
+//! The verbs of the command line, one file each, and the exit codes.
+
+mod backends;
+mod check;
+mod data;
+mod experiments;
+mod run;
+mod summary;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::backend::Unavailable;
+use crate::data::{DataError, DataOptions};
+use crate::spec::Overrides;
+
+use experiments::Mistakes;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all went well
+  1    unexpected error
+  2    wrong usage, or a mistake in an experiment file
+  3    data not found, not fetched or damaged
+  100  one or more trials failed";
+
+/// Declarative deep-learning experiments: YAML in, CSV metrics and comparison charts out.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Train what experiment files describe; write CSV files and charts.
+    Run(run::RunArgs),
+    /// Look for mistakes in experiment files, without data and without training.
+    Check(check::CheckArgs),
+    /// Print each variant's layers and parameters, as Keras' model.summary() does.
+    Summary(summary::SummaryArgs),
+    /// Find, fetch or verify Fashion-MNIST.
+    Data(data::DataArgs),
+    /// List the backends and the devices that this machine gives them.
+    Backends,
+}
+
+/// Experiment files and what the command line changes in them.
+#[derive(Debug, Args)]
+struct FileArgs {
+    /// Experiment files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Set a value in every file, as in `-s training.epochs=2`.
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl FileArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides { set: self.set.clone(), seeds: None }
+    }
+}
+
+/// Where Fashion-MNIST is.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// Folder with the four Fashion-MNIST files, looked into first.
+    #[arg(long, value_name = "FOLDER", env = "BN_RUNNER_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
+
+    /// Address of a folder with the four files, asked before the public mirrors.
+    #[arg(long, value_name = "URL", env = "BN_RUNNER_DATA_URL", hide_env_values = true)]
+    data_url: Option<String>,
+
+    /// Ask no public mirror and no package archive.
+    #[arg(long, env = "BN_RUNNER_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    offline: bool,
+}
+
+impl SourceArgs {
+    fn options(&self) -> DataOptions {
+        DataOptions {
+            data_dir: self.data_dir.clone(),
+            url: self.data_url.clone(),
+            offline: self.offline,
+            cache_dir: None,
+            progress: true,
+        }
+    }
+}
+
+/// Runs a command. What went wrong is printed to standard error, once.
+pub fn main(arguments: Arguments) -> ExitCode {
+    let result = match arguments.verb {
+        Verb::Run(args) => run::run(&args),
+        Verb::Check(args) => check::check(&args),
+        Verb::Summary(args) => summary::summary(&args),
+        Verb::Data(args) => data::data(&args),
+        Verb::Backends => backends::backends(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            exit_code(&error)
+        }
+    }
+}
+
+fn report(error: &anyhow::Error) {
+    match error.downcast_ref::<Mistakes>() {
+        Some(mistakes) => eprintln!("{}", mistakes.render(colour_on_stderr())),
+        None => eprintln!("error: {error:#}"),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let code = error.chain().find_map(|cause| {
+        if cause.is::<Mistakes>() || cause.is::<Unavailable>() {
+            Some(2)
+        } else if cause.is::<DataError>() {
+            Some(3)
+        } else {
+            None
+        }
+    });
+    ExitCode::from(code.unwrap_or(1))
+}
+
+fn colour_on_stderr() -> bool {
+    let asked_off = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !asked_off
+}
+
+/// Prints results. A reader that has seen enough (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,193 @@
+//! Writes one trial's files while it trains.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Job;
+use super::progress::TrialLine;
+use crate::model::counts;
+use crate::record::{
+    BestEpoch, EpochRow, Manifest, MetricsWriter, Outcome, ParameterCounts, Status, Versions,
+    write_atomically,
+};
+use crate::train::{NUMERICS_VERSION, Observer, Trained};
+
+/// Records a trial and passes its progress on.
+pub struct Recorder<'a> {
+    job: &'a Job<'a>,
+    manifest: Manifest,
+    metrics: MetricsWriter,
+    epochs: Vec<EpochRow>,
+    log: File,
+    line: TrialLine<'a>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Makes the trial's folder with its config and a manifest that says `running`. What an earlier
+    /// trial of another identity left there is moved aside.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn start(
+        job: &'a Job<'a>,
+        workers: usize,
+        command: &[String],
+        line: TrialLine<'a>,
+    ) -> Result<Self> {
+        let dir = &job.trial.dir;
+        move_aside(dir.path())?;
+        std::fs::create_dir_all(dir.path())
+            .with_context(|| format!("cannot create `{}`", dir.path().display()))?;
+        write_atomically(&dir.config(), job.trial.config()?.as_bytes())?;
+        let manifest = manifest(job, workers, command);
+        dir.write_manifest(&manifest)?;
+        let log = File::create(dir.log())
+            .with_context(|| format!("cannot create `{}`", dir.log().display()))?;
+        let metrics = MetricsWriter::create(&dir.metrics())?;
+        let mut recorder = Self { job, manifest, metrics, epochs: Vec::new(), log, line };
+        recorder.note(&format!("training on {}", job.backend.description));
+        Ok(recorder)
+    }
+
+    /// Writes the weights and the final manifest.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn complete(&mut self, trained: &Trained) -> Result<()> {
+        let dir = &self.job.trial.dir;
+        write_atomically(&dir.model(), &trained.weights.to_safetensors()?)?;
+        let rows = self.job.dataset.train.len() * self.epochs.len();
+        let outcome = Outcome {
+            best_val_accuracy: best(&self.epochs, |row| row.val_accuracy, |new, old| new > old),
+            best_val_loss: best(&self.epochs, |row| row.val_loss, |new, old| new < old),
+            test_accuracy: trained.test.accuracy,
+            test_loss: trained.test.loss,
+            train_seconds: trained.seconds,
+            samples_per_second: rows as f64 / trained.seconds,
+        };
+        let test = trained.test;
+        self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));
+        self.manifest.outcome = Some(outcome);
+        self.end(Status::Completed, None)?;
+        self.line.completed(test);
+        Ok(())
+    }
+
+    /// Notes why the trial failed. Where even that cannot be written, the caller's report is all
+    /// there is.
+    pub fn fail(&mut self, reason: &str) {
+        self.note(&format!("failed: {reason}"));
+        // A full disk may be the very reason; the manifest then stays at `running`.
+        let _ = self.end(Status::Failed, Some(reason.to_owned()));
+        self.line.failed(reason);
+    }
+
+    fn end(&mut self, status: Status, reason: Option<String>) -> Result<()> {
+        self.manifest.status = status;
+        self.manifest.reason = reason;
+        self.manifest.ended = Some(now());
+        self.job.trial.dir.write_manifest(&self.manifest)
+    }
+
+    /// A line in `run.log`. The log is a convenience: that it cannot be written ends no trial.
+    fn note(&mut self, text: &str) {
+        let _ = writeln!(self.log, "{} {text}", now());
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn step(&mut self, epoch: usize, rows_done: usize) {
+        self.line.step(epoch, rows_done);
+    }
+
+    fn epoch(&mut self, row: &EpochRow) -> Result<()> {
+        self.metrics.append(row)?;
+        let text = self.line.epoch(row);
+        self.note(&text);
+        self.epochs.push(row.clone());
+        Ok(())
+    }
+}
+
+fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
+    let trial = job.trial;
+    let case = trial.case();
+    let counts = counts(job.placed);
+    Manifest {
+        status: Status::Running,
+        reason: None,
+        experiment: trial.experiment.name.clone(),
+        variant: case.variant.clone(),
+        grid: case.grid.clone(),
+        seed: trial.seed,
+        backend: trial.backend,
+        device: job.backend.description.clone(),
+        trial_hash: trial.hash.clone(),
+        dataset: job.dataset.name.clone(),
+        dataset_checksum: job.dataset.checksum.clone(),
+        parameters: ParameterCounts {
+            total: counts.total,
+            trainable: counts.trainable,
+            non_trainable: counts.non_trainable,
+        },
+        epochs: case.setup.training.epochs,
+        jobs: workers,
+        versions: Versions {
+            bn_runner: env!("CARGO_PKG_VERSION").to_owned(),
+            git_commit: Some(env!("BN_RUNNER_COMMIT").to_owned()).filter(|hash| !hash.is_empty()),
+            numerics: NUMERICS_VERSION,
+            burn: env!("BN_RUNNER_BURN").to_owned(),
+            rustc: env!("BN_RUNNER_RUSTC").to_owned(),
+        },
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+        platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        command: command.to_vec(),
+        started: now(),
+        ended: None,
+        outcome: None,
+    }
+}
+
+/// The current time, RFC 3339 in UTC, to the millisecond.
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// The earliest epoch at which a metric was best.
+fn best(
+    epochs: &[EpochRow],
+    metric: impl Fn(&EpochRow) -> Option<f64>,
+    better: impl Fn(f64, f64) -> bool,
+) -> Option<BestEpoch> {
+    let values = epochs.iter().filter_map(|row| metric(row).map(|value| (row.epoch, value)));
+    values.fold(None, |best: Option<BestEpoch>, (epoch, value)| match best {
+        Some(best) if !better(value, best.value) => Some(best),
+        _ => Some(BestEpoch { epoch, value }),
+    })
+}
+
+/// Moves a trial's old folder to `<variant>/previous/seed-1-<time it was last written>`, so that
+/// results are never destroyed by new ones.
+fn move_aside(folder: &Path) -> Result<()> {
+    if !folder.join("metrics.csv").exists() {
+        return Ok(());
+    }
+    let previous = folder.parent().unwrap_or(Path::new(".")).join("previous");
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let written = std::fs::metadata(folder.join("metrics.csv")).and_then(|meta| meta.modified()).ok();
+    let time = written
+        .and_then(|time| jiff::Timestamp::try_from(time).ok())
+        .unwrap_or_else(jiff::Timestamp::now)
+        .strftime("%Y%m%dT%H%M%SZ");
+    let free = |path: &PathBuf| !path.exists();
+    let target = std::iter::once(previous.join(format!("{name}-{time}")))
+        .chain((2..).map(|n| previous.join(format!("{name}-{time}-{n}"))))
+        .find(free)
+        .expect("some number is free");
+    std::fs::create_dir_all(&previous)
+        .and_then(|()| std::fs::rename(folder, &target))
+        .with_context(|| format!("cannot move `{}` aside to `{}`", folder.display(), target.display()))
+}
