@@ -1,23 +1,33 @@
-//! Data sets of one command: each is read once, however many cases split or scale it differently.
+//! Data sets of one command: each is read once, however many cases scale it differently.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::folder::Contents;
-use super::{DataError, DataOptions, Dataset, contents, source, split};
-use crate::spec::{DatasetName, DatasetSpec};
+use super::{DataError, DataOptions, Dataset, load};
+use crate::spec::DatasetSpec;
 
-/// Where bytes come from, which is all that reading them depends on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Named(DatasetName),
-    Folder(PathBuf),
-}
-
-/// Reads data sets and keeps their bytes.
+/// Reads data sets and keeps them.
 #[derive(Debug)]
 pub struct Library {
     options: DataOptions,
-    read: HashMap<Key, Contents>,
+    read: Vec<(DatasetSpec, Arc<Dataset>)>,
+}
+
+impl Library {
+    /// An empty library that reads from the given places.
+    pub fn new(options: DataOptions) -> Self {
+        Self { options, read: Vec::new() }
+    }
+
+    /// The data set that a spec describes.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn dataset(&mut self, spec: &DatasetSpec) -> Result<Arc<Dataset>, DataError> {
+        if let Some((_, dataset)) = self.read.iter().find(|(read, _)| read == spec) {
+            return Ok(Arc::clone(dataset));
+        }
+        let dataset = Arc::new(load(spec, &self.options)?);
+        self.read.push((spec.clone(), Arc::clone(&dataset)));
+        Ok(dataset)
+    }
 }

@@ -5,6 +5,7 @@
 //! checks that they belong together; `fashion_mnist` knows the published content and where to
 //! look for it; `fetch` fills the cache, over `http` or with `debian`'s package.
 
+mod batches;
 mod debian;
 mod error;
 mod fashion_mnist;
@@ -12,6 +13,7 @@ mod fetch;
 mod folder;
 mod http;
 mod idx;
+mod library;
 mod split;
 mod standardize;
 
@@ -19,8 +21,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+pub use batches::{Feed, Scaler};
 pub use error::{DataError, FileProblem, Promise, Tried};
 pub use idx::Kind;
+pub use library::Library;
 pub use split::Split;
 pub use standardize::{Standardization, standardization};
 

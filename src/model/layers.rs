@@ -42,7 +42,7 @@ enum Block {
 }
 
 /// Samples come flat already; their shape is bookkeeping.
-#[derive(Module, Clone, Debug)]
+#[derive(Module, Debug)]
 struct Flatten;
 
 #[derive(Module, Debug)]

@@ -1,6 +1,6 @@
 //! Adam as Keras 3 computes it.
 
-use burn::optim::{LearningRate, Optimizer, RecordState};
+use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
 use crate::spec::Adam;
@@ -16,7 +16,7 @@ pub struct KerasAdam {
 }
 
 /// Running means of the gradient and of its square, and the number of steps taken.
-#[derive(RecordState, Clone)]
+#[derive(Clone)]
 pub struct AdamState<const D: usize> {
     momentum: Tensor<D>,
     velocity: Tensor<D>,
@@ -64,5 +64,21 @@ impl Optimizer for KerasAdam {
             velocity: state.velocity.to_device(device),
             steps: state.steps,
         }
+    }
+}
+
+impl<const D: usize> RecordState for AdamState<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        out.push_tensor(prefix, "momentum", self.momentum.to_data());
+        out.push_tensor(prefix, "velocity", self.velocity.to_data());
+        out.push_scalar(prefix, "steps", self.steps.into());
+    }
+
+    fn state_unflatten(prefix: &str, src: &mut StateSource, device: &Device) -> Option<Self> {
+        Some(Self {
+            momentum: Tensor::from_data(src.take_tensor(prefix, "momentum")?, device),
+            velocity: Tensor::from_data(src.take_tensor(prefix, "velocity")?, device),
+            steps: usize::try_from(src.take_scalar(prefix, "steps")?).ok()?,
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent as Keras 3 computes it.
 
-use burn::optim::{LearningRate, Optimizer, RecordState};
+use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
 use crate::spec::Sgd;
@@ -15,7 +15,7 @@ pub struct KerasSgd {
 }
 
 /// The velocity, in units of the weights; none without momentum.
-#[derive(RecordState, Clone)]
+#[derive(Clone)]
 pub struct SgdState<const D: usize> {
     velocity: Option<Tensor<D>>,
 }
@@ -55,5 +55,18 @@ impl Optimizer for KerasSgd {
 
     fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
         SgdState { velocity: state.velocity.map(|velocity| velocity.to_device(device)) }
+    }
+}
+
+impl<const D: usize> RecordState for SgdState<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        if let Some(velocity) = &self.velocity {
+            out.push_tensor(prefix, "velocity", velocity.to_data());
+        }
+    }
+
+    fn state_unflatten(prefix: &str, src: &mut StateSource, device: &Device) -> Option<Self> {
+        let velocity = src.take_tensor(prefix, "velocity");
+        Some(Self { velocity: velocity.map(|data| Tensor::from_data(data, device)) })
     }
 }
