@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -30,6 +31,10 @@ pub(super) struct Sources {
 /// A gzip file is hardly ever larger than its content, and never by this much.
 const SLACK: u64 = 1 << 20;
 
+/// How the names of temporary files and folders in the cache begin.
+const DOWNLOAD: &str = ".download-";
+const UNPACKED: &str = ".debian-";
+
 /// Fetches into `cache` the files that are missing or bad there. On success all four are there
 /// and good; otherwise each source's failure is added to `tried`.
 pub(super) fn fill(
@@ -40,34 +45,46 @@ pub(super) fn fill(
     tried: &mut Tried,
 ) -> bool {
     if sources.mirrors.is_empty() && !sources.debian {
-        tried.push("mirrors and Debian's archive", "not asked, because BN_RUNNER_OFFLINE is set");
+        tried.push(
+            "mirrors and Debian's archive",
+            "not asked, because BN_RUNNER_OFFLINE is set",
+        );
         return false;
     }
     if let Err(e) = fs::create_dir_all(cache) {
-        tried.push_folder(cache, format!("cannot be created, so nothing was fetched: {e}"));
+        tried.push_folder(
+            cache,
+            format!("cannot be created, so nothing was fetched: {e}"),
+        );
         return false;
     }
     // Where the file system knows no locks, everyone fetches: wasteful, not wrong.
-    let _lock = lock(cache).ok();
-    let mut wanted: Vec<Part> = Part::ALL
-        .into_iter()
-        .filter(|&part| {
-            let path = part.find(cache);
-            path.is_none_or(|path| read_checked(&path, part, Some(manifest)).is_err())
-        })
-        .collect();
-    if wanted.is_empty() {
+    let lock = lock(cache).ok();
+    if lock.is_some() {
+        sweep(cache);
+    }
+    let wanted = Part::ALL.into_iter().filter(|&part| {
+        let path = part.find(cache);
+        path.is_none_or(|path| read_checked(&path, part, Some(manifest)).is_err())
+    });
+    let mut filling = Filling {
+        cache,
+        manifest,
+        progress,
+        wanted: wanted.collect(),
+    };
+    if filling.wanted.is_empty() {
         return true;
     }
-    eprintln!("fetching Fashion-MNIST (30 MB, once) into {}", cache.display());
+    eprintln!("fetching {} into {}", filling.what(), cache.display());
     for base in &sources.mirrors {
-        match from_mirror(base, cache, manifest, sources.patience, progress, &mut wanted) {
+        match filling.ask_mirror(&Mirror::new(base, sources.patience)) {
             Ok(()) => return true,
             Err(reason) => tried.push(base, reason),
         }
     }
     if sources.debian {
-        match from_debian(cache, manifest, progress, &mut wanted) {
+        match filling.ask_debian() {
             Ok(()) => return true,
             Err(reason) => tried.push(format!("Debian package {}", debian::PACKAGE), reason),
         }
@@ -75,73 +92,80 @@ pub(super) fn fill(
     false
 }
 
-/// Fetches the wanted files from one mirror, until the first failure. What came stays.
-fn from_mirror(
-    base: &str,
-    cache: &Path,
-    manifest: &Manifest,
-    patience: Patience,
+/// The work in progress: what one source had is not asked of the next.
+struct Filling<'a> {
+    cache: &'a Path,
+    manifest: &'a Manifest,
     progress: bool,
-    wanted: &mut Vec<Part>,
-) -> Result<(), String> {
-    let mirror = Mirror::new(base, patience);
-    while let Some(&part) = wanted.first() {
-        let mut file = tempfile::Builder::new()
-            .prefix(".download-")
-            .tempfile_in(cache)
-            .map_err(|e| format!("{}: no temporary file: {e}", cache.display()))?;
-        let bar = download_bar(part.name(), progress);
-        let limit = manifest.bytes(part) + SLACK;
-        let zipped = format!("{}.gz", part.name());
-        let answer = match mirror.download(&zipped, limit, file.as_file_mut(), &bar) {
-            // Somebody's own mirror may have unpacked them.
-            Err(HttpError::NotThere { url }) => mirror
-                .download(part.name(), limit, file.as_file_mut(), &bar)
-                .map_err(|second| match second {
-                    HttpError::NotThere { .. } => HttpError::NotThere { url },
-                    failed @ HttpError::Failed { .. } => failed,
-                }),
-            other => other,
-        };
-        bar.finish_and_clear();
-        answer.map_err(|e| e.to_string())?;
-        read_checked(file.path(), part, Some(manifest))
-            .map_err(|problem| format!("{} from there {problem}", part.name()))?;
-        keep(file.into_temp_path().as_ref(), part, cache)
-            .map_err(|e| format!("{}: cannot be saved in {}: {e}", part.name(), cache.display()))?;
-        wanted.remove(0);
-    }
-    Ok(())
+    /// Files that are still to come.
+    wanted: Vec<Part>,
 }
 
-/// Takes the wanted files from the Debian package.
-fn from_debian(
-    cache: &Path,
-    manifest: &Manifest,
-    progress: bool,
-    wanted: &mut Vec<Part>,
-) -> Result<(), String> {
-    let scratch = tempfile::Builder::new()
-        .prefix(".debian-")
-        .tempdir_in(cache)
-        .map_err(|e| format!("{}: no temporary folder: {e}", cache.display()))?;
-    let spinner = bar(ProgressBar::new_spinner(), progress)
-        .with_message(format!("apt-get download {}", debian::PACKAGE));
-    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
-    let unpacked = debian::download(scratch.path());
-    spinner.finish_and_clear();
-    let unpacked = unpacked?;
-    while let Some(&part) = wanted.first() {
-        let file = part
-            .find(&unpacked)
-            .ok_or_else(|| format!("the package has no {}", part.name()))?;
-        read_checked(&file, part, Some(manifest))
-            .map_err(|problem| format!("{} from there {problem}", part.name()))?;
-        keep(&file, part, cache)
-            .map_err(|e| format!("{}: cannot be saved in {}: {e}", part.name(), cache.display()))?;
-        wanted.remove(0);
+impl Filling<'_> {
+    /// What is fetched, for the user.
+    fn what(&self) -> String {
+        if self.wanted.len() == Part::ALL.len() {
+            return "Fashion-MNIST (30 MB, once)".to_owned();
+        }
+        let names: Vec<&str> = self.wanted.iter().map(|part| part.name()).collect();
+        names.join(", ")
     }
-    Ok(())
+
+    /// Fetches the wanted files from one mirror, until the first failure.
+    fn ask_mirror(&mut self, mirror: &Mirror) -> Result<(), String> {
+        while let Some(&part) = self.wanted.first() {
+            let mut file = tempfile::Builder::new()
+                .prefix(DOWNLOAD)
+                .tempfile_in(self.cache)
+                .map_err(|e| format!("{}: no temporary file: {e}", self.cache.display()))?;
+            let bar = download_bar(part.name(), self.progress);
+            let limit = self.manifest.bytes(part) + SLACK;
+            let zipped = format!("{}.gz", part.name());
+            let answer = match mirror.download(&zipped, limit, file.as_file_mut(), &bar) {
+                // Somebody's own mirror may have unpacked them.
+                Err(HttpError::NotThere) => {
+                    mirror.download(part.name(), limit, file.as_file_mut(), &bar)
+                }
+                other => other,
+            };
+            bar.finish_and_clear();
+            answer.map_err(|e| format!("{zipped}: {e}"))?;
+            self.accept(part, &file.into_temp_path())?;
+        }
+        Ok(())
+    }
+
+    /// Takes the wanted files from the Debian package.
+    fn ask_debian(&mut self) -> Result<(), String> {
+        let scratch = tempfile::Builder::new()
+            .prefix(UNPACKED)
+            .tempdir_in(self.cache)
+            .map_err(|e| format!("{}: no temporary folder: {e}", self.cache.display()))?;
+        let spinner = bar(ProgressBar::new_spinner(), self.progress)
+            .with_message(format!("apt-get download {}", debian::PACKAGE));
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        let unpacked = debian::download(scratch.path());
+        spinner.finish_and_clear();
+        let unpacked = unpacked?;
+        while let Some(&part) = self.wanted.first() {
+            let file = part
+                .find(&unpacked)
+                .ok_or_else(|| format!("the package has no {}", part.name()))?;
+            self.accept(part, &file)?;
+        }
+        Ok(())
+    }
+
+    /// Verifies a file and moves it into its place.
+    fn accept(&mut self, part: Part, file: &Path) -> Result<(), String> {
+        let name = part.name();
+        read_checked(file, part, Some(self.manifest))
+            .map_err(|problem| format!("{name} from there {problem}"))?;
+        keep(file, part, self.cache)
+            .map_err(|e| format!("{name}: cannot be saved in {}: {e}", self.cache.display()))?;
+        self.wanted.retain(|&other| other != part);
+        Ok(())
+    }
 }
 
 /// Moves a verified file into its place in the cache, in one step.
@@ -163,6 +187,20 @@ fn lock(cache: &Path) -> io::Result<File> {
     let file = File::create(cache.join(".lock"))?;
     file.lock()?;
     Ok(file)
+}
+
+/// Removes what interrupted fetches left behind. Only under the lock: nobody else is fetching.
+fn sweep(cache: &Path) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // What cannot be removed does no harm.
+        if name.starts_with(DOWNLOAD) {
+            let _ = fs::remove_file(entry.path());
+        } else if name.starts_with(UNPACKED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn download_bar(name: &'static str, progress: bool) -> ProgressBar {

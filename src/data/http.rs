@@ -26,13 +26,13 @@ impl Patience {
     };
 }
 
-/// Why a file did not come.
+/// Why a file did not come; whoever says so also names the mirror and the file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
-    #[error("{url}: not found (HTTP 404)")]
-    NotThere { url: String },
-    #[error("{url}: {reason}")]
-    Failed { url: String, reason: String },
+    #[error("not found (HTTP 404)")]
+    NotThere,
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Connections to one mirror.
@@ -55,7 +55,10 @@ impl Mirror {
             // A proxy cannot reach this machine's own servers.
             config = config.proxy(None);
         }
-        Self { agent: config.build().into(), base: base.trim_end_matches('/').to_owned() }
+        Self {
+            agent: config.build().into(),
+            base: base.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// Copies the file called `name` to `out`; an answer of more than `limit` bytes is refused.
@@ -67,14 +70,15 @@ impl Mirror {
         bar: &ProgressBar,
     ) -> Result<(), HttpError> {
         let url = format!("{}/{name}", self.base);
-        let failed = |reason: String| HttpError::Failed { url: url.clone(), reason };
         let mut response = self.agent.get(&url).call().map_err(|error| match error {
-            ureq::Error::StatusCode(404) => HttpError::NotThere { url: url.clone() },
-            other => failed(other.to_string()),
+            ureq::Error::StatusCode(404) => HttpError::NotThere,
+            other => HttpError::Failed(other.to_string()),
         })?;
         if let Some(length) = response.body().content_length() {
             if length > limit {
-                return Err(failed(format!("answers {length} bytes, more than the file can have")));
+                return Err(HttpError::Failed(format!(
+                    "answers {length} bytes, more than the file can have"
+                )));
             }
             bar.set_length(length);
         }
@@ -83,17 +87,20 @@ impl Mirror {
         let mut buffer = vec![0; 64 * 1024];
         let mut copied = 0;
         loop {
-            let read = body.read(&mut buffer).map_err(|e| failed(e.to_string()))?;
+            let read = body
+                .read(&mut buffer)
+                .map_err(|e| HttpError::Failed(e.to_string()))?;
             if read == 0 {
                 return Ok(());
             }
             copied += read as u64;
             if copied > limit {
-                return Err(failed(format!(
+                return Err(HttpError::Failed(format!(
                     "sends more than {limit} bytes, more than the file can have"
                 )));
             }
-            out.write_all(&buffer[..read]).map_err(|e| failed(format!("cannot be saved: {e}")))?;
+            out.write_all(&buffer[..read])
+                .map_err(|e| HttpError::Failed(format!("cannot be saved: {e}")))?;
         }
     }
 }
@@ -103,7 +110,9 @@ fn is_loopback(base: &str) -> bool {
     let after_scheme = base.split_once("://").map_or(base, |(_, rest)| rest);
     let authority = after_scheme.split('/').next().unwrap_or_default();
     ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
-        authority.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        authority
+            .strip_prefix(host)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
     })
 }
 
@@ -113,10 +122,17 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for base in ["http://127.0.0.1:80/x", "http://localhost", "http://[::1]:8080/a/b"] {
+        for base in [
+            "http://127.0.0.1:80/x",
+            "http://localhost",
+            "http://[::1]:8080/a/b",
+        ] {
             assert!(is_loopback(base), "{base}");
         }
-        for base in ["https://localhost.example.org/x", "https://example.org/127.0.0.1"] {
+        for base in [
+            "https://localhost.example.org/x",
+            "https://example.org/127.0.0.1",
+        ] {
             assert!(!is_loopback(base), "{base}");
         }
     }

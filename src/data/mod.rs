@@ -16,6 +16,8 @@ mod idx;
 mod library;
 mod split;
 mod standardize;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -129,7 +131,9 @@ pub fn load(spec: &DatasetSpec, options: &DataOptions) -> Result<Dataset, DataEr
         }
         Source::Folder(path) => {
             let contents = idx_folder(path).read()?;
-            let names = (0..contents.shape.classes).map(|class| class.to_string()).collect();
+            let names = (0..contents.shape.classes)
+                .map(|class| class.to_string())
+                .collect();
             split(spec, contents, folder_name(path), names)
         }
     }
@@ -172,7 +176,11 @@ fn source(spec: &DatasetSpec) -> Result<Source<'_>, DataError> {
 }
 
 fn idx_folder(path: &Path) -> Folder<'_> {
-    Folder { path, manifest: None, remedy: IDX_REMEDY }
+    Folder {
+        path,
+        manifest: None,
+        remedy: IDX_REMEDY,
+    }
 }
 
 /// The last part of the folder's path, also of `.` and `data/..`.
@@ -189,11 +197,20 @@ fn split(
     name: String,
     class_names: Vec<String>,
 ) -> Result<Dataset, DataError> {
-    let Contents { shape, checksum, train_images, train_labels, test_images, test_labels } =
-        contents;
+    let Contents {
+        shape,
+        checksum,
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+    } = contents;
     let rows = train_labels.len();
     if spec.validation >= rows {
-        return Err(DataError::ValidationTooLarge { validation: spec.validation, rows });
+        return Err(DataError::ValidationTooLarge {
+            validation: spec.validation,
+            rows,
+        });
     }
     let first = |limit: Option<usize>, rows: usize, key| match limit {
         Some(0) => Err(DataError::ZeroLimit { key }),
