@@ -94,11 +94,10 @@ fn place_case(
     let shape = data::shape(&case.setup.dataset)?;
     let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
     Ok(placed.map_err(|findings| {
-        let locate = |path| Some(case.locate(&experiment.source, path));
         findings
             .into_iter()
             .map(|finding| Problem {
-                span: locate(&finding.path),
+                span: Some(case.locate(&experiment.source, &finding.path)),
                 message: finding.message,
                 help: finding.help,
             })

@@ -16,7 +16,7 @@ impl Weights {
     pub fn of(network: &Network, placed: &[Placed]) -> Self {
         let variables = placed.iter().flat_map(|layer| layer.variables.iter().cloned());
         let values = network.tensors().into_iter().map(|data| {
-            data.convert::<f32>().into_vec::<f32>().expect("weights are 32-bit numbers")
+            data.convert::<f32>().try_into_vec::<f32>().expect("converted to 32-bit numbers")
         });
         Self(variables.zip(values).collect())
     }

@@ -40,7 +40,7 @@ pub struct Overrides {
 /// Every mistake in the file and in the overrides, each with its place and a remedy.
 pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
     let text = read_text(path).map_err(|message| {
-        let source = Source { path: path.to_owned(), ..Source::default() };
+        let source = Source::new(path.to_owned(), String::new());
         Problems::new(source, vec![Problem { span: None, message, help: String::new() }])
     })?;
     let source = Source::new(path.to_owned(), text);

@@ -66,5 +66,5 @@ fn argmax(scores: &[f32]) -> usize {
 }
 
 fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().into_vec().expect("converted to 32-bit numbers")
+    tensor.into_data().convert::<f32>().try_into_vec().expect("converted to 32-bit numbers")
 }
