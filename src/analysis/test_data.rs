@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::record::{EpochRow, RecordedTrial, Status, TrialDir};
+use crate::record::{EpochRow, Manifest, Outcome, RecordedTrial, Status, TrialDir};
 use crate::spec::GridValue;
 
 /// An epoch of two seconds with a validation accuracy; every loss is one minus its accuracy.
@@ -35,11 +35,13 @@ pub(crate) fn trial(
     } else {
         Status::Completed
     };
-    let outcome = val_accuracies.last().map(|accuracy| {
-        json!({
-            "test_accuracy": accuracy, "test_loss": 1.0 - accuracy,
-            "train_seconds": 2.0 * val_accuracies.len() as f64, "samples_per_second": 27500.0,
-        })
+    let outcome = val_accuracies.last().map(|accuracy| Outcome {
+        best_val_accuracy: None,
+        best_val_loss: None,
+        test_accuracy: *accuracy,
+        test_loss: 1.0 - accuracy,
+        train_seconds: 2.0 * val_accuracies.len() as f64,
+        samples_per_second: 27500.0,
     });
     let manifest = json!({
         "status": status, "reason": val_accuracies.is_empty().then_some("=out of memory"),
@@ -52,12 +54,16 @@ pub(crate) fn trial(
         "epochs": 10, "jobs": 1,
         "versions": {"bn_runner": "", "git_commit": null, "numerics": 1, "burn": "", "rustc": ""},
         "host": "", "platform": "", "command": [], "started": "2026-01-01T00:00:00Z",
-        "ended": null, "outcome": outcome,
+        "ended": null,
     });
     RecordedTrial {
         dir: TrialDir::existing(PathBuf::new()),
         label: label.to_owned(),
-        manifest: serde_json::from_value(manifest).expect("a manifest"),
+        // Not by way of JSON, which has no NaN.
+        manifest: Manifest {
+            outcome,
+            ..serde_json::from_value(manifest).expect("a manifest")
+        },
         epochs: val_accuracies
             .iter()
             .enumerate()

@@ -41,11 +41,11 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
     let legend = Legend::new(case_entries(&shown), width - 2.0 * MARGIN);
     let all: Vec<&Curve> = curves.iter().map(|(_, curve)| curve).collect();
     let mut facts = facts(std::slice::from_ref(results), completed - cases.len(), &all);
-    facts.push("a mark per epoch: mean seconds and mean accuracy over seeds".to_owned());
     if all
         .iter()
         .any(|curve| curve.points.iter().any(|point| point.std.is_some()))
     {
+        facts.push("each epoch at its mean time and accuracy over seeds".to_owned());
         facts.push("band: ± 1 standard deviation of the accuracy".to_owned());
     }
     let notes = Notes::new(&facts, width);
@@ -82,7 +82,7 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
         panel.curve(&mut canvas, &curve.points, seconds, stroke)?;
         panel.markers(&mut canvas, &curve.points, seconds, shown.style)?;
     }
-    legend.draw(&mut canvas, left, legend_top)?;
+    legend.draw(&mut canvas, MARGIN, legend_top)?;
     notes.draw(&mut canvas, notes_top)?;
     canvas.into_png().map(Some)
 }

@@ -15,6 +15,8 @@ use super::theme::{
 };
 
 const Y_TICKS: usize = 6;
+/// Of more cases only the validation curves are drawn, and thinner.
+const LEGIBLE_CASES: usize = 12;
 const EPOCH_TICKS: usize = 10;
 /// Share of its colour in a marker of training.
 const PALE: f64 = 0.5;
@@ -122,17 +124,27 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
         panel.frame(&mut canvas, "epoch", &title)?;
         draw_pairs(&mut canvas, &panel, pairs)?;
     }
-    keys.draw(&mut canvas, MARGIN + rooms[0], keys_top)?;
-    names.draw(&mut canvas, MARGIN + rooms[0], names_top)?;
+    keys.draw(&mut canvas, MARGIN, keys_top)?;
+    names.draw(&mut canvas, MARGIN, names_top)?;
     notes.draw(&mut canvas, notes_top)?;
     canvas.into_png().map(Some)
 }
 
 fn pairs(cases: &[ShownCase], train: EpochMetric, validation: EpochMetric) -> Vec<Pair> {
-    let pair = |shown: &ShownCase| Pair {
-        style: shown.style,
-        train: shown.case.curve(train),
-        validation: shown.case.curve(validation),
+    let crowded = cases.len() > LEGIBLE_CASES;
+    let pair = |shown: &ShownCase| {
+        let validation = shown.case.curve(validation);
+        let hide_train = crowded && !validation.is_empty();
+        let train = if hide_train {
+            Curve::default()
+        } else {
+            shown.case.curve(train)
+        };
+        Pair {
+            style: shown.style,
+            train,
+            validation,
+        }
     };
     cases.iter().map(pair).collect()
 }
@@ -158,6 +170,11 @@ fn extremes(pairs: &[Pair]) -> impl Iterator<Item = f64> {
 /// Bands first, training above them, validation on top.
 fn draw_pairs(canvas: &mut Canvas, panel: &Panel, pairs: &[Pair]) -> Result<()> {
     let epoch = |point: &CurvePoint| point.epoch as f64;
+    let width = if pairs.len() > LEGIBLE_CASES {
+        FAINT_CURVE_WIDTH
+    } else {
+        CURVE_WIDTH
+    };
     for pair in pairs {
         panel.band(canvas, &pair.validation.points, epoch, pair.style)?;
     }
@@ -179,7 +196,7 @@ fn draw_pairs(canvas: &mut Canvas, panel: &Panel, pairs: &[Pair]) -> Result<()> 
         }
     }
     for pair in pairs {
-        let stroke = Stroke::solid(pair.style.colour, CURVE_WIDTH);
+        let stroke = Stroke::solid(pair.style.colour, width);
         panel.curve(canvas, &pair.validation.points, epoch, stroke)?;
         panel.markers(canvas, &pair.validation.points, epoch, pair.style)?;
     }
@@ -208,7 +225,9 @@ fn line_keys(pairs: &[Pair]) -> Vec<Entry> {
     if pairs.iter().any(|pair| !pair.validation.is_empty()) {
         keys.push(entry(validation, "validation, after the epoch"));
     }
-    keys.push(entry(train, "training, during the epoch"));
+    if pairs.iter().any(|pair| !pair.train.is_empty()) {
+        keys.push(entry(train, "training, during the epoch"));
+    }
     if pairs.iter().any(Pair::has_band) {
         let sample = if points {
             Sample::Bar(QUIET_INK)
