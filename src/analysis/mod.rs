@@ -1,0 +1,152 @@
+//! Numbers from recorded trials: seeds side by side, means and intervals over them, CSV tables.
+//!
+//! Everything here is computed from what [`crate::record`] reads back; nothing is trained or drawn.
+//! A [`Case`] is one variant at one grid point with its trials, one per seed. [`Metric`] is a number
+//! of a whole trial, [`EpochMetric`] a number of each of its epochs; [`Aggregate`] and [`Curve`] are
+//! the two of them over the completed seeds of a case. [`write_tables`] and [`write_comparison`]
+//! put them into CSV files.
+
+mod curves;
+mod metrics;
+mod statistics;
+mod tables;
+
+pub use curves::{Curve, CurvePoint};
+pub use metrics::{EpochMetric, Metric};
+pub use statistics::{Aggregate, median};
+pub use tables::{write_comparison, write_tables};
+
+use crate::record::{ParameterCounts, RecordedTrial, Status};
+use crate::spec::GridValue;
+
+/// The trials of one experiment, grouped into its cases.
+#[derive(Debug, Clone)]
+pub struct ExperimentResults {
+    /// The experiment's name.
+    pub name: String,
+    /// What the file says about it; may be empty.
+    pub description: String,
+    /// Its cases, in the order of the plan.
+    pub cases: Vec<Case>,
+}
+
+/// One variant at one grid point, with a trial per seed.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The variant with its grid values, as folders and legends show it.
+    pub label: String,
+    /// The variant's name.
+    pub variant: String,
+    /// Its grid values, in the file's order.
+    pub grid: Vec<GridValue>,
+    /// One trial per seed, whatever became of it.
+    pub trials: Vec<RecordedTrial>,
+}
+
+impl ExperimentResults {
+    /// Groups trials by their label, in order of first appearance.
+    pub fn new(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        trials: Vec<RecordedTrial>,
+    ) -> Self {
+        let mut cases: Vec<Case> = Vec::new();
+        for trial in trials {
+            match cases.iter_mut().find(|case| case.label == trial.label) {
+                Some(case) => case.trials.push(trial),
+                None => cases.push(Case {
+                    label: trial.label.clone(),
+                    variant: trial.manifest.variant.clone(),
+                    grid: trial.manifest.grid.clone(),
+                    trials: vec![trial],
+                }),
+            }
+        }
+        Self {
+            name: name.into(),
+            description: description.into(),
+            cases,
+        }
+    }
+
+    /// How many trials of all cases have a status.
+    pub fn count(&self, status: Status) -> usize {
+        self.cases.iter().map(|case| case.count(status)).sum()
+    }
+}
+
+impl Case {
+    /// The trials that were trained to their end; the only ones that means are taken over.
+    pub fn completed(&self) -> impl Iterator<Item = &RecordedTrial> {
+        self.trials
+            .iter()
+            .filter(|trial| trial.manifest.status == Status::Completed)
+    }
+
+    /// How many trials have a status.
+    pub fn count(&self, status: Status) -> usize {
+        self.trials
+            .iter()
+            .filter(|trial| trial.manifest.status == status)
+            .count()
+    }
+
+    /// A metric over the completed seeds; `None` where no seed has it.
+    pub fn aggregate(&self, metric: Metric) -> Option<Aggregate> {
+        Aggregate::of(self.completed().filter_map(|trial| metric.of(trial)))
+    }
+
+    /// A metric epoch by epoch over the completed seeds.
+    pub fn curve(&self, metric: EpochMetric) -> Curve {
+        Curve::of(
+            self.completed().map(|trial| trial.epochs.as_slice()),
+            metric,
+        )
+    }
+
+    /// The backend of its trials, or all of them with `;` between where they differ.
+    pub fn backends(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for trial in &self.trials {
+            let backend = trial.manifest.backend.as_str();
+            if !names.contains(&backend) {
+                names.push(backend);
+            }
+        }
+        names.join(";")
+    }
+
+    /// The parameters of its network.
+    pub fn parameters(&self) -> Option<ParameterCounts> {
+        let trial = self.completed().next().or(self.trials.first())?;
+        Some(trial.manifest.parameters)
+    }
+
+    /// The grid point in one cell: `learning_rate=0.01;batch_size=32`, with whole paths where last
+    /// segments clash; empty without a grid.
+    pub fn grid_point(&self) -> String {
+        let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+        let named = |point: &GridValue| {
+            let clash = self
+                .grid
+                .iter()
+                .filter(|p| last(&p.key) == last(&point.key))
+                .count()
+                > 1;
+            let key = if clash {
+                point.key.clone()
+            } else {
+                last(&point.key)
+            };
+            let value = match &point.value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            format!("{key}={value}")
+        };
+        self.grid.iter().map(named).collect::<Vec<_>>().join(";")
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod test_data;

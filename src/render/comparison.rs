@@ -1,0 +1,351 @@
+//! Final accuracies of all cases of all experiments, best first, next to how they got there.
+
+use anyhow::Result;
+
+use crate::analysis::{Aggregate, Case, Curve, CurvePoint, EpochMetric, ExperimentResults, Metric};
+
+use super::accuracy_vs_time::edges;
+use super::axis::Axis;
+use super::canvas::{Canvas, Stroke};
+use super::figure::{Heading, Notes, facts, final_accuracy};
+use super::panel::Panel;
+use super::text::{Align, TextStyle};
+use super::theme::{
+    CURVE_WIDTH, CaseStyle, GRID_COLOUR, GRID_WIDTH, LABEL_SIZE, MARGIN, MAX_CASES, MEAN_MARKER,
+    Marker, PALETTE, PANEL_GAP, SEED_MARKER, TEXT_GAP, case_style,
+};
+
+/// Up to so many cases have their curves beside them, in the colour of their row.
+const MAX_CURVES: usize = 8;
+/// Height of a row, and how far rows may be spread to fill a panel.
+const ROW: f64 = 19.0;
+const WIDEST_ROW: f64 = 34.0;
+/// Lowest panel that shows curves well, and lowest without them.
+const LOWEST_WITH_CURVES: f64 = 210.0;
+const LOWEST: f64 = 60.0;
+/// Widths of the two panels, and of the longest label.
+const DOTS_WIDTH: f64 = 250.0;
+const CURVES_WIDTH: f64 = 290.0;
+const LONGEST_LABEL: f64 = 270.0;
+/// Half the height of a whisker's caps, and how far below a mean its seeds are.
+const CAP: f64 = 3.0;
+const SEED_DROP: f64 = 5.5;
+/// Share of its colour in the mark of a seed.
+const SEED_ALPHA: f64 = 0.5;
+const INDENT: f64 = 8.0;
+const TICKS: usize = 6;
+
+/// A line of the left panel.
+enum Row<'a> {
+    /// The name of an experiment above its cases.
+    Experiment(&'a str),
+    /// A case with its accuracy.
+    Case(Box<CaseRow<'a>>),
+}
+
+struct CaseRow<'a> {
+    case: &'a Case,
+    style: CaseStyle,
+    accuracy: Aggregate,
+    seeds: Vec<f64>,
+    /// The accuracy is that of the validation rows, for want of one of the test rows.
+    validation: bool,
+}
+
+/// The figure as a PNG file, or `None` where no trial was completed.
+pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
+    let (rows, hidden) = rows(experiments);
+    let cases: Vec<&CaseRow> = rows
+        .iter()
+        .filter_map(|row| match row {
+            Row::Experiment(_) => None,
+            Row::Case(case) => Some(case.as_ref()),
+        })
+        .collect();
+    if cases.is_empty() {
+        return Ok(None);
+    }
+    let curves = curves(&cases);
+
+    let labels = TextStyle::new(LABEL_SIZE);
+    let numbers = labels.align(Align::End);
+    let label_width = rows
+        .iter()
+        .map(|row| row_label_width(row, labels))
+        .fold(0.0, f64::max);
+    let label_width = label_width.min(LONGEST_LABEL);
+    let number_width = cases
+        .iter()
+        .map(|row| labels.width(&row.number()))
+        .fold(0.0, f64::max)
+        + TEXT_GAP;
+    let left = MARGIN + label_width + 2.0 * TEXT_GAP;
+    let right = left + DOTS_WIDTH;
+    let numbers_end = right + 2.0 * TEXT_GAP + number_width;
+    let accuracy_axis = Axis::of_shares(
+        curves.iter().flat_map(|(_, c)| &c.points).flat_map(edges),
+        TICKS,
+    );
+    let curves_left = numbers_end + PANEL_GAP + Panel::room_left(&accuracy_axis);
+    let width = MARGIN
+        + if curves.is_empty() {
+            numbers_end
+        } else {
+            curves_left + CURVES_WIDTH
+        };
+
+    let all: Vec<&Curve> = curves.iter().map(|(_, curve)| curve).collect();
+    let mut facts = facts(experiments, hidden, &all);
+    facts.splice(0..0, how_to_read(&cases));
+    let notes = Notes::new(&facts, width);
+    let title = match experiments {
+        [one] => one.name.clone(),
+        several => format!("Comparison of {} experiments", several.len()),
+    };
+    let heading = Heading {
+        title: &title,
+        subtitle: "Final accuracy, best first",
+    };
+    let lowest = if curves.is_empty() {
+        LOWEST
+    } else {
+        LOWEST_WITH_CURVES
+    };
+    let height = (rows.len() as f64 * ROW).max(lowest);
+    let top = heading.height();
+    let bottom = top + height;
+    let notes_top = bottom + Panel::room_below() + 3.0 * TEXT_GAP;
+    let mut canvas = Canvas::new(width, notes_top + notes.height());
+
+    heading.draw(&mut canvas, width)?;
+    let x = Axis::of_shares(cases.iter().flat_map(|row| row.extremes()), TICKS);
+    let dots = Panel {
+        left,
+        top,
+        right,
+        bottom,
+        x,
+        y: Axis::of_shares([], TICKS),
+    };
+    let title = if cases.iter().all(|row| row.validation) {
+        "validation accuracy"
+    } else {
+        "test accuracy"
+    };
+    dots.horizontal_axis(&mut canvas, title)?;
+    let pitch = (height / rows.len() as f64).min(WIDEST_ROW);
+    let first = top + (height - pitch * rows.len() as f64) / 2.0;
+    for (index, row) in rows.iter().enumerate() {
+        let y = first + (index as f64 + 0.5) * pitch;
+        let baseline = y + labels.baseline_drop();
+        match row {
+            Row::Experiment(name) => {
+                let style = labels.bold();
+                canvas.text(&style.fit(name, label_width), (MARGIN, baseline), style)?;
+            }
+            Row::Case(row) => {
+                canvas.line(
+                    &[(left, y), (right, y)],
+                    Stroke::solid(GRID_COLOUR, GRID_WIDTH),
+                )?;
+                let indent = if experiments.len() > 1 { INDENT } else { 0.0 };
+                let label = labels.fit(&row.case.label, label_width - indent);
+                canvas.text(&label, (MARGIN + indent, baseline), labels)?;
+                canvas.text(&row.number(), (numbers_end, baseline), numbers)?;
+                draw_row(&mut canvas, &dots, row, y)?;
+            }
+        }
+    }
+    if !curves.is_empty() {
+        let last = all
+            .iter()
+            .flat_map(|c| &c.points)
+            .map(|point| point.epoch)
+            .max()
+            .unwrap_or(1);
+        let (left, right) = (curves_left, curves_left + CURVES_WIDTH);
+        let panel = Panel {
+            left,
+            top,
+            right,
+            bottom,
+            x: Axis::epochs(last, 10),
+            y: accuracy_axis,
+        };
+        panel.frame(&mut canvas, "epoch", "validation accuracy")?;
+        draw_curves(&mut canvas, &panel, &curves)?;
+    }
+    notes.draw(&mut canvas, notes_top)?;
+    canvas.into_png().map(Some)
+}
+
+/// Experiments in the order of the command, the cases of each from best to worst; and how many
+/// cases there was no room for.
+fn rows(experiments: &[ExperimentResults]) -> (Vec<Row<'_>>, usize) {
+    let mut groups: Vec<(&str, Vec<CaseRow>)> = Vec::new();
+    let mut seen = 0;
+    for experiment in experiments {
+        let cases = experiment.cases.iter().enumerate();
+        let rows = cases
+            .filter_map(|(i, case)| CaseRow::new(case, case_style(seen + i)))
+            .collect();
+        seen += experiment.cases.len();
+        groups.push((&experiment.name, rows));
+    }
+    let mut means: Vec<f64> = groups
+        .iter()
+        .flat_map(|(_, rows)| rows)
+        .map(|row| row.accuracy.mean)
+        .collect();
+    means.sort_by(|a, b| b.total_cmp(a));
+    let hidden = means.len().saturating_sub(MAX_CASES);
+    let enough = means
+        .get(MAX_CASES - 1)
+        .copied()
+        .unwrap_or(f64::NEG_INFINITY);
+    let plain = means.len() > MAX_CURVES;
+    let mut room = MAX_CASES;
+
+    let mut shown = Vec::new();
+    for (index, (name, mut rows)) in groups.into_iter().enumerate() {
+        rows.sort_by(|a, b| b.accuracy.mean.total_cmp(&a.accuracy.mean));
+        rows.retain(|row| row.accuracy.mean >= enough);
+        rows.truncate(room);
+        room -= rows.len();
+        if experiments.len() > 1 && !rows.is_empty() {
+            shown.push(Row::Experiment(name));
+        }
+        for mut row in rows {
+            if plain {
+                // Without curves to find, a colour per experiment says more than one per case.
+                let colour = PALETTE[index % PALETTE.len()];
+                row.style = CaseStyle {
+                    colour,
+                    marker: Marker::Circle,
+                };
+            }
+            shown.push(Row::Case(Box::new(row)));
+        }
+    }
+    (shown, hidden)
+}
+
+impl<'a> CaseRow<'a> {
+    /// `None` without a completed trial whose accuracy is a number.
+    fn new(case: &'a Case, style: CaseStyle) -> Option<Self> {
+        final_accuracy(case)?;
+        let test = case
+            .aggregate(Metric::TestAccuracy)
+            .filter(|test| test.mean.is_finite());
+        let metric = if test.is_some() {
+            Metric::TestAccuracy
+        } else {
+            Metric::ValAccuracy
+        };
+        let accuracy = case.aggregate(metric)?;
+        let seeds = case
+            .completed()
+            .filter_map(|trial| metric.of(trial))
+            .collect();
+        Some(Self {
+            case,
+            style,
+            accuracy,
+            seeds,
+            validation: test.is_none(),
+        })
+    }
+
+    /// The mean, with the standard deviation where there is one.
+    fn number(&self) -> String {
+        let star = if self.validation { "*" } else { "" };
+        match self.accuracy.std {
+            Some(std) => format!("{:.4} ± {std:.4}{star}", self.accuracy.mean),
+            None => format!("{:.4}{star}", self.accuracy.mean),
+        }
+    }
+
+    /// Everything that has to lie on the axis.
+    fn extremes(&self) -> impl Iterator<Item = f64> {
+        let interval = self
+            .accuracy
+            .ci95
+            .map(|(low, high)| [low.max(0.0), high.min(1.0)]);
+        self.seeds
+            .iter()
+            .copied()
+            .chain(interval.into_iter().flatten())
+    }
+}
+
+fn row_label_width(row: &Row, style: TextStyle) -> f64 {
+    match row {
+        Row::Experiment(name) => style.bold().width(name),
+        Row::Case(row) => style.width(&row.case.label) + INDENT,
+    }
+}
+
+/// Whisker, mean and, a little below, the single seeds.
+fn draw_row(canvas: &mut Canvas, panel: &Panel, row: &CaseRow, y: f64) -> Result<()> {
+    let colour = row.style.colour;
+    let x = |value: f64| panel.place(value, 0.0).0;
+    if let Some((low, high)) = row.accuracy.ci95 {
+        let stroke = Stroke::solid(colour, CURVE_WIDTH * 0.8);
+        canvas.line(&[(x(low), y), (x(high), y)], stroke)?;
+        for end in [x(low), x(high)] {
+            canvas.line(&[(end, y - CAP), (end, y + CAP)], stroke)?;
+        }
+        for seed in &row.seeds {
+            let at = (x(*seed), y + SEED_DROP);
+            // Translucent, so that seeds on top of each other are darker than one.
+            canvas.translucent_circle(at, SEED_MARKER, colour, SEED_ALPHA)?;
+        }
+    }
+    canvas.marker(
+        row.style.marker,
+        (x(row.accuracy.mean), y),
+        MEAN_MARKER,
+        colour,
+    )
+}
+
+/// The validation curves of all rows, unless there are too many to follow.
+fn curves<'a>(cases: &[&CaseRow<'a>]) -> Vec<(CaseStyle, Curve)> {
+    if cases.len() > MAX_CURVES {
+        return Vec::new();
+    }
+    let curve = |row: &&CaseRow| (row.style, row.case.curve(EpochMetric::ValAccuracy));
+    cases
+        .iter()
+        .map(curve)
+        .filter(|(_, curve)| !curve.is_empty())
+        .collect()
+}
+
+fn draw_curves(canvas: &mut Canvas, panel: &Panel, curves: &[(CaseStyle, Curve)]) -> Result<()> {
+    let epoch = |point: &CurvePoint| point.epoch as f64;
+    for (style, curve) in curves {
+        panel.band(canvas, &curve.points, epoch, *style)?;
+    }
+    for (style, curve) in curves {
+        let stroke = Stroke::solid(style.colour, CURVE_WIDTH);
+        panel.curve(canvas, &curve.points, epoch, stroke)?;
+        panel.markers(canvas, &curve.points, epoch, *style)?;
+    }
+    Ok(())
+}
+
+/// How to read the marks; `None` where each is one seed's test accuracy.
+fn how_to_read(cases: &[&CaseRow]) -> Option<String> {
+    let mut parts = Vec::new();
+    if cases.iter().any(|row| row.accuracy.std.is_some()) {
+        parts.push("mean ± standard deviation over seeds");
+        parts.push("whisker: 95 % confidence interval of the mean");
+        parts.push("small dots: single seeds");
+    }
+    let validation = cases.iter().filter(|row| row.validation).count();
+    if validation > 0 {
+        parts.push("*: validation accuracy, for want of a test accuracy");
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}

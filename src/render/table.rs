@@ -1,0 +1,275 @@
+//! The results in the terminal: aligned text, best case first.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
+use crate::record::Status;
+
+use super::text::clean;
+
+/// Longer names are shortened to so many columns.
+const LONGEST_NAME: usize = 49;
+/// Between columns.
+const GAP: &str = "  ";
+
+/// A column: its header, which side its cells lean to, and its cell in a row.
+struct Column {
+    header: &'static str,
+    right: bool,
+    cell: fn(&Row) -> String,
+}
+
+struct Row<'a> {
+    experiment: &'a str,
+    case: &'a Case,
+    rank: Option<usize>,
+}
+
+/// One line per case, ranked by mean test accuracy, cases without any below; several experiments
+/// are named in a column of their own. Ends with a line break; empty without cases.
+pub fn results_table(experiments: &[ExperimentResults]) -> String {
+    let mut rows: Vec<Row> = experiments
+        .iter()
+        .flat_map(|experiment| {
+            let name = experiment.name.as_str();
+            experiment.cases.iter().map(move |case| Row {
+                experiment: name,
+                case,
+                rank: None,
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    rows.sort_by(|a, b| score(b.case).total_cmp(&score(a.case)));
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.rank = (score(row.case) > f64::NEG_INFINITY).then_some(index + 1);
+    }
+    let unfinished = rows.iter().any(|row| !status(row).is_empty());
+    let columns = columns(experiments.len() > 1, unfinished);
+    let mut lines: Vec<Vec<String>> = vec![
+        columns
+            .iter()
+            .map(|column| column.header.to_owned())
+            .collect(),
+    ];
+    lines.extend(
+        rows.iter()
+            .map(|row| columns.iter().map(|column| (column.cell)(row)).collect()),
+    );
+    align(&columns, &lines)
+}
+
+fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
+    let left = |header, cell| Column {
+        header,
+        right: false,
+        cell,
+    };
+    let right = |header, cell| Column {
+        header,
+        right: true,
+        cell,
+    };
+    let mut columns = vec![right("rank", |row: &Row| optional(row.rank))];
+    if several_experiments {
+        columns.push(left("experiment", |row: &Row| shortened(row.experiment)));
+    }
+    columns.extend([
+        left("variant", |row: &Row| shortened(&row.case.label)),
+        right("n", |row: &Row| {
+            row.case.count(Status::Completed).to_string()
+        }),
+        left("test accuracy", |row: &Row| {
+            spread(row, Metric::TestAccuracy)
+        }),
+        right("val accuracy", |row: &Row| {
+            mean(row, Metric::ValAccuracy, 4)
+        }),
+        right("val loss", |row: &Row| mean(row, Metric::ValLoss, 4)),
+        right("best val accuracy", |row: &Row| {
+            mean(row, Metric::BestValAccuracy, 4)
+        }),
+        right("s/epoch", |row: &Row| mean(row, Metric::EpochSeconds, 2)),
+        right("parameters", |row: &Row| {
+            optional(
+                row.case
+                    .parameters()
+                    .map(|counts| with_separators(counts.total)),
+            )
+        }),
+    ]);
+    if unfinished {
+        columns.push(left("status", status));
+    }
+    columns
+}
+
+/// What cases are ranked by; those without it come last.
+fn score(case: &Case) -> f64 {
+    let test = case
+        .aggregate(Metric::TestAccuracy)
+        .map(|aggregate| aggregate.mean);
+    test.filter(|mean| mean.is_finite())
+        .unwrap_or(f64::NEG_INFINITY)
+}
+
+/// The mean with its standard deviation over seeds.
+fn spread(row: &Row, metric: Metric) -> String {
+    match row.case.aggregate(metric) {
+        None => String::new(),
+        Some(Aggregate {
+            mean,
+            std: Some(std),
+            ..
+        }) => format!("{mean:.4} ± {std:.4}"),
+        Some(Aggregate {
+            mean, std: None, ..
+        }) => format!("{mean:.4}"),
+    }
+}
+
+fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
+    optional(
+        row.case
+            .aggregate(metric)
+            .map(|aggregate| format!("{:.decimals$}", aggregate.mean)),
+    )
+}
+
+fn status(row: &Row) -> String {
+    [Status::Failed, Status::Running]
+        .into_iter()
+        .map(|status| (row.case.count(status), status))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{count} {status}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// 271346 as 271,346.
+fn with_separators(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A name without characters that act on the terminal. Of one that is too long the middle is left
+/// out: the grid values that tell cases apart stand at the end.
+fn shortened(name: &str) -> String {
+    let name = clean(name);
+    if name.width() <= LONGEST_NAME {
+        return name.into_owned();
+    }
+    let half = (LONGEST_NAME - 1) / 2;
+    let within = |chars: &mut dyn Iterator<Item = char>| {
+        let mut used = 0;
+        let fits = |c: &char| {
+            used += c.width().unwrap_or(0);
+            used <= half
+        };
+        chars.take_while(fits).collect::<Vec<char>>()
+    };
+    let start = within(&mut name.chars());
+    let end = within(&mut name.chars().rev());
+    start
+        .into_iter()
+        .chain(['…'])
+        .chain(end.into_iter().rev())
+        .collect()
+}
+
+fn align(columns: &[Column], lines: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|index| {
+            lines
+                .iter()
+                .map(|line| line[index].width())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells = line
+            .iter()
+            .zip(columns)
+            .zip(&widths)
+            .map(|((cell, column), width)| {
+                let space = " ".repeat(width - cell.width());
+                if column.right {
+                    space + cell
+                } else {
+                    cell.clone() + &space
+                }
+            });
+        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::test_data::trial;
+
+    #[test]
+    fn cases_are_ranked_and_failures_come_last() {
+        let results = ExperimentResults::new(
+            "batch_norm",
+            "",
+            vec![
+                trial("batch_norm", "no_bn", &[], 1, &[0.7, 0.8125]),
+                trial("batch_norm", "no_bn", &[], 2, &[0.7, 0.8175]),
+                trial("batch_norm", "broken", &[], 1, &[]),
+                trial("batch_norm", "bn_after", &[], 1, &[0.875, 0.87]),
+                trial("batch_norm", "bn_after", &[], 2, &[]),
+            ],
+        );
+        let table = results_table(&[results]);
+        let expected = "\
+rank  variant   n  test accuracy    val accuracy  val loss  best val accuracy  s/epoch  parameters  status
+   1  bn_after  1  0.8700                 0.8700    0.1300             0.8750     2.00     271,346  1 failed
+   2  no_bn     2  0.8150 ± 0.0035        0.8150    0.1850             0.8150     2.00     271,346
+      broken    0                                                                          271,346  1 failed
+";
+        assert_eq!(table, expected, "\n{table}");
+    }
+
+    #[test]
+    fn several_experiments_are_named_and_wide_characters_keep_the_columns_straight() {
+        let wide = ExperimentResults::new("宽", "", vec![trial("宽", "归一化", &[], 1, &[0.5])]);
+        let evil = format!("\u{1b}[31m{}", "x".repeat(80));
+        let long = ExperimentResults::new("long", "", vec![trial("long", &evil, &[], 1, &[0.6])]);
+        let table = results_table(&[wide, long]);
+        assert!(table.starts_with("rank  experiment  variant"), "{table}");
+        assert!(
+            !table.contains('\u{1b}') && table.contains("xxx…xxx"),
+            "{table}"
+        );
+        let before_parameters = |line: &str| {
+            line.rsplit_once("271,346")
+                .map(|(before, _)| before.width())
+                .unwrap()
+        };
+        let widths: Vec<_> = table.lines().skip(1).map(before_parameters).collect();
+        assert_eq!(widths[0], widths[1], "{table}");
+    }
+
+    #[test]
+    fn nothing_is_no_table() {
+        assert_eq!(results_table(&[]), "");
+    }
+}
