@@ -15,7 +15,10 @@ pub struct Library {
 impl Library {
     /// An empty library that reads from the given places.
     pub fn new(options: DataOptions) -> Self {
-        Self { options, read: Vec::new() }
+        Self {
+            options,
+            read: Vec::new(),
+        }
     }
 
     /// The data set that a spec describes.
