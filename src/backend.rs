@@ -27,6 +27,11 @@ impl Opened {
     }
 }
 
+/// Whether the kernels of our own ([`crate::kernels`]) run on a device.
+pub fn has_fused_kernels(device: &Device) -> bool {
+    device.clone().without_autodiff() == Device::flex()
+}
+
 /// A backend that this machine cannot give.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
@@ -45,8 +50,16 @@ pub struct Unavailable {
 /// When the machine lacks what the backend needs.
 pub fn open(name: BackendName) -> Result<Opened, Unavailable> {
     match name {
-        BackendName::Flex => Ok(Opened { name, device: Device::flex(), description: cpu() }),
-        BackendName::Ndarray => Ok(Opened { name, device: ndarray(), description: cpu() }),
+        BackendName::Flex => Ok(Opened {
+            name,
+            device: Device::flex(),
+            description: cpu(),
+        }),
+        BackendName::Ndarray => Ok(Opened {
+            name,
+            device: ndarray(),
+            description: cpu(),
+        }),
         BackendName::Wgpu => {
             // burn allows one initialization per process.
             static WGPU: OnceLock<Result<Opened, Unavailable>> = OnceLock::new();
@@ -73,9 +86,18 @@ fn wgpu() -> Result<Opened, Unavailable> {
         Ok(Ok((device, setup))) => {
             let info = setup.adapter.get_info();
             let driver = [info.driver.as_str(), info.driver_info.as_str()].join(" ");
-            let description =
-                format!("{} ({:?}, {:?}, {})", info.name, info.device_type, info.backend, driver.trim());
-            return Ok(Opened { name, device, description });
+            let description = format!(
+                "{} ({:?}, {:?}, {})",
+                info.name,
+                info.device_type,
+                info.backend,
+                driver.trim()
+            );
+            return Ok(Opened {
+                name,
+                device,
+                description,
+            });
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => "its driver failed while starting".to_owned(),

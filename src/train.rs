@@ -54,6 +54,16 @@ pub enum TrainError {
         /// NaN or infinite.
         loss: f32,
     },
+    /// The loss of a whole split is no number any more.
+    #[error("diverged at epoch {epoch}: the {split} loss is {loss}; lower the learning rate")]
+    DivergedAfter {
+        /// From 1.
+        epoch: usize,
+        /// `validation` or `test`.
+        split: &'static str,
+        /// NaN or infinite.
+        loss: f64,
+    },
     /// An epoch could not be recorded.
     #[error(transparent)]
     Record(#[from] anyhow::Error),
@@ -102,7 +112,11 @@ pub fn train(
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             // [batch, pixels] and [batch]
             let (images, labels) = training.batch(rows);
-            let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
+            let pass = Pass::Training {
+                seed,
+                epoch: epoch as u32,
+                step: step as u32,
+            };
             // [batch, classes]
             let logits = network.logits(images, pass);
             // [1], the mean over the batch
@@ -117,9 +131,15 @@ pub fn train(
         }
         let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));
         if let Some((step, loss)) = first_bad {
-            return Err(TrainError::Diverged { epoch, step: step + 1, loss });
+            return Err(TrainError::Diverged {
+                epoch,
+                step: step + 1,
+                loss,
+            });
         }
-        let validation = evaluate(&network, &validation);
+        let validation = evaluate(&network, &validation)
+            .map(|score| score.finite(epoch, "validation"))
+            .transpose()?;
         observer.epoch(&EpochRow {
             epoch,
             accuracy: seen.accuracy,
@@ -133,8 +153,29 @@ pub fn train(
     }
     let seconds = start.elapsed().as_secs_f64();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
-    let test = evaluate(&network, &test).expect("a data set has test rows");
-    Ok(Trained { weights: Weights::of(&network, placed), test, seconds })
+    let test = evaluate(&network, &test)
+        .expect("a data set has test rows")
+        .finite(spec.epochs, "test")?;
+    Ok(Trained {
+        weights: Weights::of(&network, placed),
+        test,
+        seconds,
+    })
+}
+
+impl Score {
+    /// The score itself, or the error that ends a trial whose loss is no number any more.
+    fn finite(self, epoch: usize, split: &'static str) -> Result<Self, TrainError> {
+        if self.loss.is_finite() {
+            Ok(self)
+        } else {
+            Err(TrainError::DivergedAfter {
+                epoch,
+                split,
+                loss: self.loss,
+            })
+        }
+    }
 }
 
 /// The rows of an epoch in the order they are seen.

@@ -123,20 +123,7 @@ pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
 /// The data cannot be had or is not what it should be, or the split leaves nothing to train or
 /// test on.
 pub fn load(spec: &DatasetSpec, options: &DataOptions) -> Result<Dataset, DataError> {
-    match source(spec)? {
-        Source::Named(DatasetName::FashionMnist) => {
-            let (_, contents) = Search::new(options).obtain()?;
-            let names = fashion_mnist::CLASS_NAMES.map(str::to_owned).into();
-            split(spec, contents, "fashion_mnist".to_owned(), names)
-        }
-        Source::Folder(path) => {
-            let contents = idx_folder(path).read()?;
-            let names = (0..contents.shape.classes)
-                .map(|class| class.to_string())
-                .collect();
-            split(spec, contents, folder_name(path), names)
-        }
-    }
+    split(spec, &read(spec, options)?)
 }
 
 /// Finds Fashion-MNIST, or fetches it into the cache; verifies it either way. Returns the folder.
@@ -190,13 +177,37 @@ fn folder_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Validation first, then training, as the book does it.
-fn split(
-    spec: &DatasetSpec,
-    contents: Contents,
+/// A data set's files in memory, not yet split.
+#[derive(Debug)]
+struct Raw {
     name: String,
     class_names: Vec<String>,
-) -> Result<Dataset, DataError> {
+    contents: Contents,
+}
+
+fn read(spec: &DatasetSpec, options: &DataOptions) -> Result<Raw, DataError> {
+    match source(spec)? {
+        Source::Named(DatasetName::FashionMnist) => Ok(Raw {
+            name: "fashion_mnist".to_owned(),
+            class_names: fashion_mnist::CLASS_NAMES.map(str::to_owned).into(),
+            contents: Search::new(options).obtain()?.1,
+        }),
+        Source::Folder(path) => {
+            let contents = idx_folder(path).read()?;
+            let class_names = (0..contents.shape.classes)
+                .map(|class| class.to_string())
+                .collect();
+            Ok(Raw {
+                name: folder_name(path),
+                class_names,
+                contents,
+            })
+        }
+    }
+}
+
+/// Validation first, then training, as the book does it.
+fn split(spec: &DatasetSpec, raw: &Raw) -> Result<Dataset, DataError> {
     let Contents {
         shape,
         checksum,
@@ -204,7 +215,7 @@ fn split(
         train_labels,
         test_images,
         test_labels,
-    } = contents;
+    } = &raw.contents;
     let rows = train_labels.len();
     if spec.validation >= rows {
         return Err(DataError::ValidationTooLarge {
@@ -220,18 +231,18 @@ fn split(
     let training = first(spec.train_limit, rows - spec.validation, "train_limit")?;
     let testing = first(spec.test_limit, test_labels.len(), "test_limit")?;
     let pixels = shape.height * shape.width;
-    let of_train = |rows| Split::new(&train_images, &train_labels, pixels, rows);
+    let of_train = |rows| Split::new(train_images, train_labels, pixels, rows);
     Ok(Dataset {
-        name,
+        name: raw.name.clone(),
         height: shape.height,
         width: shape.width,
         classes: shape.classes,
-        class_names,
-        checksum,
+        class_names: raw.class_names.clone(),
+        checksum: checksum.clone(),
         scaling: spec.scaling,
         train: of_train(spec.validation..spec.validation + training),
         validation: of_train(0..spec.validation),
-        test: Split::new(&test_images, &test_labels, pixels, 0..testing),
+        test: Split::new(test_images, test_labels, pixels, 0..testing),
     })
 }
 

@@ -30,7 +30,7 @@ fn tiny() -> [Vec<u8>; 4] {
 }
 
 /// Writes the tiny files, gzipped, and gives the folder.
-fn tiny_folder() -> TempDir {
+pub(super) fn tiny_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_tiny(folder.path());
     folder

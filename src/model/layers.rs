@@ -1,11 +1,13 @@
 //! Layers as built: one enum of burn modules, made from the spec's enum by one match.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::initializer::kernel;
 use super::shape::Placed;
+use crate::backend;
+use crate::kernels::batch_norm;
 use crate::rng::{Purpose, Stream};
 use crate::spec::{Activation, Layer, ModelSpec};
 
@@ -36,7 +38,7 @@ pub struct Network {
 enum Block {
     Flatten(Flatten),
     Dense(Dense),
-    BatchNormalization(BatchNorm),
+    BatchNormalization(BatchNormalization),
     Activation(ActivationBlock),
     Dropout(Dropout),
 }
@@ -50,6 +52,13 @@ struct Dense {
     linear: Linear,
     #[module(skip)]
     activation: Activation,
+}
+
+#[derive(Module, Debug)]
+struct BatchNormalization {
+    norm: BatchNorm,
+    /// Whether the device has the kernel of our own.
+    fused: bool,
 }
 
 #[derive(Module, Debug)]
@@ -81,7 +90,10 @@ impl Network {
 
     /// Scores before the final softmax. Input [batch, features], output [batch, classes].
     pub fn logits(&self, input: Tensor<2>, pass: Pass) -> Tensor<2> {
-        let (last, others) = self.layers.split_last().expect("a checked model has layers");
+        let (last, others) = self
+            .layers
+            .split_last()
+            .expect("a checked model has layers");
         let hidden = others.iter().fold(input, |x, layer| layer.forward(x, pass));
         match last {
             Block::Dense(dense) => dense.linear.forward(hidden),
@@ -107,8 +119,11 @@ impl Network {
     /// the same shapes.
     pub(super) fn with_tensors(self, values: Vec<TensorData>, device: &Device) -> Self {
         let mut values = values.into_iter();
-        let layers =
-            self.layers.into_iter().map(|layer| layer.with_tensors(&mut values, device)).collect();
+        let layers = self
+            .layers
+            .into_iter()
+            .map(|layer| layer.with_tensors(&mut values, device))
+            .collect();
         Self { layers }
     }
 }
@@ -129,17 +144,21 @@ fn block(layer: &Layer, place: &Placed, ordinal: usize, seed: u64, device: &Devi
                 activation: dense.activation,
             })
         }
-        Layer::BatchNormalization(bn) => Block::BatchNormalization(
-            BatchNormConfig::new(place.input.size())
+        Layer::BatchNormalization(bn) => Block::BatchNormalization(BatchNormalization {
+            norm: BatchNormConfig::new(place.input.size())
                 // burn's momentum is the share of the new batch, Keras' that of the old average.
                 .with_momentum(1.0 - bn.momentum)
                 .with_epsilon(bn.epsilon)
                 .init(device),
-        ),
-        Layer::Activation(activation) => {
-            Block::Activation(ActivationBlock { activation: activation.0 })
-        }
-        Layer::Dropout(dropout) => Block::Dropout(Dropout { rate: dropout.rate, ordinal }),
+            fused: backend::has_fused_kernels(device),
+        }),
+        Layer::Activation(activation) => Block::Activation(ActivationBlock {
+            activation: activation.0,
+        }),
+        Layer::Dropout(dropout) => Block::Dropout(Dropout {
+            rate: dropout.rate,
+            ordinal,
+        }),
     }
 }
 
@@ -153,7 +172,7 @@ impl Block {
         match self {
             Self::Flatten(_) => x,
             Self::Dense(dense) => activate(dense.activation, dense.linear.forward(x)),
-            Self::BatchNormalization(bn) => bn.forward(x),
+            Self::BatchNormalization(bn) => bn.forward(x, pass),
             Self::Activation(block) => activate(block.activation, x),
             Self::Dropout(dropout) => match pass {
                 Pass::Training { seed, epoch, step } => dropout.forward(x, seed, epoch, step),
@@ -165,14 +184,20 @@ impl Block {
     fn tensors(&self) -> Vec<TensorData> {
         match self {
             Self::Dense(dense) => {
-                let bias = dense.linear.bias.as_ref().map(|bias| bias.val().into_data());
-                std::iter::once(dense.linear.weight.val().into_data()).chain(bias).collect()
+                let bias = dense
+                    .linear
+                    .bias
+                    .as_ref()
+                    .map(|bias| bias.val().into_data());
+                std::iter::once(dense.linear.weight.val().into_data())
+                    .chain(bias)
+                    .collect()
             }
-            Self::BatchNormalization(bn) => vec![
-                bn.gamma.val().into_data(),
-                bn.beta.val().into_data(),
-                bn.running_mean.value_sync().into_data(),
-                bn.running_var.value_sync().into_data(),
+            Self::BatchNormalization(BatchNormalization { norm, .. }) => vec![
+                norm.gamma.val().into_data(),
+                norm.beta.val().into_data(),
+                norm.running_mean.value_sync().into_data(),
+                norm.running_var.value_sync().into_data(),
             ],
             Self::Flatten(_) | Self::Activation(_) | Self::Dropout(_) => Vec::new(),
         }
@@ -187,16 +212,39 @@ impl Block {
                 Self::Dense(dense)
             }
             Self::BatchNormalization(mut bn) => {
-                use burn::module::RunningState;
-                bn.gamma = parameter(next(), device);
-                bn.beta = parameter(next(), device);
-                bn.running_mean = RunningState::new(Tensor::from_data(next(), device));
-                bn.running_var = RunningState::new(Tensor::from_data(next(), device));
+                bn.norm.gamma = parameter(next(), device);
+                bn.norm.beta = parameter(next(), device);
+                bn.norm.running_mean = RunningState::new(Tensor::from_data(next(), device));
+                bn.norm.running_var = RunningState::new(Tensor::from_data(next(), device));
                 Self::BatchNormalization(bn)
             }
             block @ (Self::Flatten(_) | Self::Activation(_) | Self::Dropout(_)) => block,
         }
     }
+}
+
+impl BatchNormalization {
+    /// [batch, features] → the same shape. Training moves the moving statistics on.
+    fn forward(&self, x: Tensor<2>, pass: Pass) -> Tensor<2> {
+        let norm = &self.norm;
+        match pass {
+            Pass::Training { .. } if self.fused => {
+                let result =
+                    batch_norm::normalize(x, norm.gamma.val(), norm.beta.val(), norm.epsilon);
+                move_on(&norm.running_mean, result.mean, norm.momentum);
+                move_on(&norm.running_var, result.variance, norm.momentum);
+                result.output
+            }
+            // burn's module tells training and inference apart by its device.
+            Pass::Training { .. } | Pass::Inference => norm.forward(x),
+        }
+    }
+}
+
+/// moving ← moving · (1 − share) + batch · share, both [features].
+fn move_on(moving: &RunningState<Tensor<1>>, batch: Tensor<1>, share: f64) {
+    let old = moving.value_sync();
+    moving.update(old.mul_scalar(1.0 - share) + batch.mul_scalar(share));
 }
 
 impl Dropout {

@@ -25,7 +25,9 @@ impl SampleShape {
 impl std::fmt::Display for SampleShape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Image([height, width, channels]) => write!(f, "(None, {height}, {width}, {channels})"),
+            Self::Image([height, width, channels]) => {
+                write!(f, "(None, {height}, {width}, {channels})")
+            }
             Self::Flat(features) => write!(f, "(None, {features})"),
         }
     }
@@ -78,8 +80,15 @@ pub fn place(
     let mut shape = SampleShape::Image(image);
     for (i, layer) in model.layers.iter().enumerate() {
         let kind = layer.kind();
-        let same_kind = model.layers[..i].iter().filter(|other| other.kind() == kind).count();
-        let name = if same_kind == 0 { kind.to_owned() } else { format!("{kind}_{same_kind}") };
+        let same_kind = model.layers[..i]
+            .iter()
+            .filter(|other| other.kind() == kind)
+            .count();
+        let name = if same_kind == 0 {
+            kind.to_owned()
+        } else {
+            format!("{kind}_{same_kind}")
+        };
         let path = layers_path.index(i);
         match fit(layer, shape) {
             Ok((output, variables)) => {
@@ -91,7 +100,12 @@ pub fn place(
                         trainable,
                     })
                     .collect();
-                placed.push(Placed { name, input: shape, output, variables });
+                placed.push(Placed {
+                    name,
+                    input: shape,
+                    output,
+                    variables,
+                });
                 shape = output;
             }
             Err(help) => {
@@ -103,7 +117,11 @@ pub fn place(
         }
     }
     findings.extend(output_problem(model, &layers_path, shape, classes));
-    if findings.is_empty() { Ok(placed) } else { Err(findings) }
+    if findings.is_empty() {
+        Ok(placed)
+    } else {
+        Err(findings)
+    }
 }
 
 type Fit = (SampleShape, Vec<(&'static str, Vec<usize>, bool)>);
@@ -126,8 +144,13 @@ fn fit(layer: &Layer, input: SampleShape) -> Result<Fit, String> {
         }
         Layer::BatchNormalization(_) => {
             let features = flat("`batch_normalization` works on flat features here")?;
-            let variables = [("gamma", true), ("beta", true), ("moving_mean", false), ("moving_variance", false)]
-                .map(|(name, trainable)| (name, vec![features], trainable));
+            let variables = [
+                ("gamma", true),
+                ("beta", true),
+                ("moving_mean", false),
+                ("moving_variance", false),
+            ]
+            .map(|(name, trainable)| (name, vec![features], trainable));
             Ok((input, variables.to_vec()))
         }
         Layer::Activation(_) | Layer::Dropout(_) => Ok((input, Vec::new())),
@@ -194,10 +217,18 @@ mod tests {
         let names: Vec<&str> = placed.iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(
             names,
-            ["flatten", "batch_normalization", "dense", "batch_normalization_1", "dense_1"]
+            [
+                "flatten",
+                "batch_normalization",
+                "dense",
+                "batch_normalization_1",
+                "dense_1"
+            ]
         );
-        let sizes: Vec<usize> =
-            placed.iter().map(|layer| layer.variables.iter().map(Variable::size).sum()).collect();
+        let sizes: Vec<usize> = placed
+            .iter()
+            .map(|layer| layer.variables.iter().map(Variable::size).sum())
+            .collect();
         assert_eq!(sizes, [0, 3136, 235_200, 1200, 3010]);
     }
 

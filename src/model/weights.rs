@@ -1,7 +1,9 @@
 //! Weights outside a network: by Keras' variable paths, in safetensors files.
 
 use anyhow::{Context, Result};
-use burn::tensor::{Device, TensorData};
+use burn::module::{Module as _, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::layers::Network;
@@ -14,16 +16,38 @@ pub struct Weights(Vec<(Variable, Vec<f32>)>);
 impl Weights {
     /// Reads a network's values back from its device.
     pub fn of(network: &Network, placed: &[Placed]) -> Self {
-        let variables = placed.iter().flat_map(|layer| layer.variables.iter().cloned());
-        let values = network.tensors().into_iter().map(|data| {
-            data.convert::<f32>().try_into_vec::<f32>().expect("converted to 32-bit numbers")
-        });
+        let variables = placed
+            .iter()
+            .flat_map(|layer| layer.variables.iter().cloned());
+        let values = network.tensors().into_iter().map(numbers);
         Self(variables.zip(values).collect())
+    }
+
+    /// Reads the gradients of a network's trainable variables back from its device.
+    pub fn of_gradients(network: &Network, placed: &[Placed], gradients: &GradientsParams) -> Self {
+        let mut reader = GradientReader {
+            gradients,
+            values: Vec::new(),
+        };
+        // burn visits parameters in the order of Keras' variables.
+        network.visit(&mut reader);
+        let variables = placed
+            .iter()
+            .flat_map(|layer| layer.variables.iter().cloned());
+        Self(
+            variables
+                .filter(|variable| variable.trainable)
+                .zip(reader.values)
+                .collect(),
+        )
     }
 
     /// One variable's values, rows of kernels one after the other.
     pub fn get(&self, path: &str) -> Option<&[f32]> {
-        self.0.iter().find(|(variable, _)| variable.path == path).map(|(_, values)| &values[..])
+        self.0
+            .iter()
+            .find(|(variable, _)| variable.path == path)
+            .map(|(_, values)| &values[..])
     }
 
     /// Replaces one variable's values.
@@ -64,7 +88,12 @@ impl Weights {
         let bytes: Vec<Vec<u8>> = self
             .0
             .iter()
-            .map(|(_, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            .map(|(_, values)| {
+                values
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect()
+            })
             .collect();
         let views = self
             .0
@@ -77,4 +106,23 @@ impl Weights {
             .collect::<Result<Vec<_>>>()?;
         safetensors::serialize(views, None).context("weights do not fit a safetensors file")
     }
+}
+
+struct GradientReader<'a> {
+    gradients: &'a GradientsParams,
+    values: Vec<Vec<f32>>,
+}
+
+impl ModuleVisitor for GradientReader<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.values.push(numbers(gradient.into_data()));
+        }
+    }
+}
+
+fn numbers(data: TensorData) -> Vec<f32> {
+    data.convert::<f32>()
+        .try_into_vec()
+        .expect("converted to 32-bit numbers")
 }

@@ -26,7 +26,11 @@ pub struct AdamState<const D: usize> {
 impl KerasAdam {
     /// The optimizer for a file's `adam:`.
     pub fn new(spec: &Adam) -> Self {
-        Self { beta_1: spec.beta_1, beta_2: spec.beta_2, epsilon: spec.epsilon }
+        Self {
+            beta_1: spec.beta_1,
+            beta_2: spec.beta_2,
+            epsilon: spec.epsilon,
+        }
     }
 }
 
@@ -47,15 +51,22 @@ impl Optimizer for KerasAdam {
         });
         let steps = state.steps + 1;
         let square = gradient.clone() * gradient.clone();
-        let momentum = state.momentum.clone()
-            + (gradient - state.momentum).mul_scalar(1.0 - self.beta_1);
+        let momentum =
+            state.momentum.clone() + (gradient - state.momentum).mul_scalar(1.0 - self.beta_1);
         let velocity =
             state.velocity.clone() + (square - state.velocity).mul_scalar(1.0 - self.beta_2);
         let t = steps as f64;
         let rate = lr * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - self.beta_1.powf(t));
         let step =
             momentum.clone().mul_scalar(rate) / velocity.clone().sqrt().add_scalar(self.epsilon);
-        (weight - step, Some(AdamState { momentum, velocity, steps }))
+        (
+            weight - step,
+            Some(AdamState {
+                momentum,
+                velocity,
+                steps,
+            }),
+        )
     }
 
     fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {

@@ -23,7 +23,10 @@ pub struct SgdState<const D: usize> {
 impl KerasSgd {
     /// The optimizer for a file's `sgd:`.
     pub fn new(spec: &Sgd) -> Self {
-        Self { momentum: spec.momentum, nesterov: spec.nesterov }
+        Self {
+            momentum: spec.momentum,
+            nesterov: spec.nesterov,
+        }
     }
 }
 
@@ -50,11 +53,18 @@ impl Optimizer for KerasSgd {
         } else {
             weight + velocity.clone()
         };
-        (weight, Some(SgdState { velocity: Some(velocity) }))
+        (
+            weight,
+            Some(SgdState {
+                velocity: Some(velocity),
+            }),
+        )
     }
 
     fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
-        SgdState { velocity: state.velocity.map(|velocity| velocity.to_device(device)) }
+        SgdState {
+            velocity: state.velocity.map(|velocity| velocity.to_device(device)),
+        }
     }
 }
 
@@ -67,6 +77,8 @@ impl<const D: usize> RecordState for SgdState<D> {
 
     fn state_unflatten(prefix: &str, src: &mut StateSource, device: &Device) -> Option<Self> {
         let velocity = src.take_tensor(prefix, "velocity");
-        Some(Self { velocity: velocity.map(|data| Tensor::from_data(data, device)) })
+        Some(Self {
+            velocity: velocity.map(|data| Tensor::from_data(data, device)),
+        })
     }
 }

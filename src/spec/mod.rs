@@ -21,11 +21,11 @@ pub use layer::{
     Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
 };
 pub use load::{Overrides, load};
-pub use value::shorten_layers;
 pub use optimizer::{Adam, OptimizerSpec, Sgd};
 pub use problem::{Finding, Problem, Problems};
 pub use source::{Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
+pub use value::shorten_layers;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,17 @@ pub struct Setup {
 
 /// A backend of burn, as named on the command line and in files.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum BackendName {

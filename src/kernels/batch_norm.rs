@@ -1,0 +1,317 @@
+//! Batch normalization over [batch, features] as one forward and one backward operation.
+//!
+//! burn's own is a dozen operations, each a pass over the batch with a buffer of its own, which
+//! for layers of this size costs as much as the matrix products around it. Formulas: Ioffe &
+//! Szegedy 2015, sections 3 and 3.1.
+
+// What `#[backend_extension]` generates has no documentation of its own.
+#![allow(missing_docs)]
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::backend_extension;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata};
+use burn::tensor::{Tensor, TensorData};
+use burn_flex::FlexTensor;
+
+use super::loops;
+
+/// What the forward pass gives.
+pub struct Normalized {
+    /// [batch, features], with a backward pass to x, gamma and beta.
+    pub output: Tensor<2>,
+    /// [features], of this batch, without gradients.
+    pub mean: Tensor<1>,
+    /// [features], biased, of this batch, without gradients.
+    pub variance: Tensor<1>,
+}
+
+/// Normalizes each feature of x [batch, features] over the batch, then scales by gamma and shifts
+/// by beta, both [features].
+///
+/// # Panics
+/// On a backend other than flex.
+pub fn normalize(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Normalized {
+    let (output, mean, variance) = <Dispatch as FusedBatchNorm>::batch_norm_forward(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        epsilon,
+    );
+    Normalized {
+        output: Tensor::from_dispatch(output),
+        mean: Tensor::from_dispatch(mean),
+        variance: Tensor::from_dispatch(variance),
+    }
+}
+
+type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
+
+/// The two operations on primitives of a backend.
+#[backend_extension(Flex, Autodiff)]
+pub trait FusedBatchNorm: Backend {
+    /// Output, mean and variance.
+    fn batch_norm_forward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradients of x (an empty tensor unless asked for), gamma and beta.
+    fn batch_norm_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        epsilon: f64,
+        wants_x: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl FusedBatchNorm for Flex {
+    fn batch_norm_forward(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        epsilon: f64,
+    ) -> Three<Self> {
+        let (x, gamma, beta) = (
+            x.to_contiguous(),
+            gamma.to_contiguous(),
+            beta.to_contiguous(),
+        );
+        let [batch, features] = [x.shape()[0], x.shape()[1]];
+        let mut mean = vec![0.0; features];
+        let mut variance = vec![0.0; features];
+        loops::statistics(slice(&x), &mut mean, &mut variance);
+        let scale: Vec<f32> = slice(&gamma)
+            .iter()
+            .zip(inverse_deviations(&variance, epsilon))
+            .map(|(gamma, inverse)| gamma * inverse)
+            .collect();
+        let mut output = vec![0.0; batch * features];
+        loops::normalize(slice(&x), &mean, &scale, slice(&beta), &mut output);
+        (
+            tensor(output, &[batch, features]),
+            tensor(mean, &[features]),
+            tensor(variance, &[features]),
+        )
+    }
+
+    fn batch_norm_backward(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
+        gradient: FlexTensor,
+        epsilon: f64,
+        wants_x: bool,
+    ) -> Three<Self> {
+        let (x, gamma) = (x.to_contiguous(), gamma.to_contiguous());
+        let gradient = gradient.to_contiguous();
+        let [batch, features] = [x.shape()[0], x.shape()[1]];
+        let inverse: Vec<f32> = inverse_deviations(slice(&variance), epsilon).collect();
+        let mut gamma_gradient = vec![0.0; features];
+        let mut beta_gradient = vec![0.0; features];
+        loops::parameter_gradients(
+            slice(&x),
+            slice(&gradient),
+            slice(&mean),
+            &inverse,
+            &mut gamma_gradient,
+            &mut beta_gradient,
+        );
+        let x_gradient = if wants_x {
+            let share = 1.0 / batch as f32;
+            let scale: Vec<f32> = slice(&gamma)
+                .iter()
+                .zip(&inverse)
+                .map(|(gamma, inverse)| gamma * inverse)
+                .collect();
+            let a: Vec<f32> = beta_gradient.iter().map(|sum| sum * share).collect();
+            let b: Vec<f32> = gamma_gradient.iter().map(|sum| sum * share).collect();
+            let mut out = vec![0.0; batch * features];
+            let per_feature = [slice(&mean), &inverse[..], &scale[..], &a[..], &b[..]];
+            loops::input_gradient(slice(&x), slice(&gradient), per_feature, &mut out);
+            tensor(out, &[batch, features])
+        } else {
+            tensor(Vec::new(), &[0, features])
+        };
+        (
+            x_gradient,
+            tensor(gamma_gradient, &[features]),
+            tensor(beta_gradient, &[features]),
+        )
+    }
+}
+
+/// 1 / √(variance + ε), in the precision that the loops work in.
+fn inverse_deviations(variance: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
+    variance
+        .iter()
+        .map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
+}
+
+fn slice(tensor: &FlexTensor) -> &[f32] {
+    tensor
+        .as_slice::<f32>()
+        .expect("a contiguous tensor of 32-bit numbers")
+}
+
+fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
+}
+
+impl<B: Backend + FusedBatchNorm, C: CheckpointStrategy> FusedBatchNorm for Autodiff<B, C> {
+    fn batch_norm_forward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> Three<Self> {
+        let primitives = (
+            x.primitive().clone(),
+            gamma.primitive().clone(),
+            beta.primitive().clone(),
+        );
+        let (output, mean, variance) = B::batch_norm_forward(
+            primitives.0.clone(),
+            primitives.1.clone(),
+            primitives.2,
+            epsilon,
+        );
+        let prepared = BackwardPass
+            .prepare::<C>([x.node(), gamma.node(), beta.node()])
+            .compute_bound();
+        let output = match prepared.stateful() {
+            OpsKind::Tracked(prepared) => {
+                let state = (
+                    primitives.0,
+                    primitives.1,
+                    mean.clone(),
+                    variance.clone(),
+                    epsilon,
+                );
+                prepared.finish(state, output)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        };
+        let untracked = <Self as AutodiffBackend>::from_inner;
+        (output, untracked(mean), untracked(variance))
+    }
+
+    fn batch_norm_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f64,
+        _: bool,
+    ) -> Three<Self> {
+        unreachable!("gradients of gradients are never taken")
+    }
+}
+
+#[derive(Debug)]
+struct BackwardPass;
+
+impl<B: Backend + FusedBatchNorm> Backward<B, 3> for BackwardPass {
+    /// x, gamma, mean, variance, ε
+    type State = (
+        FloatTensor<B>,
+        FloatTensor<B>,
+        FloatTensor<B>,
+        FloatTensor<B>,
+        f64,
+    );
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, gamma_node, beta_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, gamma, mean, variance, epsilon) = ops.state;
+        // A batch of data has no gradient, and to work it out is a third of the cost.
+        let wants_x = x_node.is_some();
+        let (x_gradient, gamma_gradient, beta_gradient) =
+            B::batch_norm_backward(x, gamma, mean, variance, gradient, epsilon, wants_x);
+        for (node, gradient) in [
+            (x_node, x_gradient),
+            (gamma_node, gamma_gradient),
+            (beta_node, beta_gradient),
+        ] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    /// Output, mean, variance and the gradients of x, gamma and beta for a loss that weighs each
+    /// output differently.
+    fn run(fused: bool) -> Vec<Vec<f32>> {
+        let device = Device::flex().autodiff();
+        let (batch, features) = (7, 37);
+        let noise = |n: usize, seed: u32| -> Vec<f32> {
+            use crate::rng::{Purpose, Stream};
+            let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+            (0..n).map(|_| stream.next_f32() * 4.0 - 1.0).collect()
+        };
+        let matrix = |seed| {
+            Tensor::<2>::from_data(
+                TensorData::new(noise(batch * features, seed), [batch, features]),
+                &device,
+            )
+        };
+        let vector = |seed| {
+            Tensor::<1>::from_data(TensorData::new(noise(features, seed), [features]), &device)
+        };
+        let x = matrix(1).require_grad();
+        let (gamma, beta) = (vector(2).require_grad(), vector(3).require_grad());
+        let result = if fused {
+            normalize(x.clone(), gamma.clone(), beta.clone(), 1e-3)
+        } else {
+            let r = burn::tensor::module::batch_norm_train(
+                x.clone(),
+                gamma.clone(),
+                beta.clone(),
+                1e-3,
+            );
+            Normalized {
+                output: r.output,
+                mean: r.mean,
+                variance: r.variance,
+            }
+        };
+        let gradients = (result.output.clone() * matrix(4)).sum().backward();
+        fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+            tensor.into_data().try_into_vec().unwrap()
+        }
+        vec![
+            numbers(result.output.inner()),
+            numbers(result.mean.inner()),
+            numbers(result.variance.inner()),
+            numbers(x.grad(&gradients).unwrap()),
+            numbers(gamma.grad(&gradients).unwrap()),
+            numbers(beta.grad(&gradients).unwrap()),
+        ]
+    }
+
+    #[test]
+    fn it_agrees_with_burns_own_in_every_output_and_gradient() {
+        for (fused, plain) in run(true).iter().zip(&run(false)) {
+            assert_eq!(fused.len(), plain.len());
+            for (a, b) in fused.iter().zip(plain) {
+                assert!((a - b).abs() < 2e-5 * b.abs().max(1.0), "{a} and {b}");
+            }
+        }
+    }
+}
