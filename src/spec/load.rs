@@ -200,7 +200,14 @@ impl Reader {
                 self.problem(&at.index(i), format!("seed {seed} is listed twice"), "leave one out");
             }
         }
-        overrides.seeds.clone().unwrap_or(in_file)
+        let Some(seeds) = overrides.seeds.clone() else { return in_file };
+        let mut seen = HashSet::new();
+        for seed in seeds.iter().filter(|seed| !seen.insert(**seed)) {
+            let message = format!("`--seeds`: seed {seed} is listed twice");
+            let help = "leave one out".to_owned();
+            self.problems.push(Problem { span: None, message, help });
+        }
+        seeds
     }
 
     /// All variants at all grid points.
