@@ -49,6 +49,7 @@ impl std::error::Error for Mistakes {}
 /// be read.
 pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>> {
     let mut mistakes = Vec::new();
+    let mut data_error = None;
     let mut prepared: Vec<Prepared> = Vec::new();
     let mut names: HashMap<String, PathBuf> = HashMap::new();
     for file in files {
@@ -73,9 +74,13 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
         }
         let mut placed = Vec::new();
         for case in &experiment.cases {
-            match place_case(&experiment, case)? {
-                Ok(layers) => placed.push(layers),
-                Err(list) => problems.extend(list),
+            match place_case(&experiment, case) {
+                Ok(Ok(layers)) => placed.push(layers),
+                Ok(Err(list)) => problems.extend(list),
+                // What is wrong in the files is told first: it needs no data to be put right.
+                Err(error) => {
+                    data_error.get_or_insert(error);
+                }
             }
         }
         if problems.is_empty() {
@@ -84,7 +89,11 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
             mistakes.push(Problems::new(experiment.source, problems));
         }
     }
-    if mistakes.is_empty() { Ok(prepared) } else { Err(Mistakes(mistakes).into()) }
+    match data_error {
+        _ if !mistakes.is_empty() => Err(Mistakes(mistakes).into()),
+        Some(error) => Err(error),
+        None => Ok(prepared),
+    }
 }
 
 fn place_case(
