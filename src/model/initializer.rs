@@ -22,9 +22,7 @@ pub fn kernel(
     let lecun = 1.0 / inputs;
     let mut stream = Stream::new(seed, Purpose::InitialWeights, 0, index_of(variable));
     let mut draw = |one: &mut dyn FnMut(&mut Stream) -> f64| {
-        (0..fan_in * fan_out)
-            .map(|_| one(&mut stream) as f32)
-            .collect()
+        (0..fan_in * fan_out).map(|_| one(&mut stream) as f32).collect()
     };
     let mut uniform = |variance: f64| {
         let limit = (3.0 * variance).sqrt();
@@ -66,21 +64,11 @@ mod tests {
             let kernel = kernel(initializer, "dense/kernel", [fan_in, fan_out], 1);
             let count = kernel.len() as f64;
             let mean = kernel.iter().map(|&w| f64::from(w)).sum::<f64>() / count;
-            let spread = kernel
-                .iter()
-                .map(|&w| (f64::from(w) - mean).powi(2))
-                .sum::<f64>()
-                / count;
+            let spread = kernel.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / count;
             assert_eq!(kernel.len(), fan_in * fan_out);
             // 20,000 draws: the estimate of the variance is within 1 % to one standard deviation.
-            assert!(
-                (spread / variance - 1.0).abs() < 0.04,
-                "{initializer:?}: {spread}"
-            );
-            assert!(
-                mean.abs() < 4.0 * (variance / count).sqrt(),
-                "{initializer:?}: mean {mean}"
-            );
+            assert!((spread / variance - 1.0).abs() < 0.04, "{initializer:?}: {spread}");
+            assert!(mean.abs() < 4.0 * (variance / count).sqrt(), "{initializer:?}: mean {mean}");
         }
     }
 

@@ -78,6 +78,15 @@ impl fmt::Display for Path {
     }
 }
 
+/// What to underline of a key and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The key, when it should not be there at all.
+    Key,
+    /// The value where it is a single word or number, else the key.
+    Value,
+}
+
 /// Where one node stands: what to underline for it, and for something missing from it.
 #[derive(Debug, Clone)]
 struct Mark {
@@ -103,12 +112,7 @@ impl Source {
     /// Notes the place of every key and value. Where the text is not YAML, what stands before the
     /// first mistake is noted.
     pub fn new(path: PathBuf, text: String) -> Self {
-        let mut source = Self {
-            path,
-            marks: HashMap::new(),
-            aliases: HashMap::new(),
-            text,
-        };
+        let mut source = Self { path, marks: HashMap::new(), aliases: HashMap::new(), text };
         let mut index = Indexer::new(&source.text);
         for event in Parser::new_from_str(&source.text) {
             match event {
@@ -123,25 +127,21 @@ impl Source {
     }
 
     /// The bytes to underline for a place; the nearest place around it where the file lacks it.
-    pub fn span(&self, path: &Path) -> Range<usize> {
-        self.lookup(path).1
+    pub fn span(&self, path: &Path, part: Part) -> Range<usize> {
+        self.lookup(path, part).1
     }
 
     /// As [`Source::span`], for a place in a variant: in `variants.<name>` where the file says it
     /// there, else in what all variants share.
-    pub fn span_in_variant(&self, variant: &str, path: &Path) -> Range<usize> {
+    pub fn span_in_variant(&self, variant: &str, path: &Path, part: Part) -> Range<usize> {
         let prefix = Path::default().key("variants").key(variant);
-        let (own, own_span) = self.lookup(&prefix.join(path));
-        let (shared, shared_span) = self.lookup(path);
-        if own > 2 && own - 2 >= shared {
-            own_span
-        } else {
-            shared_span
-        }
+        let (own, own_span) = self.lookup(&prefix.join(path), part);
+        let (shared, shared_span) = self.lookup(path, part);
+        if own > 2 && own - 2 >= shared { own_span } else { shared_span }
     }
 
     /// How many steps of the path exist in the file, and what to underline there.
-    fn lookup(&self, path: &Path) -> (usize, Range<usize>) {
+    fn lookup(&self, path: &Path, part: Part) -> (usize, Range<usize>) {
         let mut at = Path::default();
         let mut depth = 0;
         let mut span = 0..0;
@@ -152,7 +152,7 @@ impl Source {
             at = next;
             depth += 1;
             if let Some(mark) = self.marks.get(&at) {
-                let last = depth == path.0.len();
+                let last = depth == path.0.len() && part == Part::Value;
                 span = match &mark.scalar {
                     Some(value) if last && !value.is_empty() => value.clone(),
                     _ => mark.key.clone(),
@@ -186,26 +186,16 @@ impl Source {
     pub fn line_column(&self, byte: usize) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(byte)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
     /// The byte range of a whole line (from 1) from a column (from 1) on, for parsers that give
     /// only a line and a column.
     pub fn span_at(&self, line: usize, column: usize) -> Range<usize> {
-        let start: usize = self
-            .text
-            .split_inclusive('\n')
-            .take(line.saturating_sub(1))
-            .map(str::len)
-            .sum();
+        let start: usize =
+            self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let rest = self.text[start..].lines().next().unwrap_or("");
-        let from = rest
-            .char_indices()
-            .nth(column.saturating_sub(1))
-            .map_or(rest.len(), |c| c.0);
+        let from = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |c| c.0);
         start + from..start + rest.len()
     }
 }
@@ -222,14 +212,8 @@ struct Indexer<'t> {
 }
 
 enum Container {
-    Map {
-        path: Path,
-        key: Option<(String, Range<usize>)>,
-    },
-    List {
-        path: Path,
-        next: usize,
-    },
+    Map { path: Path, key: Option<(String, Range<usize>)> },
+    List { path: Path, next: usize },
 }
 
 impl<'t> Indexer<'t> {
@@ -253,10 +237,7 @@ impl<'t> Indexer<'t> {
         if self.bytes.is_empty() {
             character.min(self.text.len())
         } else {
-            self.bytes
-                .get(character)
-                .copied()
-                .unwrap_or(self.text.len())
+            self.bytes.get(character).copied().unwrap_or(self.text.len())
         }
     }
 
@@ -285,10 +266,7 @@ impl<'t> Indexer<'t> {
         let range = self.range(span);
         // A scalar directly inside a map, where no key is waiting, is the next key.
         if let Event::Scalar(text, ..) = &event
-            && let Some(Container::Map {
-                path,
-                key: key @ None,
-            }) = self.open.last_mut()
+            && let Some(Container::Map { path, key: key @ None }) = self.open.last_mut()
         {
             let at = path.clone();
             *key = Some((text.to_string(), range.clone()));
@@ -305,13 +283,7 @@ impl<'t> Indexer<'t> {
                 let (path, key) = self.place();
                 self.anchor(anchor, &path);
                 let key = key.unwrap_or_else(|| range.clone());
-                self.marks.insert(
-                    path,
-                    Mark {
-                        key,
-                        scalar: Some(range),
-                    },
-                );
+                self.marks.insert(path, Mark { key, scalar: Some(range) });
             }
             Event::Alias(anchor) => {
                 let (path, key) = self.place();
@@ -354,7 +326,7 @@ mod tests {
     use super::*;
 
     fn shown<'s>(source: &'s Source, path: &str) -> &'s str {
-        &source.text[source.span(&Path::dotted(path))]
+        &source.text[source.span(&Path::dotted(path), Part::Value)]
     }
 
     #[test]
@@ -366,10 +338,12 @@ mod tests {
         assert_eq!(shown(&source, "list.1"), "dense");
         assert_eq!(shown(&source, "list.1.dense.units"), "ten");
         assert_eq!(shown(&source, "list.1.dense.missing"), "dense");
+        let key = source.span(&Path::dotted("list.1.dense.units"), Part::Key);
+        assert_eq!(&source.text[key], "units");
         assert_eq!(shown(&source, "use.deep.x"), "1");
         assert_eq!(shown(&source, "merged.rate"), "0.5");
         assert_eq!(shown(&source, "merged.own"), "2");
-        let start = source.span(&Path::dotted("list.1.dense.units")).start;
+        let start = source.span(&Path::dotted("list.1.dense.units"), Part::Value).start;
         assert_eq!(source.line_column(start), (5, 21));
     }
 
@@ -377,7 +351,9 @@ mod tests {
     fn a_variant_is_shown_where_it_differs_and_the_shared_part_elsewhere() {
         let text = "model: { layers: [a] }\ntraining: { epochs: 1 }\nvariants:\n  v: { model: { layers: [b, c] } }\n";
         let source = Source::new(PathBuf::new(), text.to_owned());
-        let shown = |path: &str| &source.text[source.span_in_variant("v", &Path::dotted(path))];
+        let shown = |path: &str| {
+            &source.text[source.span_in_variant("v", &Path::dotted(path), Part::Value)]
+        };
         assert_eq!(shown("model.layers.0"), "b");
         assert_eq!(shown("training.epochs"), "1");
         assert_eq!(shown("training.optimizer"), "training");
