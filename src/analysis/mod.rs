@@ -138,10 +138,8 @@ impl Case {
             } else {
                 last(&point.key)
             };
-            let value = match &point.value {
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let text = point.value.as_str().map(str::to_owned);
+            let value = text.unwrap_or_else(|| point.value.to_string());
             format!("{key}={value}")
         };
         self.grid.iter().map(named).collect::<Vec<_>>().join(";")

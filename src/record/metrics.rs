@@ -61,7 +61,7 @@ impl MetricsWriter {
             .from_writer(Vec::new());
         csv.serialize(row)
             .context("a row of metrics does not fit CSV")?;
-        let line = csv.into_inner().map_err(|error| error.into_error())?;
+        let line = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
         self.write_line(&line)
     }
 
