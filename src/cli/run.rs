@@ -147,22 +147,25 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
     })
 }
 
-/// The trials that are still to be trained.
+/// The trials that are still to be trained, each experiment seed by seed: all its cases with the
+/// first seed, then with the next. Where the machine is slower for a while, all cases share it,
+/// and a run cut short has compared them all.
 fn jobs(planned: &[Planned], force: bool) -> Vec<Job<'_>> {
     let mut jobs = Vec::new();
     for planned in planned {
-        for trial in planned
+        let mut trials: Vec<&Trial> = planned
             .trials
             .iter()
             .filter(|trial| force || !trial.is_done())
-        {
-            jobs.push(Job {
-                trial,
-                placed: &planned.prepared.placed[trial.case],
-                dataset: &planned.datasets[trial.case],
-                backend: &planned.backend,
-            });
-        }
+            .collect();
+        let seeds = &planned.prepared.experiment.seeds;
+        trials.sort_by_key(|trial| seeds.iter().position(|seed| *seed == trial.seed));
+        jobs.extend(trials.into_iter().map(|trial| Job {
+            trial,
+            placed: &planned.prepared.placed[trial.case],
+            dataset: &planned.datasets[trial.case],
+            backend: &planned.backend,
+        }));
     }
     jobs
 }
