@@ -6,30 +6,20 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=Cargo.lock");
     println!("cargo::rerun-if-changed=src");
-    println!(
-        "cargo::rustc-env=BN_RUNNER_COMMIT={}",
-        commit().unwrap_or_default()
-    );
+    println!("cargo::rustc-env=BN_RUNNER_COMMIT={}", commit().unwrap_or_default());
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     println!(
         "cargo::rustc-env=BN_RUNNER_RUSTC={}",
         output(&rustc, &["--version"]).unwrap_or_default()
     );
-    println!(
-        "cargo::rustc-env=BN_RUNNER_BURN={}",
-        burn_version().unwrap_or_default()
-    );
+    println!("cargo::rustc-env=BN_RUNNER_BURN={}", burn_version().unwrap_or_default());
 }
 
 /// The commit's hash, with `-dirty` where tracked files differ from it; none outside a checkout.
 fn commit() -> Option<String> {
     let hash = output("git", &["rev-parse", "HEAD"])?;
     let changes = output("git", &["status", "--porcelain", "--untracked-files=no"])?;
-    Some(if changes.is_empty() {
-        hash
-    } else {
-        format!("{hash}-dirty")
-    })
+    Some(if changes.is_empty() { hash } else { format!("{hash}-dirty") })
 }
 
 fn burn_version() -> Option<String> {

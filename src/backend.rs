@@ -50,16 +50,8 @@ pub struct Unavailable {
 /// When the machine lacks what the backend needs.
 pub fn open(name: BackendName) -> Result<Opened, Unavailable> {
     match name {
-        BackendName::Flex => Ok(Opened {
-            name,
-            device: Device::flex(),
-            description: cpu(),
-        }),
-        BackendName::Ndarray => Ok(Opened {
-            name,
-            device: ndarray(),
-            description: cpu(),
-        }),
+        BackendName::Flex => Ok(Opened { name, device: Device::flex(), description: cpu() }),
+        BackendName::Ndarray => Ok(Opened { name, device: ndarray(), description: cpu() }),
         BackendName::Wgpu => {
             // burn allows one initialization per process.
             static WGPU: OnceLock<Result<Opened, Unavailable>> = OnceLock::new();
@@ -93,11 +85,7 @@ fn wgpu() -> Result<Opened, Unavailable> {
                 info.backend,
                 driver.trim()
             );
-            return Ok(Opened {
-                name,
-                device,
-                description,
-            });
+            return Ok(Opened { name, device, description });
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => "its driver failed while starting".to_owned(),

@@ -60,12 +60,7 @@ impl Trial {
 
     /// `bn_after, seed 1`, for messages.
     pub fn title(&self) -> String {
-        format!(
-            "{} {}, seed {}",
-            self.experiment.name,
-            self.case().label(),
-            self.seed
-        )
+        format!("{} {}, seed {}", self.experiment.name, self.case().label(), self.seed)
     }
 
     /// Whether its folder holds its finished results already.
@@ -105,9 +100,7 @@ impl Trial {
                 .into();
         }
         let yaml = serde_yaml::to_string(&config).context("the setup does not fit YAML")?;
-        Ok(format!(
-            "# One trial, resolved. `bn-runner run` on this file trains it again.\n{yaml}"
-        ))
+        Ok(format!("# One trial, resolved. `bn-runner run` on this file trains it again.\n{yaml}"))
     }
 }
 
@@ -125,8 +118,5 @@ fn identity(case: &Case, seed: u64, backend: BackendName, numerics: u32, data: &
         "backend": backend,
         "numerics": numerics,
     });
-    Sha256::digest(identity.to_string())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(identity.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

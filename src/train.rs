@@ -112,11 +112,7 @@ pub fn train(
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             // [batch, pixels] and [batch]
             let (images, labels) = training.batch(rows);
-            let pass = Pass::Training {
-                seed,
-                epoch: epoch as u32,
-                step: step as u32,
-            };
+            let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
             // [batch, classes]
             let logits = network.logits(images, pass);
             // [1], the mean over the batch
@@ -131,11 +127,7 @@ pub fn train(
         }
         let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));
         if let Some((step, loss)) = first_bad {
-            return Err(TrainError::Diverged {
-                epoch,
-                step: step + 1,
-                loss,
-            });
+            return Err(TrainError::Diverged { epoch, step: step + 1, loss });
         }
         let validation = evaluate(&network, &validation)
             .map(|score| score.finite(epoch, "validation"))
@@ -153,14 +145,9 @@ pub fn train(
     }
     let seconds = start.elapsed().as_secs_f64();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
-    let test = evaluate(&network, &test)
-        .expect("a data set has test rows")
-        .finite(spec.epochs, "test")?;
-    Ok(Trained {
-        weights: Weights::of(&network, placed),
-        test,
-        seconds,
-    })
+    let test =
+        evaluate(&network, &test).expect("a data set has test rows").finite(spec.epochs, "test")?;
+    Ok(Trained { weights: Weights::of(&network, placed), test, seconds })
 }
 
 impl Score {
@@ -169,11 +156,7 @@ impl Score {
         if self.loss.is_finite() {
             Ok(self)
         } else {
-            Err(TrainError::DivergedAfter {
-                epoch,
-                split,
-                loss: self.loss,
-            })
+            Err(TrainError::DivergedAfter { epoch, split, loss: self.loss })
         }
     }
 }

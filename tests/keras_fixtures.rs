@@ -62,11 +62,7 @@ impl Fixture {
                 other => panic!("no such layer: {other}"),
             };
             let number = count.entry(ours).or_default();
-            let name = if *number == 0 {
-                ours.to_owned()
-            } else {
-                format!("{ours}_{number}")
-            };
+            let name = if *number == 0 { ours.to_owned() } else { format!("{ours}_{number}") };
             *number += 1;
             names.insert(layer["name"].as_str().unwrap().to_owned(), name);
         }
@@ -102,10 +98,7 @@ fn assert_close(what: &str, ours: &[f32], keras: &Value) {
     assert_eq!(ours.len(), keras.len(), "{what}");
     for (i, (a, b)) in ours.iter().zip(&keras).enumerate() {
         let limit = TOLERANCE * b.abs().max(1.0);
-        assert!(
-            (a - b).abs() <= limit,
-            "{what}[{i}]: {a}, and Keras has {b}"
-        );
+        assert!((a - b).abs() <= limit, "{what}[{i}]: {a}, and Keras has {b}");
     }
 }
 
@@ -120,11 +113,7 @@ fn reproduce(text: &str, backend: BackendName) {
         Err(error) => {
             let name = std::thread::current().name().unwrap_or("a test").to_owned();
             println!("skipped: {name}: {error}");
-            assert_ne!(
-                std::env::var("CI").as_deref(),
-                Ok("true"),
-                "nothing is skipped in CI"
-            );
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing is skipped in CI");
             return;
         }
     };
@@ -140,30 +129,19 @@ fn reproduce(text: &str, backend: BackendName) {
     let mut optimizer = optim::build(&fixture.optimizer);
 
     let inputs = TensorData::new(flat(&json["inputs"]), [8, fixture.inputs]);
-    let labels: Vec<i32> = flat(&json["labels"])
-        .iter()
-        .map(|&label| label as i32)
-        .collect();
+    let labels: Vec<i32> = flat(&json["labels"]).iter().map(|&label| label as i32).collect();
     let labels = TensorData::new(labels, [8]);
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
     let infer = |network: &Network| {
         let inputs = Tensor::<2>::from_data(inputs.clone(), &opened.device);
         network.valid().probabilities(inputs, Pass::Inference)
     };
-    assert_close(
-        "first inference",
-        &numbers(infer(&network)),
-        &json["infer_outputs_initial"],
-    );
+    assert_close("first inference", &numbers(infer(&network)), &json["infer_outputs_initial"]);
 
     for (i, step) in json["steps"].as_array().unwrap().iter().enumerate() {
         let images = Tensor::<2>::from_data(inputs.clone(), &device);
         let targets = Tensor::<1, Int>::from_data(labels.clone(), &device);
-        let pass = Pass::Training {
-            seed: 1,
-            epoch: 1,
-            step: i as u32,
-        };
+        let pass = Pass::Training { seed: 1, epoch: 1, step: i as u32 };
         let logits = network.logits(images, pass);
         let outputs = numbers(softmax(logits.clone(), 1).inner());
         let loss = cross_entropy.forward(logits, targets);
@@ -183,11 +161,7 @@ fn reproduce(text: &str, backend: BackendName) {
             let ours = weights.get(&fixture.ours(path)).unwrap();
             assert_close(&at(path), ours, values);
         }
-        assert_close(
-            &at("inference"),
-            &numbers(infer(&network)),
-            &step["infer_outputs"],
-        );
+        assert_close(&at("inference"), &numbers(infer(&network)), &step["infer_outputs"]);
     }
 }
 

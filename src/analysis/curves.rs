@@ -38,10 +38,7 @@ impl Curve {
         for row in seeds.flatten() {
             match metric.of(row) {
                 Some(value) if value.is_finite() => {
-                    reached
-                        .entry(row.epoch)
-                        .or_default()
-                        .push((value, row.elapsed_seconds));
+                    reached.entry(row.epoch).or_default().push((value, row.elapsed_seconds));
                 }
                 Some(_) => not_finite += 1,
                 None => {}
@@ -58,10 +55,7 @@ impl Curve {
                 n: values.n,
             })
         };
-        Self {
-            points: reached.into_iter().filter_map(point).collect(),
-            not_finite,
-        }
+        Self { points: reached.into_iter().filter_map(point).collect(), not_finite }
     }
 
     /// Whether there is nothing to draw.
@@ -79,13 +73,8 @@ mod tests {
     fn the_mean_is_over_the_seeds_that_reached_the_epoch() {
         let long = [epoch(1, 0.6), epoch(2, 0.8)];
         let short = [epoch(1, 0.8)];
-        let curve = Curve::of(
-            [&long[..], &short[..]].into_iter(),
-            EpochMetric::ValAccuracy,
-        );
-        let [first, second] = curve.points[..] else {
-            panic!("{curve:?}")
-        };
+        let curve = Curve::of([&long[..], &short[..]].into_iter(), EpochMetric::ValAccuracy);
+        let [first, second] = curve.points[..] else { panic!("{curve:?}") };
         assert_eq!((first.epoch, first.n, second.epoch, second.n), (1, 2, 2, 1));
         assert!((first.mean - 0.7).abs() < 1e-12);
         // Two values 0.2 apart: sqrt(2 * 0.1²) = 0.1414….

@@ -125,10 +125,7 @@ fn best(
             continue;
         };
         if best.is_none_or(|best| better(value, best.value)) {
-            best = Some(BestEpoch {
-                epoch: row.epoch,
-                value,
-            });
+            best = Some(BestEpoch { epoch: row.epoch, value });
         }
     }
     best
@@ -141,20 +138,9 @@ mod tests {
 
     #[test]
     fn the_best_epoch_is_the_earliest_of_equals_and_never_nan() {
-        let epochs = [
-            epoch(1, f64::NAN),
-            epoch(2, 0.7),
-            epoch(3, 0.9),
-            epoch(4, 0.9),
-            epoch(5, 0.8),
-        ];
-        assert_eq!(
-            best_val_accuracy(&epochs),
-            Some(BestEpoch {
-                epoch: 3,
-                value: 0.9
-            })
-        );
+        let epochs =
+            [epoch(1, f64::NAN), epoch(2, 0.7), epoch(3, 0.9), epoch(4, 0.9), epoch(5, 0.8)];
+        assert_eq!(best_val_accuracy(&epochs), Some(BestEpoch { epoch: 3, value: 0.9 }));
         // In the test data the loss is one minus the accuracy.
         assert_eq!(best_val_loss(&epochs).map(|best| best.epoch), Some(3));
         assert_eq!(best_val_accuracy(&epochs[..1]), None);

@@ -62,11 +62,7 @@ impl ExperimentResults {
                 }),
             }
         }
-        Self {
-            name: name.into(),
-            description: description.into(),
-            cases,
-        }
+        Self { name: name.into(), description: description.into(), cases }
     }
 
     /// How many trials of all cases have a status.
@@ -78,17 +74,12 @@ impl ExperimentResults {
 impl Case {
     /// The trials that were trained to their end; the only ones that means are taken over.
     pub fn completed(&self) -> impl Iterator<Item = &RecordedTrial> {
-        self.trials
-            .iter()
-            .filter(|trial| trial.manifest.status == Status::Completed)
+        self.trials.iter().filter(|trial| trial.manifest.status == Status::Completed)
     }
 
     /// How many trials have a status.
     pub fn count(&self, status: Status) -> usize {
-        self.trials
-            .iter()
-            .filter(|trial| trial.manifest.status == status)
-            .count()
+        self.trials.iter().filter(|trial| trial.manifest.status == status).count()
     }
 
     /// A metric over the completed seeds; `None` where no seed has it.
@@ -98,10 +89,7 @@ impl Case {
 
     /// A metric epoch by epoch over the completed seeds.
     pub fn curve(&self, metric: EpochMetric) -> Curve {
-        Curve::of(
-            self.completed().map(|trial| trial.epochs.as_slice()),
-            metric,
-        )
+        Curve::of(self.completed().map(|trial| trial.epochs.as_slice()), metric)
     }
 
     /// The backend of its trials, or all of them with `;` between where they differ.
@@ -127,17 +115,8 @@ impl Case {
     pub fn grid_point(&self) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
         let named = |point: &GridValue| {
-            let clash = self
-                .grid
-                .iter()
-                .filter(|p| last(&p.key) == last(&point.key))
-                .count()
-                > 1;
-            let key = if clash {
-                point.key.clone()
-            } else {
-                last(&point.key)
-            };
+            let clash = self.grid.iter().filter(|p| last(&p.key) == last(&point.key)).count() > 1;
+            let key = if clash { point.key.clone() } else { last(&point.key) };
             let text = point.value.as_str().map(str::to_owned);
             let value = text.unwrap_or_else(|| point.value.to_string());
             format!("{key}={value}")

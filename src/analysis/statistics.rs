@@ -26,22 +26,12 @@ impl Aggregate {
         }
         let mean = values.iter().sum::<f64>() / n as f64;
         if n == 1 {
-            return Some(Self {
-                n,
-                mean,
-                std: None,
-                ci95: None,
-            });
+            return Some(Self { n, mean, std: None, ci95: None });
         }
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let std = (squares / (n - 1) as f64).sqrt();
         let half = t_quantile_975(n - 1) * std / (n as f64).sqrt();
-        Some(Self {
-            n,
-            mean,
-            std: Some(std),
-            ci95: Some((mean - half, mean + half)),
-        })
+        Some(Self { n, mean, std: Some(std), ci95: Some((mean - half, mean + half)) })
     }
 }
 
@@ -54,10 +44,7 @@ fn t_quantile_975(degrees_of_freedom: usize) -> f64 {
 
 /// The median of the finite values; `None` without any.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values
-        .into_iter()
-        .filter(|value| value.is_finite())
-        .collect();
+    let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -86,26 +73,15 @@ mod tests {
     fn three_seeds_by_hand() {
         // Mean 2, squared deviations 1 + 0 + 1, sample variance 1.
         let aggregate = Aggregate::of([1.0, 2.0, 3.0]).unwrap();
-        assert_eq!(
-            (aggregate.n, aggregate.mean, aggregate.std),
-            (3, 2.0, Some(1.0))
-        );
+        assert_eq!((aggregate.n, aggregate.mean, aggregate.std), (3, 2.0, Some(1.0)));
         let (low, high) = aggregate.ci95.unwrap();
         let half = 4.302653 / 3_f64.sqrt();
-        assert!(
-            close(low, 2.0 - half) && close(high, 2.0 + half),
-            "{low} {high}"
-        );
+        assert!(close(low, 2.0 - half) && close(high, 2.0 + half), "{low} {high}");
     }
 
     #[test]
     fn one_seed_has_a_mean_and_no_spread_and_none_has_nothing() {
-        let one = Aggregate {
-            n: 1,
-            mean: 0.5,
-            std: None,
-            ci95: None,
-        };
+        let one = Aggregate { n: 1, mean: 0.5, std: None, ci95: None };
         assert_eq!(Aggregate::of([0.5]), Some(one));
         assert_eq!(Aggregate::of([]), None);
     }

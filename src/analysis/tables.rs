@@ -18,36 +18,16 @@ pub fn write_tables(folder: &Path, results: &ExperimentResults) -> Result<()> {
     let trials: Vec<TrialRow> = results
         .cases
         .iter()
-        .flat_map(|case| {
-            case.trials.iter().map(|trial| TrialRow {
-                results,
-                case,
-                trial,
-            })
-        })
+        .flat_map(|case| case.trials.iter().map(|trial| TrialRow { results, case, trial }))
         .collect();
     let cases: Vec<CaseRow> = case_rows(results).collect();
     let epochs: Vec<TrialEpoch> = trials
         .iter()
-        .flat_map(|trial| {
-            trial
-                .trial
-                .epochs
-                .iter()
-                .map(|epoch| TrialEpoch { trial, epoch })
-        })
+        .flat_map(|trial| trial.trial.epochs.iter().map(|epoch| TrialEpoch { trial, epoch }))
         .collect();
     let grid = grid_keys(results);
-    write(
-        &folder.join("summary.csv"),
-        &summary_columns(&grid),
-        &trials,
-    )?;
-    write(
-        &folder.join("aggregate.csv"),
-        &aggregate_columns(grid_columns(&grid)),
-        &cases,
-    )?;
+    write(&folder.join("summary.csv"), &summary_columns(&grid), &trials)?;
+    write(&folder.join("aggregate.csv"), &aggregate_columns(grid_columns(&grid)), &cases)?;
     write(&folder.join("curves.csv"), &curve_columns(&grid), &epochs)
 }
 
@@ -57,14 +37,8 @@ pub fn write_tables(folder: &Path, results: &ExperimentResults) -> Result<()> {
 /// When the folder cannot be written to.
 pub fn write_comparison(results: &Path, experiments: &[ExperimentResults]) -> Result<()> {
     let cases: Vec<CaseRow> = experiments.iter().flat_map(case_rows).collect();
-    let grid = vec![Column::new("grid", |row: &CaseRow| {
-        name(&row.case.grid_point())
-    })];
-    write(
-        &results.join("comparison.csv"),
-        &aggregate_columns(grid),
-        &cases,
-    )
+    let grid = vec![Column::new("grid", |row: &CaseRow| name(&row.case.grid_point()))];
+    write(&results.join("comparison.csv"), &aggregate_columns(grid), &cases)
 }
 
 /// A trial with what it belongs to.
@@ -87,10 +61,7 @@ struct TrialEpoch<'a> {
 }
 
 fn case_rows(results: &ExperimentResults) -> impl Iterator<Item = CaseRow<'_>> {
-    results
-        .cases
-        .iter()
-        .map(move |case| CaseRow { results, case })
+    results.cases.iter().map(move |case| CaseRow { results, case })
 }
 
 /// A column: its header, and its cell in a row.
@@ -101,19 +72,14 @@ struct Column<Row> {
 
 impl<Row> Column<Row> {
     fn new(header: impl Into<String>, cell: impl Fn(&Row) -> String + 'static) -> Self {
-        Self {
-            header: header.into(),
-            cell: Box::new(cell),
-        }
+        Self { header: header.into(), cell: Box::new(cell) }
     }
 }
 
 fn summary_columns<'a>(grid: &[String]) -> Vec<Column<TrialRow<'a>>> {
     type Row<'a> = TrialRow<'a>;
     let metric = |metric: Metric| {
-        Column::new(metric.name(), move |row: &Row| {
-            optional(metric.of(row.trial))
-        })
+        Column::new(metric.name(), move |row: &Row| optional(metric.of(row.trial)))
     };
     let mut columns = vec![
         Column::new("experiment", |row: &Row| name(&row.results.name)),
@@ -122,9 +88,7 @@ fn summary_columns<'a>(grid: &[String]) -> Vec<Column<TrialRow<'a>>> {
     columns.extend(grid_columns(grid));
     columns.extend([
         Column::new("seed", |row: &Row| row.trial.manifest.seed.to_string()),
-        Column::new("backend", |row: &Row| {
-            row.trial.manifest.backend.to_string()
-        }),
+        Column::new("backend", |row: &Row| row.trial.manifest.backend.to_string()),
         Column::new("status", |row: &Row| row.trial.manifest.status.to_string()),
         Column::new("reason", |row: &Row| {
             name(row.trial.manifest.reason.as_deref().unwrap_or_default())
@@ -147,23 +111,13 @@ fn summary_columns<'a>(grid: &[String]) -> Vec<Column<TrialRow<'a>>> {
         metric(Metric::EpochSeconds),
         metric(Metric::TrainSeconds),
         Column::new("samples_per_second", |row: &Row| {
-            optional(
-                row.trial
-                    .manifest
-                    .outcome
-                    .as_ref()
-                    .map(|outcome| outcome.samples_per_second),
-            )
+            optional(row.trial.manifest.outcome.as_ref().map(|outcome| outcome.samples_per_second))
         }),
-        Column::new("parameters", |row: &Row| {
-            row.trial.manifest.parameters.total.to_string()
-        }),
+        Column::new("parameters", |row: &Row| row.trial.manifest.parameters.total.to_string()),
         Column::new("trainable_parameters", |row: &Row| {
             row.trial.manifest.parameters.trainable.to_string()
         }),
-        Column::new("trial_hash", |row: &Row| {
-            name(&row.trial.manifest.trial_hash)
-        }),
+        Column::new("trial_hash", |row: &Row| name(&row.trial.manifest.trial_hash)),
         Column::new("started", |row: &Row| name(&row.trial.manifest.started)),
         Column::new("ended", |row: &Row| {
             name(row.trial.manifest.ended.as_deref().unwrap_or_default())
@@ -181,19 +135,14 @@ fn aggregate_columns<'a>(grid: Vec<Column<CaseRow<'a>>>) -> Vec<Column<CaseRow<'
     columns.extend(grid);
     columns.extend([
         Column::new("backend", |row: &Row| row.case.backends()),
-        Column::new("n", |row: &Row| {
-            row.case.count(Status::Completed).to_string()
-        }),
-        Column::new("failed", |row: &Row| {
-            row.case.count(Status::Failed).to_string()
-        }),
+        Column::new("n", |row: &Row| row.case.count(Status::Completed).to_string()),
+        Column::new("failed", |row: &Row| row.case.count(Status::Failed).to_string()),
     ]);
     for metric in Metric::ALL {
         let mut part = |suffix: &str, of: fn(Aggregate) -> Option<f64>| {
-            columns.push(Column::new(
-                format!("{}_{suffix}", metric.name()),
-                move |row: &Row| optional(row.case.aggregate(metric).and_then(of)),
-            ));
+            columns.push(Column::new(format!("{}_{suffix}", metric.name()), move |row: &Row| {
+                optional(row.case.aggregate(metric).and_then(of))
+            }));
         };
         part("mean", |aggregate| Some(aggregate.mean));
         part("std", |aggregate| aggregate.std);
@@ -201,9 +150,7 @@ fn aggregate_columns<'a>(grid: Vec<Column<CaseRow<'a>>>) -> Vec<Column<CaseRow<'
         part("ci95_high", |aggregate| aggregate.ci95.map(|ci| ci.1));
     }
     columns.push(Column::new("parameters", |row: &Row| {
-        row.case
-            .parameters()
-            .map_or_else(String::new, |counts| counts.total.to_string())
+        row.case.parameters().map_or_else(String::new, |counts| counts.total.to_string())
     }));
     columns
 }
@@ -216,12 +163,8 @@ fn curve_columns<'a>(grid: &[String]) -> Vec<Column<TrialEpoch<'a>>> {
     ];
     columns.extend(grid_columns(grid));
     columns.extend([
-        Column::new("seed", |row: &Row| {
-            row.trial.trial.manifest.seed.to_string()
-        }),
-        Column::new("backend", |row: &Row| {
-            row.trial.trial.manifest.backend.to_string()
-        }),
+        Column::new("seed", |row: &Row| row.trial.trial.manifest.seed.to_string()),
+        Column::new("backend", |row: &Row| row.trial.trial.manifest.backend.to_string()),
         Column::new("epoch", |row: &Row| row.epoch.epoch.to_string()),
         Column::new("accuracy", |row: &Row| number(row.epoch.accuracy)),
         Column::new("loss", |row: &Row| number(row.epoch.loss)),
@@ -229,9 +172,7 @@ fn curve_columns<'a>(grid: &[String]) -> Vec<Column<TrialEpoch<'a>>> {
         Column::new("val_loss", |row: &Row| optional(row.epoch.val_loss)),
         Column::new("learning_rate", |row: &Row| number(row.epoch.learning_rate)),
         Column::new("epoch_seconds", |row: &Row| number(row.epoch.epoch_seconds)),
-        Column::new("elapsed_seconds", |row: &Row| {
-            number(row.epoch.elapsed_seconds)
-        }),
+        Column::new("elapsed_seconds", |row: &Row| number(row.epoch.elapsed_seconds)),
     ]);
     columns
 }
@@ -309,10 +250,7 @@ fn write<Row>(path: &Path, columns: &[Column<Row>], rows: &[Row]) -> Result<()> 
         csv.write_record(columns.iter().map(|column| (column.cell)(row)))?;
     }
     let table = csv.into_inner().map_err(csv::IntoInnerError::into_error);
-    write_atomically(
-        path,
-        &table.with_context(|| format!("cannot write `{}`", path.display()))?,
-    )
+    write_atomically(path, &table.with_context(|| format!("cannot write `{}`", path.display()))?)
 }
 
 #[cfg(test)]
@@ -338,11 +276,7 @@ mod tests {
     }
 
     fn read(path: &Path) -> Vec<HashMap<String, String>> {
-        csv::Reader::from_path(path)
-            .unwrap()
-            .deserialize()
-            .collect::<Result<_, _>>()
-            .unwrap()
+        csv::Reader::from_path(path).unwrap().deserialize().collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
@@ -359,13 +293,7 @@ mod tests {
         assert_eq!(rows[2]["test_accuracy"], "1e-7");
         assert_eq!(rows[3]["status"], "failed");
         assert_eq!(rows[3]["reason"], "'=out of memory");
-        assert_eq!(
-            (
-                rows[3]["epochs"].as_str(),
-                rows[3]["test_accuracy"].as_str()
-            ),
-            ("0", "")
-        );
+        assert_eq!((rows[3]["epochs"].as_str(), rows[3]["test_accuracy"].as_str()), ("0", ""));
     }
 
     #[test]
@@ -374,10 +302,7 @@ mod tests {
         write_tables(folder.path(), &results()).unwrap();
         let rows = read(&folder.path().join("aggregate.csv"));
         assert_eq!((rows[0]["n"].as_str(), rows[1]["n"].as_str()), ("2", "1"));
-        assert_eq!(
-            (rows[0]["failed"].as_str(), rows[1]["failed"].as_str()),
-            ("0", "1")
-        );
+        assert_eq!((rows[0]["failed"].as_str(), rows[1]["failed"].as_str()), ("0", "1"));
         assert_eq!(rows[0]["test_accuracy_mean"], "0.5");
         // 0.75 and 0.25: sqrt(2 * 0.25² / 1).
         let std: f64 = rows[0]["test_accuracy_std"].parse().unwrap();
@@ -391,10 +316,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_tables(folder.path(), &results()).unwrap();
         let rows = read(&folder.path().join("curves.csv"));
-        let epochs: Vec<_> = rows
-            .iter()
-            .map(|row| (&*row["seed"], &*row["epoch"]))
-            .collect();
+        let epochs: Vec<_> = rows.iter().map(|row| (&*row["seed"], &*row["epoch"])).collect();
         assert_eq!(epochs, [("1", "1"), ("1", "2"), ("2", "1"), ("1", "1")]);
     }
 
@@ -417,10 +339,7 @@ mod tests {
             ExperimentResults::new("plain", "", vec![trial("plain", "default", &[], 1, &[0.5])]);
         write_comparison(folder.path(), &[results(), plain]).unwrap();
         let rows = read(&folder.path().join("comparison.csv"));
-        let shown: Vec<_> = rows
-            .iter()
-            .map(|row| (&*row["experiment"], &*row["grid"]))
-            .collect();
+        let shown: Vec<_> = rows.iter().map(|row| (&*row["experiment"], &*row["grid"])).collect();
         assert_eq!(
             shown,
             [

@@ -30,11 +30,7 @@ pub(crate) fn trial(
     seed: u64,
     val_accuracies: &[f64],
 ) -> RecordedTrial {
-    let status = if val_accuracies.is_empty() {
-        Status::Failed
-    } else {
-        Status::Completed
-    };
+    let status = if val_accuracies.is_empty() { Status::Failed } else { Status::Completed };
     let outcome = val_accuracies.last().map(|accuracy| Outcome {
         best_val_accuracy: None,
         best_val_loss: None,
@@ -60,14 +56,7 @@ pub(crate) fn trial(
         dir: TrialDir::existing(PathBuf::new()),
         label: label.to_owned(),
         // Not by way of JSON, which has no NaN.
-        manifest: Manifest {
-            outcome,
-            ..serde_json::from_value(manifest).expect("a manifest")
-        },
-        epochs: val_accuracies
-            .iter()
-            .enumerate()
-            .map(|(i, v)| epoch(i + 1, *v))
-            .collect(),
+        manifest: Manifest { outcome, ..serde_json::from_value(manifest).expect("a manifest") },
+        epochs: val_accuracies.iter().enumerate().map(|(i, v)| epoch(i + 1, *v)).collect(),
     }
 }

@@ -14,11 +14,7 @@ pub fn backends() -> Result<ExitCode> {
             Ok(opened) => opened.description,
             Err(error) => error.to_string(),
         };
-        let default = if name == BackendName::ALL[0] {
-            " (default)"
-        } else {
-            ""
-        };
+        let default = if name == BackendName::ALL[0] { " (default)" } else { "" };
         print(&format!("{:<18} {state}\n", format!("{name}{default}")))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -33,10 +33,7 @@ pub fn data(args: &DataArgs) -> Result<ExitCode> {
         }
         DataVerb::Verify(source) => {
             let reports = data::verify(&source.options())?;
-            let bad = reports
-                .iter()
-                .filter(|report| report.problem.is_some())
-                .count();
+            let bad = reports.iter().filter(|report| report.problem.is_some()).count();
             for report in &reports {
                 let state = report.problem.as_deref().unwrap_or("ok");
                 print(&format!("{}: {state}\n", report.path.display()))?;

@@ -30,10 +30,7 @@ impl Mistakes {
         let frames: Vec<String> = self.0.iter().map(|file| file.render(colour)).collect();
         let count: usize = self.0.iter().map(|file| file.list().len()).sum();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
-        format!(
-            "{}\n\n{count} {noun}; nothing was trained",
-            frames.join("\n\n")
-        )
+        format!("{}\n\n{count} {noun}; nothing was trained", frames.join("\n\n"))
     }
 }
 
@@ -82,19 +79,12 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
             }
         }
         if problems.is_empty() {
-            prepared.push(Prepared {
-                experiment: Arc::new(experiment),
-                placed,
-            });
+            prepared.push(Prepared { experiment: Arc::new(experiment), placed });
         } else {
             mistakes.push(Problems::new(experiment.source, problems));
         }
     }
-    if mistakes.is_empty() {
-        Ok(prepared)
-    } else {
-        Err(Mistakes(mistakes).into())
-    }
+    if mistakes.is_empty() { Ok(prepared) } else { Err(Mistakes(mistakes).into()) }
 }
 
 fn place_case(
@@ -102,11 +92,7 @@ fn place_case(
     case: &Case,
 ) -> Result<std::result::Result<Vec<Placed>, Vec<Problem>>> {
     let shape = data::shape(&case.setup.dataset)?;
-    let placed = place(
-        &case.setup.model,
-        [shape.height, shape.width, 1],
-        shape.classes,
-    );
+    let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
     Ok(placed.map_err(|findings| {
         findings
             .into_iter()

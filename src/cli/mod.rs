@@ -64,10 +64,7 @@ struct FileArgs {
 
 impl FileArgs {
     fn overrides(&self) -> Overrides {
-        Overrides {
-            set: self.set.clone(),
-            seeds: None,
-        }
+        Overrides { set: self.set.clone(), seeds: None }
     }
 }
 
@@ -75,21 +72,11 @@ impl FileArgs {
 #[derive(Debug, Args)]
 struct SourceArgs {
     /// Folder with the four Fashion-MNIST files, looked into first.
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "BN_RUNNER_DATA_DIR",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FOLDER", env = "BN_RUNNER_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
 
     /// Address of a folder with the four files, asked before the public mirrors.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "BN_RUNNER_DATA_URL",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "BN_RUNNER_DATA_URL", hide_env_values = true)]
     data_url: Option<String>,
 
     /// Ask no public mirror and no package archive.

@@ -70,10 +70,7 @@ struct Planned {
 }
 
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
-    let overrides = Overrides {
-        seeds: args.seeds.clone(),
-        ..args.files.overrides()
-    };
+    let overrides = Overrides { seeds: args.seeds.clone(), ..args.files.overrides() };
     let prepared = prepare(&args.files.files, &overrides)?;
     let mut library = Library::new(args.source.options());
     let planned = prepared
@@ -96,9 +93,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         eprintln!("{done} of {total} trials are done already (`--force` trains them again)");
     }
     let options = launch::Options {
-        jobs: args
-            .jobs
-            .map_or_else(|| default_jobs(&planned), usize::from),
+        jobs: args.jobs.map_or_else(|| default_jobs(&planned), usize::from),
         fail_fast: args.fail_fast,
         command: std::env::args().collect(),
         quiet: args.quiet,
@@ -113,24 +108,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         eprintln!("failed: {title}: {reason}");
     }
     if report.skipped > 0 {
-        eprintln!(
-            "{} trials were not started, because of --fail-fast",
-            report.skipped
-        );
+        eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
-    Ok(ExitCode::from(if report.failed.is_empty() {
-        0
-    } else {
-        100
-    }))
+    Ok(ExitCode::from(if report.failed.is_empty() { 0 } else { 100 }))
 }
 
 fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Planned> {
     let experiment = &prepared.experiment;
-    let name = args
-        .backend
-        .or(experiment.backend)
-        .unwrap_or(BackendName::ALL[0]);
+    let name = args.backend.or(experiment.backend).unwrap_or(BackendName::ALL[0]);
     let backend = backend::open(name)?;
     let datasets = experiment
         .cases
@@ -139,12 +124,7 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
         .collect::<Result<Vec<_>, _>>()?;
     let checksums: Vec<&str> = datasets.iter().map(|dataset| &*dataset.checksum).collect();
     let trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums);
-    Ok(Planned {
-        prepared,
-        backend,
-        datasets,
-        trials,
-    })
+    Ok(Planned { prepared, backend, datasets, trials })
 }
 
 /// The trials that are still to be trained, each experiment seed by seed: all its cases with the
@@ -153,11 +133,8 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
 fn jobs(planned: &[Planned], force: bool) -> Vec<Job<'_>> {
     let mut jobs = Vec::new();
     for planned in planned {
-        let mut trials: Vec<&Trial> = planned
-            .trials
-            .iter()
-            .filter(|trial| force || !trial.is_done())
-            .collect();
+        let mut trials: Vec<&Trial> =
+            planned.trials.iter().filter(|trial| force || !trial.is_done()).collect();
         let seeds = &planned.prepared.experiment.seeds;
         trials.sort_by_key(|trial| seeds.iter().position(|seed| *seed == trial.seed));
         jobs.extend(trials.into_iter().map(|trial| Job {
@@ -172,10 +149,7 @@ fn jobs(planned: &[Planned], force: bool) -> Vec<Job<'_>> {
 
 /// As many as there are cores, but one at a time on a device that all would share.
 fn default_jobs(planned: &[Planned]) -> usize {
-    if planned
-        .iter()
-        .any(|planned| planned.backend.has_own_memory())
-    {
+    if planned.iter().any(|planned| planned.backend.has_own_memory()) {
         return 1;
     }
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -184,11 +158,7 @@ fn default_jobs(planned: &[Planned]) -> usize {
 fn dry_run(planned: &[Planned], force: bool) -> String {
     let mut text = String::new();
     for trial in planned.iter().flat_map(|planned| &planned.trials) {
-        let state = if !force && trial.is_done() {
-            "done "
-        } else {
-            "to do"
-        };
+        let state = if !force && trial.is_done() { "done " } else { "to do" };
         text.push_str(&format!("{state}  {}\n", trial.dir.path().display()));
     }
     text
@@ -202,11 +172,7 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
     for planned in planned {
         let experiment = &planned.prepared.experiment;
         // A trial that could not even make its folder has no record; the report names it.
-        let recorded = planned
-            .trials
-            .iter()
-            .filter_map(|trial| trial.dir.read().ok())
-            .collect();
+        let recorded = planned.trials.iter().filter_map(|trial| trial.dir.read().ok()).collect();
         let results = ExperimentResults::new(
             experiment.name.clone(),
             experiment.description.clone(),

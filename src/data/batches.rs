@@ -51,10 +51,7 @@ pub struct Feed<'d> {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one per split, and it never moves"
-)]
+#[expect(clippy::large_enum_variant, reason = "there is one per split, and it never moves")]
 enum Rows<'d> {
     /// The device works in the host's memory: bytes become numbers as they are gathered, which
     /// costs less than reading numbers four times as large.
@@ -67,12 +64,7 @@ impl<'d> Feed<'d> {
     /// Prepares a split for a device; `resident` copies all of it to the device at once.
     pub fn new(split: &'d Split, scaler: &'d Scaler, device: &Device, resident: bool) -> Self {
         let pixels = split.pixels();
-        let mut feed = Self {
-            split,
-            pixels,
-            device: device.clone(),
-            rows: Rows::Host(scaler),
-        };
+        let mut feed = Self { split, pixels, device: device.clone(), rows: Rows::Host(scaler) };
         if resident {
             let everything: Vec<u32> = (0..split.len() as u32).collect();
             let (images, labels) = feed.gather_on_host(scaler, &everything);
@@ -110,10 +102,7 @@ impl<'d> Feed<'d> {
                 let count = rows.len();
                 let rows =
                     Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &self.device);
-                (
-                    images.clone().select(0, rows.clone()),
-                    labels.clone().select(0, rows),
-                )
+                (images.clone().select(0, rows.clone()), labels.clone().select(0, rows))
             }
         }
     }
@@ -127,9 +116,6 @@ impl<'d> Feed<'d> {
         }
         let images = TensorData::new(images, [rows.len(), self.pixels]);
         let labels = TensorData::new(labels, [rows.len()]);
-        (
-            Tensor::from_data(images, &self.device),
-            Tensor::from_data(labels, &self.device),
-        )
+        (Tensor::from_data(images, &self.device), Tensor::from_data(labels, &self.device))
     }
 }

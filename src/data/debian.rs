@@ -66,24 +66,11 @@ fn apt_get(scratch: &Path, verb: &[&str]) -> Result<(), String> {
         .args(["-o", "APT::Sandbox::User=root"])
         // Only the package lists: no translations, no application metadata.
         .args(["-o", "Acquire::Languages=none"])
-        .args([
-            "-o",
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
-        ])
-        .args([
-            "-o",
-            "Acquire::http::Timeout=10",
-            "-o",
-            "Acquire::https::Timeout=10",
-        ])
+        .args(["-o", "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false"])
+        .args(["-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"])
         .args(["-o", "Acquire::Retries=1"])
         .args(verb);
-    run(
-        command,
-        &format!("apt-get {}", verb.join(" ")),
-        scratch,
-        PATIENCE,
-    )
+    run(command, &format!("apt-get {}", verb.join(" ")), scratch, PATIENCE)
 }
 
 /// Runs a command in `scratch`, quietly and for no longer than `patience`.
@@ -97,9 +84,7 @@ fn run(
     let failed = |reason: String| format!("{title}: {reason}");
     // A file and not a pipe: nobody has to read it while the command runs.
     let output = File::create(&log).map_err(|e| failed(format!("no log file: {e}")))?;
-    let errors = output
-        .try_clone()
-        .map_err(|e| failed(format!("no log file: {e}")))?;
+    let errors = output.try_clone().map_err(|e| failed(format!("no log file: {e}")))?;
     let mut child = command
         .current_dir(scratch)
         .env("LC_ALL", "C")
@@ -109,11 +94,7 @@ fn run(
         .spawn()
         .map_err(|e| {
             let missing = e.kind() == io::ErrorKind::NotFound;
-            failed(if missing {
-                "not on this machine".to_owned()
-            } else {
-                e.to_string()
-            })
+            failed(if missing { "not on this machine".to_owned() } else { e.to_string() })
         })?;
     let deadline = Instant::now() + patience;
     let status = loop {
@@ -135,10 +116,7 @@ fn run(
         return Ok(());
     }
     let log = fs::read(&log).unwrap_or_default();
-    Err(failed(format!(
-        "{} ({status})",
-        gist(&String::from_utf8_lossy(&log))
-    )))
+    Err(failed(format!("{} ({status})", gist(&String::from_utf8_lossy(&log)))))
 }
 
 /// The one line of a log that tells most: apt's first error, else the last line.
@@ -180,20 +158,10 @@ mod tests {
             command.args(["-c", script]);
             command
         };
-        let reason = run(
-            shell("echo E: no >&2; exit 3"),
-            "x",
-            scratch.path(),
-            PATIENCE,
-        );
+        let reason = run(shell("echo E: no >&2; exit 3"), "x", scratch.path(), PATIENCE);
         assert_eq!(reason.unwrap_err(), "x: no (exit status: 3)");
         let start = Instant::now();
-        let slow = run(
-            shell("exec sleep 60"),
-            "x",
-            scratch.path(),
-            Duration::from_millis(100),
-        );
+        let slow = run(shell("exec sleep 60"), "x", scratch.path(), Duration::from_millis(100));
         assert_eq!(slow.unwrap_err(), "x: stopped after 0.1 seconds");
         assert!(start.elapsed() < Duration::from_secs(30));
     }

@@ -88,10 +88,7 @@ pub enum FileProblem {
     Corrupt(io::Error),
 
     /// The first four bytes are no IDX magic number.
-    #[error(
-        "is not an IDX file: begins with {}, expected {expected}",
-        hex_list(start)
-    )]
+    #[error("is not an IDX file: begins with {}, expected {expected}", hex_list(start))]
     NotIdx {
         /// The first four bytes, fewer in a shorter file.
         start: Vec<u8>,
@@ -174,12 +171,7 @@ impl Promise {
 
 impl fmt::Display for Promise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            rows,
-            height,
-            width,
-            ..
-        } = self;
+        let Self { rows, height, width, .. } = self;
         match self.kind {
             Kind::Images => write!(f, "{rows} × {height} × {width} = {} bytes", self.bytes()),
             Kind::Labels => write!(f, "{rows} labels = {rows} bytes"),
@@ -217,11 +209,7 @@ fn hex_list(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "nothing (0 bytes)".to_owned();
     }
-    bytes
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 fn describe_magic(magic: u32) -> String {

@@ -28,11 +28,7 @@ pub(super) const CLASS_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
-pub(super) const SHAPE: Shape = Shape {
-    height: 28,
-    width: 28,
-    classes: CLASS_NAMES.len(),
-};
+pub(super) const SHAPE: Shape = Shape { height: 28, width: 28, classes: CLASS_NAMES.len() };
 
 /// Public mirrors of the official files. The second is the authors' own server and does not
 /// speak HTTPS; the pinned checksums make up for it.
@@ -62,18 +58,9 @@ impl Manifest {
                     "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
                     47_040_016,
                 ),
-                file(
-                    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-                    60_008,
-                ),
-                file(
-                    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-                    7_840_016,
-                ),
-                file(
-                    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-                    10_008,
-                ),
+                file("bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9", 60_008),
+                file("5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", 7_840_016),
+                file("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", 10_008),
             ],
         }
     }
@@ -82,11 +69,7 @@ impl Manifest {
     #[cfg(test)]
     pub fn of(files: &[Vec<u8>; 4]) -> Self {
         use sha2::{Digest, Sha256};
-        Self {
-            files: files
-                .each_ref()
-                .map(|f| (hex(&Sha256::digest(f)), f.len() as u64)),
-        }
+        Self { files: files.each_ref().map(|f| (hex(&Sha256::digest(f)), f.len() as u64)) }
     }
 
     fn file(&self, part: Part) -> &(String, u64) {
@@ -111,14 +94,8 @@ impl Manifest {
         if *expected == found {
             return Ok(());
         }
-        let twin = Part::ALL
-            .into_iter()
-            .find(|&other| self.file(other).0 == found);
-        Err(FileProblem::Checksum {
-            expected: expected.clone(),
-            found,
-            twin: twin.map(Part::name),
-        })
+        let twin = Part::ALL.into_iter().find(|&other| self.file(other).0 == found);
+        Err(FileProblem::Checksum { expected: expected.clone(), found, twin: twin.map(Part::name) })
     }
 }
 
@@ -184,10 +161,7 @@ impl Search {
             let user = etcetera::choose_base_strategy().ok()?;
             Some(user.cache_dir().join("bn-runner").join("fashion_mnist"))
         });
-        let public = MIRRORS
-            .iter()
-            .filter(|_| !options.offline)
-            .map(ToString::to_string);
+        let public = MIRRORS.iter().filter(|_| !options.offline).map(ToString::to_string);
         Self {
             manifest: Manifest::fashion_mnist(),
             data_dir: options.data_dir.clone(),
@@ -214,21 +188,13 @@ impl Search {
         for Place { path, owner } in self.places() {
             if !owner.offers(&path) {
                 if owner == Owner::User {
-                    eprintln!(
-                        "{}: {}; looking elsewhere",
-                        path.display(),
-                        nothing_in(&path)
-                    );
+                    eprintln!("{}: {}; looking elsewhere", path.display(), nothing_in(&path));
                 }
                 tried.push_folder(&path, nothing_in(&path));
                 continue;
             }
             match self.read(&path, owner) {
-                Err(DataError::BadFile {
-                    path: file,
-                    problem,
-                    ..
-                }) if owner == Owner::Cache => {
+                Err(DataError::BadFile { path: file, problem, .. }) if owner == Owner::Cache => {
                     eprintln!("{}: {problem}; fetching it again", file.display());
                     tried.push_folder(&file, problem);
                     fetched = true;
@@ -252,10 +218,7 @@ impl Search {
     /// The folder that [`obtain`](Self::obtain) reads first, if it need not fetch; the files'
     /// content is not looked at.
     pub fn locate(&self) -> Option<PathBuf> {
-        self.places()
-            .into_iter()
-            .map(|place| place.path)
-            .find(|path| is_complete(path))
+        self.places().into_iter().map(|place| place.path).find(|path| is_complete(path))
     }
 
     /// What is wrong with each of the four files in the first folder that has any of them.
@@ -270,10 +233,7 @@ impl Search {
             }
             tried.push_folder(&path, nothing_in(&path));
         }
-        tried.push(
-            "mirrors and Debian's archive",
-            "not asked; `bn-runner data fetch` does",
-        );
+        tried.push("mirrors and Debian's archive", "not asked; `bn-runner data fetch` does");
         Err(DataError::NotFound { tried })
     }
 
@@ -281,10 +241,7 @@ impl Search {
         match part.find(folder) {
             Some(path) => {
                 let outcome = read_checked(&path, part, Some(&self.manifest));
-                FileReport {
-                    path,
-                    problem: outcome.err().map(|problem| problem.to_string()),
-                }
+                FileReport { path, problem: outcome.err().map(|problem| problem.to_string()) }
             }
             None => FileReport {
                 path: folder.join(format!("{}.gz", part.name())),
@@ -297,34 +254,16 @@ impl Search {
     fn places(&self) -> Vec<Place> {
         let user = self.data_dir.as_ref().map(|dir| {
             let mut below = SUBFOLDERS.iter().map(|sub| dir.join(sub));
-            let path = if has_some(dir) {
-                None
-            } else {
-                below.find(|path| has_some(path))
-            };
-            Place {
-                path: path.unwrap_or_else(|| dir.clone()),
-                owner: Owner::User,
-            }
+            let path = if has_some(dir) { None } else { below.find(|path| has_some(path)) };
+            Place { path: path.unwrap_or_else(|| dir.clone()), owner: Owner::User }
         });
-        let cache = self.cache.clone().map(|path| Place {
-            path,
-            owner: Owner::Cache,
-        });
-        let system = Place {
-            path: self.system.clone(),
-            owner: Owner::System,
-        };
+        let cache = self.cache.clone().map(|path| Place { path, owner: Owner::Cache });
+        let system = Place { path: self.system.clone(), owner: Owner::System };
         user.into_iter().chain(cache).chain([system]).collect()
     }
 
     fn read(&self, folder: &Path, owner: Owner) -> Result<Contents, DataError> {
-        Folder {
-            path: folder,
-            manifest: Some(&self.manifest),
-            remedy: owner.remedy(),
-        }
-        .read()
+        Folder { path: folder, manifest: Some(&self.manifest), remedy: owner.remedy() }.read()
     }
 
     fn fetch(&self, cache: &Path, tried: &mut Tried) -> bool {

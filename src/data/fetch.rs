@@ -45,17 +45,11 @@ pub(super) fn fill(
     tried: &mut Tried,
 ) -> bool {
     if sources.mirrors.is_empty() && !sources.debian {
-        tried.push(
-            "mirrors and Debian's archive",
-            "not asked, because BN_RUNNER_OFFLINE is set",
-        );
+        tried.push("mirrors and Debian's archive", "not asked, because BN_RUNNER_OFFLINE is set");
         return false;
     }
     if let Err(e) = fs::create_dir_all(cache) {
-        tried.push_folder(
-            cache,
-            format!("cannot be created, so nothing was fetched: {e}"),
-        );
+        tried.push_folder(cache, format!("cannot be created, so nothing was fetched: {e}"));
         return false;
     }
     // Where the file system knows no locks, everyone fetches: wasteful, not wrong.
@@ -67,12 +61,7 @@ pub(super) fn fill(
         let path = part.find(cache);
         path.is_none_or(|path| read_checked(&path, part, Some(manifest)).is_err())
     });
-    let mut filling = Filling {
-        cache,
-        manifest,
-        progress,
-        wanted: wanted.collect(),
-    };
+    let mut filling = Filling { cache, manifest, progress, wanted: wanted.collect() };
     if filling.wanted.is_empty() {
         return true;
     }

@@ -19,12 +19,8 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub const ALL: [Self; 4] = [
-        Self::TrainImages,
-        Self::TrainLabels,
-        Self::TestImages,
-        Self::TestLabels,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::TrainImages, Self::TrainLabels, Self::TestImages, Self::TestLabels];
 
     /// The file's name, without `.gz`.
     pub fn name(self) -> &'static str {
@@ -87,10 +83,7 @@ impl Folder<'_> {
             let train_images = scope.spawn(|| self.read_part(Part::TrainImages));
             let others = [Part::TrainLabels, Part::TestImages, Part::TestLabels]
                 .map(|part| self.read_part(part));
-            (
-                train_images.join().expect("reading a file does not panic"),
-                others,
-            )
+            (train_images.join().expect("reading a file does not panic"), others)
         });
         let train_images = train_images?;
         let [train_labels, test_images, test_labels] = others;
@@ -129,23 +122,14 @@ impl Folder<'_> {
             let path = self.find(part)?;
             let promise = idx::read_header(&path, part.kind())
                 .map_err(|problem| self.bad_file(path, problem))?;
-            Ok((
-                promise.rows as usize,
-                (promise.height as usize, promise.width as usize),
-            ))
+            Ok((promise.rows as usize, (promise.height as usize, promise.width as usize)))
         };
         let (train_rows, size) = header(Part::TrainImages)?;
         let (test_rows, test_size) = header(Part::TestImages)?;
         let train_labels = self.read_part(Part::TrainLabels)?;
         let test_labels = self.read_part(Part::TestLabels)?;
-        self.same_count(
-            (Part::TrainImages, train_rows),
-            (Part::TrainLabels, train_labels.rows),
-        )?;
-        self.same_count(
-            (Part::TestImages, test_rows),
-            (Part::TestLabels, test_labels.rows),
-        )?;
+        self.same_count((Part::TrainImages, train_rows), (Part::TrainLabels, train_labels.rows))?;
+        self.same_count((Part::TestImages, test_rows), (Part::TestLabels, test_labels.rows))?;
         self.same_size(size, test_size)?;
         Ok(Shape {
             height: size.0,
@@ -169,11 +153,7 @@ impl Folder<'_> {
     }
 
     fn bad_file(&self, path: PathBuf, problem: FileProblem) -> DataError {
-        DataError::BadFile {
-            path,
-            problem,
-            remedy: self.remedy,
-        }
+        DataError::BadFile { path, problem, remedy: self.remedy }
     }
 
     fn same_count(&self, images: (Part, usize), labels: (Part, usize)) -> Result<(), DataError> {
@@ -226,9 +206,5 @@ pub(super) fn read_checked(
 
 /// Labels count from 0, so the highest one tells the number of classes.
 fn classes(train: &[u8], test: &[u8]) -> usize {
-    train
-        .iter()
-        .chain(test)
-        .max()
-        .map_or(0, |&highest| usize::from(highest) + 1)
+    train.iter().chain(test).max().map_or(0, |&highest| usize::from(highest) + 1)
 }

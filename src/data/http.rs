@@ -55,10 +55,7 @@ impl Mirror {
             // A proxy cannot reach this machine's own servers.
             config = config.proxy(None);
         }
-        Self {
-            agent: config.build().into(),
-            base: base.trim_end_matches('/').to_owned(),
-        }
+        Self { agent: config.build().into(), base: base.trim_end_matches('/').to_owned() }
     }
 
     /// Copies the file called `name` to `out`; an answer of more than `limit` bytes is refused.
@@ -90,9 +87,7 @@ impl Mirror {
         let mut buffer = vec![0; 64 * 1024];
         let mut copied = 0;
         loop {
-            let read = body
-                .read(&mut buffer)
-                .map_err(|e| HttpError::Failed(e.to_string()))?;
+            let read = body.read(&mut buffer).map_err(|e| HttpError::Failed(e.to_string()))?;
             if read == 0 {
                 return Ok(());
             }
@@ -113,9 +108,7 @@ fn is_loopback(base: &str) -> bool {
     let after_scheme = base.split_once("://").map_or(base, |(_, rest)| rest);
     let authority = after_scheme.split('/').next().unwrap_or_default();
     ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
-        authority
-            .strip_prefix(host)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        authority.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
     })
 }
 
@@ -125,17 +118,10 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_loopback() {
-        for base in [
-            "http://127.0.0.1:80/x",
-            "http://localhost",
-            "http://[::1]:8080/a/b",
-        ] {
+        for base in ["http://127.0.0.1:80/x", "http://localhost", "http://[::1]:8080/a/b"] {
             assert!(is_loopback(base), "{base}");
         }
-        for base in [
-            "https://localhost.example.org/x",
-            "https://example.org/127.0.0.1",
-        ] {
+        for base in ["https://localhost.example.org/x", "https://example.org/127.0.0.1"] {
             assert!(!is_loopback(base), "{base}");
         }
     }

@@ -29,9 +29,7 @@ impl Kind {
     }
 
     pub(super) fn of_magic(magic: u32) -> Option<Self> {
-        [Self::Images, Self::Labels]
-            .into_iter()
-            .find(|kind| kind.magic() == magic)
+        [Self::Images, Self::Labels].into_iter().find(|kind| kind.magic() == magic)
     }
 }
 
@@ -76,19 +74,14 @@ const CHUNK: usize = 256 * 1024;
 pub(super) fn read(path: &Path, kind: Kind) -> Result<Idx, FileProblem> {
     let mut file = Opened::new(path)?;
     let (promise, header) = file.header(kind)?;
-    let length = usize::try_from(promise.bytes()).map_err(|_| FileProblem::Unbelievable {
-        promise,
-        file: file.size,
-    })?;
+    let length = usize::try_from(promise.bytes())
+        .map_err(|_| FileProblem::Unbelievable { promise, file: file.size })?;
 
     let mut hash = Sha256::new();
     hash.update(&header);
     let mut body = Vec::new();
     body.try_reserve_exact(length)
-        .map_err(|_| FileProblem::Unbelievable {
-            promise,
-            file: file.size,
-        })?;
+        .map_err(|_| FileProblem::Unbelievable { promise, file: file.size })?;
     while body.len() < length {
         let start = body.len();
         let want = CHUNK.min(length - start);
@@ -98,10 +91,7 @@ pub(super) fn read(path: &Path, kind: Kind) -> Result<Idx, FileProblem> {
             .or_else(|e| file.cut_short(e).map(|()| body.len() - start))?;
         hash.update(&body[start..]);
         if got < want {
-            return Err(FileProblem::Truncated {
-                promise,
-                found: body.len() as u64,
-            });
+            return Err(FileProblem::Truncated { promise, found: body.len() as u64 });
         }
     }
     // At the end of the data the decoder also checks gzip's own checksum and length.
@@ -138,11 +128,8 @@ impl Opened {
         let size = file.metadata().map_err(FileProblem::Unreadable)?.len();
         let mut reader = BufReader::with_capacity(64 * 1024, file);
         let gzip = starts_like_gzip(reader.fill_buf().map_err(FileProblem::Unreadable)?);
-        let reader: Box<dyn Read> = if gzip {
-            Box::new(MultiGzDecoder::new(reader))
-        } else {
-            Box::new(reader)
-        };
+        let reader: Box<dyn Read> =
+            if gzip { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) };
         Ok(Self { reader, gzip, size })
     }
 
@@ -150,22 +137,13 @@ impl Opened {
     fn header(&mut self, kind: Kind) -> Result<(Promise, Vec<u8>), FileProblem> {
         let mut bytes = self.up_to(4)?;
         let Ok(magic) = <[u8; 4]>::try_from(bytes.as_slice()).map(u32::from_be_bytes) else {
-            return Err(FileProblem::NotIdx {
-                start: bytes,
-                expected: kind,
-            });
+            return Err(FileProblem::NotIdx { start: bytes, expected: kind });
         };
         if magic != kind.magic() {
             // Two zero bytes, then a type and a number of dimensions: IDX, but not this one.
             return Err(match magic >> 16 {
-                0 if magic != 0 => FileProblem::WrongKind {
-                    magic,
-                    expected: kind,
-                },
-                _ => FileProblem::NotIdx {
-                    start: bytes,
-                    expected: kind,
-                },
+                0 if magic != 0 => FileProblem::WrongKind { magic, expected: kind },
+                _ => FileProblem::NotIdx { start: bytes, expected: kind },
             });
         }
         let dimensions = (magic & 0xff) as usize;
@@ -183,12 +161,7 @@ impl Opened {
                 format!("ends within its header, after {} bytes", bytes.len()),
             )));
         };
-        let promise = Promise {
-            kind,
-            rows,
-            height,
-            width,
-        };
+        let promise = Promise { kind, rows, height, width };
         if promise.bytes() == 0 {
             return Err(FileProblem::Empty { promise });
         }
@@ -203,10 +176,7 @@ impl Opened {
             u128::from(found)
         };
         if promise.bytes() > most {
-            return Err(FileProblem::Unbelievable {
-                promise,
-                file: self.size,
-            });
+            return Err(FileProblem::Unbelievable { promise, file: self.size });
         }
         Ok((promise, bytes))
     }
@@ -231,19 +201,11 @@ impl Opened {
 
     /// A gzip stream that stops early is the end of the data: whoever counts the bytes says so.
     fn cut_short(&self, error: io::Error) -> Result<(), FileProblem> {
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            Ok(())
-        } else {
-            Err(self.damage(error))
-        }
+        if error.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(self.damage(error)) }
     }
 
     fn damage(&self, error: io::Error) -> FileProblem {
-        if self.gzip {
-            FileProblem::Corrupt(error)
-        } else {
-            FileProblem::Unreadable(error)
-        }
+        if self.gzip { FileProblem::Corrupt(error) } else { FileProblem::Unreadable(error) }
     }
 }
 
@@ -368,20 +330,12 @@ mod tests {
         let expected = "is truncated: header promises 2 × 2 × 2 = 8 bytes, found 5";
         assert_eq!(complaint(&file[..file.len() - 3], Kind::Images), expected);
         // The same inside a gzip stream that is complete in itself …
-        assert_eq!(
-            complaint(&make::gzip(&file[..file.len() - 3]), Kind::Images),
-            expected
-        );
+        assert_eq!(complaint(&make::gzip(&file[..file.len() - 3]), Kind::Images), expected);
         // … and a gzip stream cut off.
-        let body: Vec<u8> = (0..40_000_u32)
-            .map(|i| (i.wrapping_mul(i) >> 7) as u8)
-            .collect();
+        let body: Vec<u8> = (0..40_000_u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
         let zipped = make::gzip(&make::labels(&body));
         let cut = complaint(&zipped[..zipped.len() / 2], Kind::Labels);
-        assert!(
-            cut.starts_with("is truncated: header promises 40000 labels"),
-            "{cut}"
-        );
+        assert!(cut.starts_with("is truncated: header promises 40000 labels"), "{cut}");
         assert!(complaint(&file[..9], Kind::Images).contains("ends within its header, after 9"));
     }
 

@@ -24,11 +24,7 @@ struct Files {
 impl Library {
     /// An empty library that reads from the given places.
     pub fn new(options: DataOptions) -> Self {
-        Self {
-            options,
-            files: Vec::new(),
-            datasets: Vec::new(),
-        }
+        Self { options, files: Vec::new(), datasets: Vec::new() }
     }
 
     /// The data set that a spec describes.
@@ -45,10 +41,7 @@ impl Library {
     }
 
     fn raw(&mut self, spec: &DatasetSpec) -> Result<&Raw, DataError> {
-        let files = Files {
-            name: spec.name,
-            folder: spec.idx.clone(),
-        };
+        let files = Files { name: spec.name, folder: spec.idx.clone() };
         let known = self.files.iter().position(|(known, _)| *known == files);
         let index = match known {
             Some(index) => index,

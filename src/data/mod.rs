@@ -163,11 +163,7 @@ fn source(spec: &DatasetSpec) -> Result<Source<'_>, DataError> {
 }
 
 fn idx_folder(path: &Path) -> Folder<'_> {
-    Folder {
-        path,
-        manifest: None,
-        remedy: IDX_REMEDY,
-    }
+    Folder { path, manifest: None, remedy: IDX_REMEDY }
 }
 
 /// The last part of the folder's path, also of `.` and `data/..`.
@@ -194,34 +190,19 @@ fn read(spec: &DatasetSpec, options: &DataOptions) -> Result<Raw, DataError> {
         }),
         Source::Folder(path) => {
             let contents = idx_folder(path).read()?;
-            let class_names = (0..contents.shape.classes)
-                .map(|class| class.to_string())
-                .collect();
-            Ok(Raw {
-                name: folder_name(path),
-                class_names,
-                contents,
-            })
+            let class_names = (0..contents.shape.classes).map(|class| class.to_string()).collect();
+            Ok(Raw { name: folder_name(path), class_names, contents })
         }
     }
 }
 
 /// Validation first, then training, as the book does it.
 fn split(spec: &DatasetSpec, raw: &Raw) -> Result<Dataset, DataError> {
-    let Contents {
-        shape,
-        checksum,
-        train_images,
-        train_labels,
-        test_images,
-        test_labels,
-    } = &raw.contents;
+    let Contents { shape, checksum, train_images, train_labels, test_images, test_labels } =
+        &raw.contents;
     let rows = train_labels.len();
     if spec.validation >= rows {
-        return Err(DataError::ValidationTooLarge {
-            validation: spec.validation,
-            rows,
-        });
+        return Err(DataError::ValidationTooLarge { validation: spec.validation, rows });
     }
     let first = |limit: Option<usize>, rows: usize, key| match limit {
         Some(0) => Err(DataError::ZeroLimit { key }),

@@ -25,12 +25,7 @@ impl Split {
         rows: Range<usize>,
     ) -> Self {
         assert!(rows.end <= labels.len() && rows.end * pixels <= images.len());
-        Self {
-            images: Arc::clone(images),
-            labels: Arc::clone(labels),
-            rows,
-            pixels,
-        }
+        Self { images: Arc::clone(images), labels: Arc::clone(labels), rows, pixels }
     }
 
     /// How many images there are.
@@ -71,10 +66,7 @@ impl Split {
 
 impl fmt::Debug for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Split")
-            .field("rows", &self.rows)
-            .field("pixels", &self.pixels)
-            .finish()
+        f.debug_struct("Split").field("rows", &self.rows).field("pixels", &self.pixels).finish()
     }
 }
 

@@ -43,21 +43,14 @@ pub fn standardization(split: &Split) -> Standardization {
         }
     }
     let rows = split.len().max(1) as u64;
-    let mean = sums
-        .iter()
-        .map(|&sum| (sum as f64 / rows as f64) as f32)
-        .collect();
+    let mean = sums.iter().map(|&sum| (sum as f64 / rows as f64) as f32).collect();
     let std = sums
         .iter()
         .zip(&squares)
         .map(|(&sum, &square)| {
             // rows² × variance, without cancellation
             let scaled = u128::from(rows) * u128::from(square) - u128::from(sum).pow(2);
-            if scaled == 0 {
-                1.0
-            } else {
-                ((scaled as f64).sqrt() / rows as f64) as f32
-            }
+            if scaled == 0 { 1.0 } else { ((scaled as f64).sqrt() / rows as f64) as f32 }
         })
         .collect();
     Standardization { mean, std }

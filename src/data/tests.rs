@@ -76,11 +76,7 @@ impl Machine {
             sources: Sources {
                 mirrors: Vec::new(),
                 debian: false,
-                patience: Patience {
-                    connect: 5 * second,
-                    stall: 5 * second,
-                    total: 60 * second,
-                },
+                patience: Patience { connect: 5 * second, stall: 5 * second, total: 60 * second },
             },
             progress: false,
         };
@@ -156,10 +152,7 @@ impl Server {
 
     fn tiny_files() -> HashMap<String, Answer> {
         let names = Part::ALL.map(|part| format!("{}.gz", part.name()));
-        names
-            .into_iter()
-            .zip(tiny().map(|c| Answer::Whole(make::gzip(&c))))
-            .collect()
+        names.into_iter().zip(tiny().map(|c| Answer::Whole(make::gzip(&c)))).collect()
     }
 
     fn asked(&self) -> Vec<String> {
@@ -211,10 +204,7 @@ fn files_come_from_a_mirror_once_and_then_from_the_cache() {
     assert_eq!(machine.search.locate(), None);
     assert_eq!(machine.obtain().unwrap(), machine.cache());
     assert_eq!(machine.obtain().unwrap(), machine.cache());
-    assert_eq!(
-        server.asked(),
-        Part::ALL.map(|part| format!("{}.gz", part.name()))
-    );
+    assert_eq!(server.asked(), Part::ALL.map(|part| format!("{}.gz", part.name())));
     // Nothing temporary is left.
     assert_eq!(names(&machine.cache()).len(), 4);
     assert_eq!(machine.search.locate(), Some(machine.cache()));
@@ -223,11 +213,7 @@ fn files_come_from_a_mirror_once_and_then_from_the_cache() {
 #[test]
 fn a_mirror_may_have_unpacked_the_files() {
     let plain = Part::ALL.map(|part| part.name().to_owned());
-    let files = plain
-        .clone()
-        .into_iter()
-        .zip(tiny().map(Answer::Whole))
-        .collect();
+    let files = plain.clone().into_iter().zip(tiny().map(Answer::Whole)).collect();
     let machine = Machine::with_mirrors([&Server::new(files)]);
     // A bad gzipped file must not hide the good one that replaces it.
     write_tiny(&machine.cache());
@@ -248,11 +234,7 @@ fn complaint(part: Part, answer: Answer) -> String {
     }
     let message = machine.obtain().unwrap_err();
     assert!(part.find(&machine.cache()).is_none());
-    assert!(
-        names(&machine.cache())
-            .iter()
-            .all(|name| name.ends_with(".gz"))
-    );
+    assert!(names(&machine.cache()).iter().all(|name| name.ends_with(".gz")));
     assert!(message.contains(&server.address), "{message}");
     message
 }
@@ -260,10 +242,8 @@ fn complaint(part: Part, answer: Answer) -> String {
 #[test]
 fn a_truncated_file_is_named_with_what_was_promised() {
     let [images, ..] = tiny();
-    let message = complaint(
-        Part::TrainImages,
-        Answer::Whole(make::gzip(&images[..images.len() - 4])),
-    );
+    let message =
+        complaint(Part::TrainImages, Answer::Whole(make::gzip(&images[..images.len() - 4])));
     assert!(
         message.contains(
             "train-images-idx3-ubyte from there is truncated: \
@@ -279,10 +259,7 @@ fn a_corrupt_file_is_named() {
     let crc = labels.len() - 7;
     labels[crc] ^= 0x40;
     let message = complaint(Part::TestLabels, Answer::Whole(labels));
-    assert!(
-        message.contains("t10k-labels-idx1-ubyte from there is corrupt"),
-        "{message}"
-    );
+    assert!(message.contains("t10k-labels-idx1-ubyte from there is corrupt"), "{message}");
 }
 
 #[test]
@@ -294,14 +271,8 @@ fn swapped_files_are_named() {
         "{message}"
     );
     let message = complaint(Part::TrainLabels, Answer::Whole(test_labels.clone()));
-    assert!(
-        message.contains("holds the content of t10k-labels-idx1-ubyte"),
-        "{message}"
-    );
-    assert!(
-        message.contains(&hex(&Sha256::digest(test_labels))),
-        "{message}"
-    );
+    assert!(message.contains("holds the content of t10k-labels-idx1-ubyte"), "{message}");
+    assert!(message.contains(&hex(&Sha256::digest(test_labels))), "{message}");
 }
 
 #[test]
@@ -339,10 +310,7 @@ fn endless_answers_are_cut() {
 fn a_mirror_without_the_files_says_so_and_the_next_one_is_asked() {
     let (empty, good) = (Server::new(HashMap::new()), Server::good());
     let message = Machine::with_mirrors([&empty]).obtain().unwrap_err();
-    assert!(
-        message.contains("train-images-idx3-ubyte.gz: not found (HTTP 404)"),
-        "{message}"
-    );
+    assert!(message.contains("train-images-idx3-ubyte.gz: not found (HTTP 404)"), "{message}");
     assert!(message.contains("--data-dir"), "{message}");
     assert!(message.contains("dataset-fashion-mnist"), "{message}");
     assert!(message.contains("BN_RUNNER_DATA_URL"), "{message}");
@@ -352,15 +320,10 @@ fn a_mirror_without_the_files_says_so_and_the_next_one_is_asked() {
 #[test]
 fn what_one_mirror_had_is_not_asked_of_the_next() {
     let body = make::gzip(&tiny()[2]);
-    let (half, good) = (
-        Server::with(Part::TestImages, Answer::HalfThenClose(body)),
-        Server::good(),
-    );
+    let (half, good) =
+        (Server::with(Part::TestImages, Answer::HalfThenClose(body)), Server::good());
     Machine::with_mirrors([&half, &good]).obtain().unwrap();
-    assert_eq!(
-        good.asked(),
-        ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
-    );
+    assert_eq!(good.asked(), ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]);
 }
 
 #[test]
@@ -368,11 +331,7 @@ fn a_bad_file_in_the_cache_is_fetched_again_and_only_that() {
     let server = Server::good();
     let machine = Machine::with_mirrors([&server]);
     write_tiny(&machine.cache());
-    fs::write(
-        zipped(&machine.cache(), Part::TrainLabels),
-        make::gzip(&tiny()[0]),
-    )
-    .unwrap();
+    fs::write(zipped(&machine.cache(), Part::TrainLabels), make::gzip(&tiny()[0])).unwrap();
     machine.obtain().unwrap();
     assert_eq!(server.asked(), ["train-labels-idx1-ubyte.gz"]);
 }
@@ -381,16 +340,9 @@ fn a_bad_file_in_the_cache_is_fetched_again_and_only_that() {
 fn a_bad_cache_without_sources_gives_way_to_the_system_or_is_reported() {
     let machine = Machine::new();
     write_tiny(&machine.cache());
-    fs::write(
-        zipped(&machine.cache(), Part::TrainLabels),
-        make::gzip(&tiny()[0]),
-    )
-    .unwrap();
+    fs::write(zipped(&machine.cache(), Part::TrainLabels), make::gzip(&tiny()[0])).unwrap();
     let message = machine.obtain().unwrap_err();
-    assert!(
-        message.contains("train-labels-idx1-ubyte.gz: holds images"),
-        "{message}"
-    );
+    assert!(message.contains("train-labels-idx1-ubyte.gz: holds images"), "{message}");
     assert!(message.contains("BN_RUNNER_OFFLINE"), "{message}");
     write_tiny(&machine.search.system);
     assert_eq!(machine.obtain().unwrap(), machine.search.system);
@@ -421,10 +373,7 @@ fn a_bad_or_missing_file_of_the_users_is_an_error() {
     let labels = zipped(user.path(), Part::TestLabels);
     fs::write(&labels, make::gzip(&make::labels(&[1]))).unwrap();
     let message = machine.obtain().unwrap_err();
-    assert!(
-        message.contains("t10k-labels-idx1-ubyte.gz: checksum"),
-        "{message}"
-    );
+    assert!(message.contains("t10k-labels-idx1-ubyte.gz: checksum"), "{message}");
     assert!(message.contains("--data-dir"), "{message}");
     fs::remove_file(&labels).unwrap();
     let message = machine.obtain().unwrap_err();
@@ -458,50 +407,23 @@ fn leftovers_of_interrupted_fetches_are_swept_away() {
 #[test]
 fn verify_reports_each_file() {
     let machine = Machine::new();
-    assert!(
-        machine
-            .search
-            .verify()
-            .unwrap_err()
-            .to_string()
-            .contains("data fetch")
-    );
+    assert!(machine.search.verify().unwrap_err().to_string().contains("data fetch"));
     write_tiny(&machine.cache());
-    assert!(
-        machine
-            .search
-            .verify()
-            .unwrap()
-            .iter()
-            .all(|report| report.problem.is_none())
-    );
+    assert!(machine.search.verify().unwrap().iter().all(|report| report.problem.is_none()));
     fs::remove_file(zipped(&machine.cache(), Part::TrainLabels)).unwrap();
     fs::write(zipped(&machine.cache(), Part::TestImages), b"<html>").unwrap();
-    let problems: Vec<_> = machine
-        .search
-        .verify()
-        .unwrap()
-        .into_iter()
-        .map(|report| report.problem)
-        .collect();
+    let problems: Vec<_> =
+        machine.search.verify().unwrap().into_iter().map(|report| report.problem).collect();
     assert_eq!(problems[0], None);
     assert_eq!(problems[1].as_deref(), Some("is missing"));
-    assert!(
-        problems[2]
-            .as_ref()
-            .unwrap()
-            .starts_with("is not an IDX file")
-    );
+    assert!(problems[2].as_ref().unwrap().starts_with("is not an IDX file"));
     assert_eq!(problems[3], None);
 }
 
 #[test]
 fn ones_own_mirror_comes_first_and_offline_means_no_public_source() {
     let own = "http://data.example.org/".to_owned();
-    let mut options = DataOptions {
-        url: Some(own.clone()),
-        ..DataOptions::default()
-    };
+    let mut options = DataOptions { url: Some(own.clone()), ..DataOptions::default() };
     let online = Search::new(&options).sources;
     assert_eq!(online.mirrors[0], own);
     assert!(online.mirrors.len() > 2 && online.debian);
@@ -534,37 +456,21 @@ fn any_four_files_in_mnist_format_are_a_data_set() {
     fs::remove_file(zipped(folder.path(), Part::TestLabels)).unwrap();
     fs::write(folder.path().join(Part::TestLabels.name()), &tiny()[3]).unwrap();
     let data = load_idx(&idx_spec(folder.path())).unwrap();
-    assert_eq!(
-        data.name,
-        folder.path().file_name().unwrap().to_str().unwrap()
-    );
+    assert_eq!(data.name, folder.path().file_name().unwrap().to_str().unwrap());
     assert_eq!((data.height, data.width, data.classes), (2, 2, 3));
     assert_eq!(data.class_names, ["0", "1", "2"]);
     assert_eq!(data.test.labels(), [2, 1, 0]);
     assert_eq!(data.test.image(1), [104, 105, 106, 107]);
-    let lines: String = tiny()
-        .iter()
-        .map(|c| hex(&Sha256::digest(c)) + "\n")
-        .collect();
+    let lines: String = tiny().iter().map(|c| hex(&Sha256::digest(c)) + "\n").collect();
     assert_eq!(data.checksum, hex(&Sha256::digest(lines)));
     let shape = shape(&idx_spec(folder.path())).unwrap();
-    assert_eq!(
-        shape,
-        Shape {
-            height: 2,
-            width: 2,
-            classes: 3
-        }
-    );
+    assert_eq!(shape, Shape { height: 2, width: 2, classes: 3 });
 }
 
 #[test]
 fn the_first_images_validate_and_limits_cut_the_rest() {
     let folder = tiny_folder();
-    let mut spec = DatasetSpec {
-        validation: 2,
-        ..idx_spec(folder.path())
-    };
+    let mut spec = DatasetSpec { validation: 2, ..idx_spec(folder.path()) };
     let data = load_idx(&spec).unwrap();
     assert_eq!(data.validation.images(), (0..8).collect::<Vec<u8>>());
     assert_eq!(data.train.images(), (8..24).collect::<Vec<u8>>());
@@ -572,10 +478,7 @@ fn the_first_images_validate_and_limits_cut_the_rest() {
     spec.train_limit = Some(3);
     spec.test_limit = Some(1);
     let data = load_idx(&spec).unwrap();
-    assert_eq!(
-        (data.validation.len(), data.train.len(), data.test.len()),
-        (2, 3, 1)
-    );
+    assert_eq!((data.validation.len(), data.train.len(), data.test.len()), (2, 3, 1));
     assert_eq!(data.train.image(0), [8, 9, 10, 11]);
     spec.train_limit = Some(100);
     assert_eq!(load_idx(&spec).unwrap().train.len(), 4);
@@ -585,31 +488,13 @@ fn the_first_images_validate_and_limits_cut_the_rest() {
 fn a_split_without_rows_is_refused() {
     let folder = tiny_folder();
     let spec = idx_spec(folder.path());
-    let message = load_idx(&DatasetSpec {
-        validation: 6,
-        ..spec.clone()
-    })
-    .unwrap_err();
-    assert!(
-        message.contains("6 of 6 training images leaves none"),
-        "{message}"
-    );
-    let message = load_idx(&DatasetSpec {
-        train_limit: Some(0),
-        ..spec.clone()
-    })
-    .unwrap_err();
+    let message = load_idx(&DatasetSpec { validation: 6, ..spec.clone() }).unwrap_err();
+    assert!(message.contains("6 of 6 training images leaves none"), "{message}");
+    let message = load_idx(&DatasetSpec { train_limit: Some(0), ..spec.clone() }).unwrap_err();
     assert!(message.contains("dataset.train_limit: 0"), "{message}");
-    let message = load_idx(&DatasetSpec {
-        test_limit: Some(0),
-        ..spec.clone()
-    })
-    .unwrap_err();
+    let message = load_idx(&DatasetSpec { test_limit: Some(0), ..spec.clone() }).unwrap_err();
     assert!(message.contains("dataset.test_limit: 0"), "{message}");
-    let both = DatasetSpec {
-        name: Some(DatasetName::FashionMnist),
-        ..spec
-    };
+    let both = DatasetSpec { name: Some(DatasetName::FashionMnist), ..spec };
     assert!(load_idx(&both).unwrap_err().contains("only one"));
 }
 
@@ -634,43 +519,27 @@ fn files_that_do_not_belong_together_are_named() {
     );
     fs::remove_file(labels).unwrap();
     let message = idx_complaint(folder.path());
-    assert!(
-        message.contains("no file train-labels-idx1-ubyte.gz or"),
-        "{message}"
-    );
+    assert!(message.contains("no file train-labels-idx1-ubyte.gz or"), "{message}");
 
     write_tiny(folder.path());
     let wide = make::images(3, 2, 3, &[0; 18]);
     fs::write(zipped(folder.path(), Part::TestImages), make::gzip(&wide)).unwrap();
     let message = idx_complaint(folder.path());
-    assert!(
-        message.contains("2 × 2 pixels but t10k-images-idx3-ubyte of 2 × 3"),
-        "{message}"
-    );
+    assert!(message.contains("2 × 2 pixels but t10k-images-idx3-ubyte of 2 × 3"), "{message}");
 
     let message = load_idx(&idx_spec(&folder.path().join("nowhere"))).unwrap_err();
-    assert!(
-        message.contains("nowhere: no file train-images-idx3-ubyte.gz"),
-        "{message}"
-    );
+    assert!(message.contains("nowhere: no file train-images-idx3-ubyte.gz"), "{message}");
 }
 
 #[test]
 fn fashion_mnist_is_what_the_book_says() {
-    let options = DataOptions {
-        offline: true,
-        ..DataOptions::default()
-    };
+    let options = DataOptions { offline: true, ..DataOptions::default() };
     if locate(&options).is_none() {
         println!(
             "skipped: fashion_mnist_is_what_the_book_says: Fashion-MNIST is not on this machine; \
              `bn-runner data fetch` gets it"
         );
-        assert_ne!(
-            std::env::var("CI").as_deref(),
-            Ok("true"),
-            "nothing is skipped in CI"
-        );
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing is skipped in CI");
         return;
     }
     let spec = DatasetSpec {
@@ -682,24 +551,11 @@ fn fashion_mnist_is_what_the_book_says() {
         test_limit: None,
     };
     let data = load(&spec, &options).unwrap();
-    assert_eq!(
-        (data.train.len(), data.validation.len(), data.test.len()),
-        (55_000, 5_000, 10_000)
-    );
-    assert_eq!(
-        shape(&spec).unwrap(),
-        Shape {
-            height: 28,
-            width: 28,
-            classes: 10
-        }
-    );
+    assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (55_000, 5_000, 10_000));
+    assert_eq!(shape(&spec).unwrap(), Shape { height: 28, width: 28, classes: 10 });
     assert_eq!((data.height, data.width, data.classes), (28, 28, 10));
     // The book's first training image is a coat.
-    assert_eq!(
-        data.class_names[usize::from(data.train.labels()[0])],
-        "Coat"
-    );
+    assert_eq!(data.class_names[usize::from(data.train.labels()[0])], "Coat");
     assert_eq!(data.train.image(0).len(), 784);
     // The published mean of all 60,000 images is 0.2860.
     let sum: u64 = [&data.train, &data.validation]

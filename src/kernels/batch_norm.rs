@@ -81,11 +81,7 @@ impl FusedBatchNorm for Flex {
         beta: FlexTensor,
         epsilon: f64,
     ) -> Three<Self> {
-        let (x, gamma, beta) = (
-            x.to_contiguous(),
-            gamma.to_contiguous(),
-            beta.to_contiguous(),
-        );
+        let (x, gamma, beta) = (x.to_contiguous(), gamma.to_contiguous(), beta.to_contiguous());
         let [batch, features] = [x.shape()[0], x.shape()[1]];
         let mut mean = vec![0.0; features];
         let mut variance = vec![0.0; features];
@@ -143,25 +139,17 @@ impl FusedBatchNorm for Flex {
         } else {
             tensor(Vec::new(), &[0, features])
         };
-        (
-            x_gradient,
-            tensor(gamma_gradient, &[features]),
-            tensor(beta_gradient, &[features]),
-        )
+        (x_gradient, tensor(gamma_gradient, &[features]), tensor(beta_gradient, &[features]))
     }
 }
 
 /// 1 / √(variance + ε), in the precision that the loops work in.
 fn inverse_deviations(variance: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
-    variance
-        .iter()
-        .map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
+    variance.iter().map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
 }
 
 fn slice(tensor: &FlexTensor) -> &[f32] {
-    tensor
-        .as_slice::<f32>()
-        .expect("a contiguous tensor of 32-bit numbers")
+    tensor.as_slice::<f32>().expect("a contiguous tensor of 32-bit numbers")
 }
 
 fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
@@ -175,29 +163,19 @@ impl<B: Backend + FusedBatchNorm, C: CheckpointStrategy> FusedBatchNorm for Auto
         beta: FloatTensor<Self>,
         epsilon: f64,
     ) -> Three<Self> {
-        let primitives = (
-            x.primitive().clone(),
-            gamma.primitive().clone(),
-            beta.primitive().clone(),
-        );
+        let primitives =
+            (x.primitive().clone(), gamma.primitive().clone(), beta.primitive().clone());
         let (output, mean, variance) = B::batch_norm_forward(
             primitives.0.clone(),
             primitives.1.clone(),
             primitives.2,
             epsilon,
         );
-        let prepared = BackwardPass
-            .prepare::<C>([x.node(), gamma.node(), beta.node()])
-            .compute_bound();
+        let prepared =
+            BackwardPass.prepare::<C>([x.node(), gamma.node(), beta.node()]).compute_bound();
         let output = match prepared.stateful() {
             OpsKind::Tracked(prepared) => {
-                let state = (
-                    primitives.0,
-                    primitives.1,
-                    mean.clone(),
-                    variance.clone(),
-                    epsilon,
-                );
+                let state = (primitives.0, primitives.1, mean.clone(), variance.clone(), epsilon);
                 prepared.finish(state, output)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(output),
@@ -224,13 +202,7 @@ struct BackwardPass;
 
 impl<B: Backend + FusedBatchNorm> Backward<B, 3> for BackwardPass {
     /// x, gamma, mean, variance, ε
-    type State = (
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        f64,
-    );
+    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, f64);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [x_node, gamma_node, beta_node] = ops.parents;
@@ -240,11 +212,9 @@ impl<B: Backend + FusedBatchNorm> Backward<B, 3> for BackwardPass {
         let wants_x = x_node.is_some();
         let (x_gradient, gamma_gradient, beta_gradient) =
             B::batch_norm_backward(x, gamma, mean, variance, gradient, epsilon, wants_x);
-        for (node, gradient) in [
-            (x_node, x_gradient),
-            (gamma_node, gamma_gradient),
-            (beta_node, beta_gradient),
-        ] {
+        for (node, gradient) in
+            [(x_node, x_gradient), (gamma_node, gamma_gradient), (beta_node, beta_gradient)]
+        {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
             }
@@ -287,11 +257,7 @@ mod tests {
                 beta.clone(),
                 1e-3,
             );
-            Normalized {
-                output: r.output,
-                mean: r.mean,
-                variance: r.variance,
-            }
+            Normalized { output: r.output, mean: r.mean, variance: r.variance }
         };
         let gradients = (result.output.clone() * matrix(4)).sum().backward();
         fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

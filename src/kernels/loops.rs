@@ -58,16 +58,9 @@ pub fn parameter_gradients(
     let features = mean.len();
     gamma_gradient.fill(0.0);
     beta_gradient.fill(0.0);
-    for (row, gradient) in x
-        .chunks_exact(features)
-        .zip(gradient.chunks_exact(features))
-    {
-        for ((((gamma, beta), value), mean), gradient) in gamma_gradient
-            .iter_mut()
-            .zip(beta_gradient.iter_mut())
-            .zip(row)
-            .zip(mean)
-            .zip(gradient)
+    for (row, gradient) in x.chunks_exact(features).zip(gradient.chunks_exact(features)) {
+        for ((((gamma, beta), value), mean), gradient) in
+            gamma_gradient.iter_mut().zip(beta_gradient.iter_mut()).zip(row).zip(mean).zip(gradient)
         {
             *gamma += (value - mean) * gradient;
             *beta += gradient;
@@ -88,17 +81,12 @@ pub fn input_gradient(
     out: &mut [f32],
 ) {
     let features = mean.len();
-    let rows = x
-        .chunks_exact(features)
-        .zip(gradient.chunks_exact(features));
+    let rows = x.chunks_exact(features).zip(gradient.chunks_exact(features));
     for (out, (row, gradient)) in out.chunks_exact_mut(features).zip(rows) {
         // Slices of one length let the compiler drop every bounds check.
         let (row, gradient) = (&row[..features], &gradient[..features]);
-        let (mean, inverse, scale) = (
-            &mean[..features],
-            &inverse_deviation[..features],
-            &scale[..features],
-        );
+        let (mean, inverse, scale) =
+            (&mean[..features], &inverse_deviation[..features], &scale[..features]);
         let (a, b, out) = (&a[..features], &b[..features], &mut out[..features]);
         for j in 0..features {
             let normalized = (row[j] - mean[j]) * inverse[j];

@@ -105,12 +105,7 @@ fn run_one(
         Err(error) => return Err(format!("{error:#}")),
     };
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let Job {
-            trial,
-            placed,
-            dataset,
-            backend,
-        } = job;
+        let Job { trial, placed, dataset, backend } = job;
         let setup = &trial.case().setup;
         crate::train::train(setup, placed, trial.seed, dataset, backend, &mut recorder)
             .map_err(anyhow::Error::from)
@@ -118,10 +113,7 @@ fn run_one(
     let result = match outcome {
         Ok(Ok(trained)) => recorder.complete(&trained),
         Ok(Err(error)) => Err(error),
-        Err(panic) => Err(anyhow::anyhow!(
-            "internal error: {}",
-            panic_message(&*panic)
-        )),
+        Err(panic) => Err(anyhow::anyhow!("internal error: {}", panic_message(&*panic))),
     };
     result.map_err(|error| {
         let reason = format!("{error:#}");
@@ -132,6 +124,5 @@ fn run_one(
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without words")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }

@@ -19,10 +19,7 @@ pub struct Progress {
 }
 
 enum Mode {
-    Live {
-        bars: MultiProgress,
-        whole: ProgressBar,
-    },
+    Live { bars: MultiProgress, whole: ProgressBar },
     Lines,
     Quiet,
 }
@@ -46,9 +43,7 @@ impl Progress {
         } else if std::io::stderr().is_terminal() {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8));
             let whole = bars.add(ProgressBar::new(jobs.len() as u64));
-            whole.set_style(style(
-                "{msg} [{bar:30}] {pos}/{len} trials, {elapsed} elapsed",
-            ));
+            whole.set_style(style("{msg} [{bar:30}] {pos}/{len} trials, {elapsed} elapsed"));
             whole.set_message("all");
             whole.enable_steady_tick(Duration::from_millis(500));
             Mode::Live { bars, whole }
@@ -56,10 +51,7 @@ impl Progress {
             eprintln!("{} trials, {workers} at a time", jobs.len());
             Mode::Lines
         };
-        let longest_title = jobs
-            .iter()
-            .map(|job| job.trial.title().chars().count())
-            .max();
+        let longest_title = jobs.iter().map(|job| job.trial.title().chars().count()).max();
         Self {
             mode,
             started: Instant::now(),
@@ -105,10 +97,7 @@ impl Progress {
     }
 
     fn pad(&self, title: &str) -> String {
-        let fill = self
-            .longest_title
-            .min(60)
-            .saturating_sub(title.chars().count());
+        let fill = self.longest_title.min(60).saturating_sub(title.chars().count());
         format!("{title}{}", " ".repeat(fill))
     }
 }
@@ -121,11 +110,7 @@ impl TrialLine<'_> {
             self.bar.set_position(done as u64);
             let rate = done as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
             let left = (self.rows * self.epochs - done) as f64 / rate.max(1e-9);
-            let left = if done == 0 {
-                "…".to_owned()
-            } else {
-                duration(left)
-            };
+            let left = if done == 0 { "…".to_owned() } else { duration(left) };
             self.bar.set_message(format!(
                 "epoch {epoch}/{} {}· {:.0} samples/s · {left} left",
                 self.epochs, self.last, rate
@@ -159,14 +144,8 @@ impl TrialLine<'_> {
 
     /// The trial is done.
     pub fn completed(&self, test: Score) {
-        let text = format!(
-            "test_accuracy {:.4} test_loss {:.4}",
-            test.accuracy, test.loss
-        );
-        self.end(&format!(
-            "done in {}: {text}",
-            duration(self.started.elapsed().as_secs_f64())
-        ));
+        let text = format!("test_accuracy {:.4} test_loss {:.4}", test.accuracy, test.loss);
+        self.end(&format!("done in {}: {text}", duration(self.started.elapsed().as_secs_f64())));
     }
 
     /// The trial has failed.
@@ -189,9 +168,7 @@ impl TrialLine<'_> {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("templates are constants")
-        .progress_chars("=> ")
+    ProgressStyle::with_template(template).expect("templates are constants").progress_chars("=> ")
 }
 
 /// `12 s`, `3 min 20 s`, `2 h 5 min`.

@@ -47,14 +47,7 @@ impl<'a> Recorder<'a> {
         let log = File::create(dir.log())
             .with_context(|| format!("cannot create `{}`", dir.log().display()))?;
         let metrics = MetricsWriter::create(&dir.metrics())?;
-        let mut recorder = Self {
-            job,
-            manifest,
-            metrics,
-            epochs: Vec::new(),
-            log,
-            line,
-        };
+        let mut recorder = Self { job, manifest, metrics, epochs: Vec::new(), log, line };
         recorder.note(&format!("training on {}", job.backend.description));
         Ok(recorder)
     }
@@ -76,10 +69,7 @@ impl<'a> Recorder<'a> {
             samples_per_second: rows as f64 / trained.seconds,
         };
         let test = trained.test;
-        self.note(&format!(
-            "test_accuracy {:.4}, test_loss {:.4}",
-            test.accuracy, test.loss
-        ));
+        self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));
         self.manifest.outcome = Some(outcome);
         self.end(Status::Completed, None)?;
         self.line.completed(test);
@@ -172,9 +162,7 @@ fn best(
     metric: impl Fn(&EpochRow) -> Option<f64>,
     better: impl Fn(f64, f64) -> bool,
 ) -> Option<BestEpoch> {
-    let values = epochs
-        .iter()
-        .filter_map(|row| metric(row).map(|value| (row.epoch, value)));
+    let values = epochs.iter().filter_map(|row| metric(row).map(|value| (row.epoch, value)));
     values.fold(None, |best: Option<BestEpoch>, (epoch, value)| match best {
         Some(best) if !better(value, best.value) => Some(best),
         _ => Some(BestEpoch { epoch, value }),
@@ -188,14 +176,9 @@ fn move_aside(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let previous = folder.parent().unwrap_or(Path::new(".")).join("previous");
-    let name = folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let written = std::fs::metadata(folder.join("metrics.csv"))
-        .and_then(|meta| meta.modified())
-        .ok();
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let written =
+        std::fs::metadata(folder.join("metrics.csv")).and_then(|meta| meta.modified()).ok();
     let time = written
         .and_then(|time| jiff::Timestamp::try_from(time).ok())
         .unwrap_or_else(jiff::Timestamp::now)
@@ -205,13 +188,7 @@ fn move_aside(folder: &Path) -> Result<()> {
         .chain((2..).map(|n| previous.join(format!("{name}-{time}-{n}"))))
         .find(free)
         .expect("some number is free");
-    std::fs::create_dir_all(&previous)
-        .and_then(|()| std::fs::rename(folder, &target))
-        .with_context(|| {
-            format!(
-                "cannot move `{}` aside to `{}`",
-                folder.display(),
-                target.display()
-            )
-        })
+    std::fs::create_dir_all(&previous).and_then(|()| std::fs::rename(folder, &target)).with_context(
+        || format!("cannot move `{}` aside to `{}`", folder.display(), target.display()),
+    )
 }

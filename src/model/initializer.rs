@@ -37,17 +37,13 @@ pub fn kernel(
 /// Uniform numbers of mean 0 and the given variance.
 fn uniform(mut stream: Stream, size: usize, variance: f64) -> Vec<f32> {
     let limit = (3.0 * variance).sqrt();
-    (0..size)
-        .map(|_| ((2.0 * f64::from(stream.next_f32()) - 1.0) * limit) as f32)
-        .collect()
+    (0..size).map(|_| ((2.0 * f64::from(stream.next_f32()) - 1.0) * limit) as f32).collect()
 }
 
 /// Normal numbers of mean 0, cut at two standard deviations, with the given variance after the cut.
 fn cut_normal(mut stream: Stream, size: usize, variance: f64) -> Vec<f32> {
     let scale = variance.sqrt() / CUT_NORMAL_STD;
-    (0..size)
-        .map(|_| (stream.truncated_normal(2.0) * scale) as f32)
-        .collect()
+    (0..size).map(|_| (stream.truncated_normal(2.0) * scale) as f32).collect()
 }
 
 #[cfg(test)]
@@ -68,21 +64,11 @@ mod tests {
             let kernel = kernel(initializer, "dense/kernel", [fan_in, fan_out], 1);
             let count = kernel.len() as f64;
             let mean = kernel.iter().map(|&w| f64::from(w)).sum::<f64>() / count;
-            let spread = kernel
-                .iter()
-                .map(|&w| (f64::from(w) - mean).powi(2))
-                .sum::<f64>()
-                / count;
+            let spread = kernel.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / count;
             assert_eq!(kernel.len(), fan_in * fan_out);
             // 20,000 draws: the estimate of the variance is within 1 % to one standard deviation.
-            assert!(
-                (spread / variance - 1.0).abs() < 0.04,
-                "{initializer:?}: {spread}"
-            );
-            assert!(
-                mean.abs() < 4.0 * (variance / count).sqrt(),
-                "{initializer:?}: mean {mean}"
-            );
+            assert!((spread / variance - 1.0).abs() < 0.04, "{initializer:?}: {spread}");
+            assert!(mean.abs() < 4.0 * (variance / count).sqrt(), "{initializer:?}: mean {mean}");
         }
     }
 

@@ -90,10 +90,7 @@ impl Network {
 
     /// Scores before the final softmax. Input [batch, features], output [batch, classes].
     pub fn logits(&self, input: Tensor<2>, pass: Pass) -> Tensor<2> {
-        let (last, others) = self
-            .layers
-            .split_last()
-            .expect("a checked model has layers");
+        let (last, others) = self.layers.split_last().expect("a checked model has layers");
         let hidden = others.iter().fold(input, |x, layer| layer.forward(x, pass));
         match last {
             Block::Dense(dense) => dense.linear.forward(hidden),
@@ -119,11 +116,8 @@ impl Network {
     /// the same shapes.
     pub(super) fn with_tensors(self, values: Vec<TensorData>, device: &Device) -> Self {
         let mut values = values.into_iter();
-        let layers = self
-            .layers
-            .into_iter()
-            .map(|layer| layer.with_tensors(&mut values, device))
-            .collect();
+        let layers =
+            self.layers.into_iter().map(|layer| layer.with_tensors(&mut values, device)).collect();
         Self { layers }
     }
 }
@@ -152,13 +146,10 @@ fn block(layer: &Layer, place: &Placed, ordinal: usize, seed: u64, device: &Devi
                 .init(device),
             fused: backend::has_fused_kernels(device),
         }),
-        Layer::Activation(activation) => Block::Activation(ActivationBlock {
-            activation: activation.0,
-        }),
-        Layer::Dropout(dropout) => Block::Dropout(Dropout {
-            rate: dropout.rate,
-            ordinal,
-        }),
+        Layer::Activation(activation) => {
+            Block::Activation(ActivationBlock { activation: activation.0 })
+        }
+        Layer::Dropout(dropout) => Block::Dropout(Dropout { rate: dropout.rate, ordinal }),
     }
 }
 
@@ -184,14 +175,8 @@ impl Block {
     fn tensors(&self) -> Vec<TensorData> {
         match self {
             Self::Dense(dense) => {
-                let bias = dense
-                    .linear
-                    .bias
-                    .as_ref()
-                    .map(|bias| bias.val().into_data());
-                std::iter::once(dense.linear.weight.val().into_data())
-                    .chain(bias)
-                    .collect()
+                let bias = dense.linear.bias.as_ref().map(|bias| bias.val().into_data());
+                std::iter::once(dense.linear.weight.val().into_data()).chain(bias).collect()
             }
             Self::BatchNormalization(BatchNormalization { norm, .. }) => vec![
                 norm.gamma.val().into_data(),

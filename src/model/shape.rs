@@ -80,15 +80,8 @@ pub fn place(
     let mut shape = SampleShape::Image(image);
     for (i, layer) in model.layers.iter().enumerate() {
         let kind = layer.kind();
-        let same_kind = model.layers[..i]
-            .iter()
-            .filter(|other| other.kind() == kind)
-            .count();
-        let name = if same_kind == 0 {
-            kind.to_owned()
-        } else {
-            format!("{kind}_{same_kind}")
-        };
+        let same_kind = model.layers[..i].iter().filter(|other| other.kind() == kind).count();
+        let name = if same_kind == 0 { kind.to_owned() } else { format!("{kind}_{same_kind}") };
         let path = layers_path.index(i);
         match fit(layer, shape) {
             Ok((output, variables)) => {
@@ -100,12 +93,7 @@ pub fn place(
                         trainable,
                     })
                     .collect();
-                placed.push(Placed {
-                    name,
-                    input: shape,
-                    output,
-                    variables,
-                });
+                placed.push(Placed { name, input: shape, output, variables });
                 shape = output;
             }
             Err(help) => {
@@ -117,11 +105,7 @@ pub fn place(
         }
     }
     findings.extend(output_problem(model, &layers_path, shape, classes));
-    if findings.is_empty() {
-        Ok(placed)
-    } else {
-        Err(findings)
-    }
+    if findings.is_empty() { Ok(placed) } else { Err(findings) }
 }
 
 type Fit = (SampleShape, Vec<(&'static str, Vec<usize>, bool)>);
@@ -220,18 +204,10 @@ mod tests {
         let names: Vec<&str> = placed.iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(
             names,
-            [
-                "flatten",
-                "batch_normalization",
-                "dense",
-                "batch_normalization_1",
-                "dense_1"
-            ]
+            ["flatten", "batch_normalization", "dense", "batch_normalization_1", "dense_1"]
         );
-        let sizes: Vec<usize> = placed
-            .iter()
-            .map(|layer| layer.variables.iter().map(Variable::size).sum())
-            .collect();
+        let sizes: Vec<usize> =
+            placed.iter().map(|layer| layer.variables.iter().map(Variable::size).sum()).collect();
         assert_eq!(sizes, [0, 3136, 235_200, 1200, 3010]);
     }
 

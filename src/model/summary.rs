@@ -17,10 +17,7 @@ pub struct Counts {
 pub fn counts(placed: &[Placed]) -> Counts {
     let sum = |keep: &dyn Fn(&Variable) -> bool| {
         let variables = placed.iter().flat_map(|layer| &layer.variables);
-        variables
-            .filter(|variable| keep(variable))
-            .map(Variable::size)
-            .sum()
+        variables.filter(|variable| keep(variable)).map(Variable::size).sum()
     };
     Counts {
         total: sum(&|_| true),
@@ -50,11 +47,7 @@ pub fn summary_table(title: &str, kinds: &[&str], placed: &[Placed]) -> String {
         ("Trainable params", counts.trainable),
         ("Non-trainable params", counts.non_trainable),
     ] {
-        text.push_str(&format!(
-            " {name}: {} ({})\n",
-            thousands(count),
-            memory(count)
-        ));
+        text.push_str(&format!(" {name}: {} ({})\n", thousands(count), memory(count)));
     }
     text
 }
@@ -65,17 +58,9 @@ pub fn variables_table(placed: &[Placed]) -> String {
         .iter()
         .flat_map(|layer| &layer.variables)
         .map(|variable| {
-            let shape = variable
-                .shape
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>();
+            let shape = variable.shape.iter().map(ToString::to_string).collect::<Vec<_>>();
             let trainable = if variable.trainable { "True" } else { "False" };
-            [
-                variable.path.clone(),
-                format!("({})", shape.join(", ")),
-                trainable.to_owned(),
-            ]
+            [variable.path.clone(), format!("({})", shape.join(", ")), trainable.to_owned()]
         })
         .collect();
     boxed(["Variable", "Shape", "Trainable"], &rows)
@@ -83,9 +68,7 @@ pub fn variables_table(placed: &[Placed]) -> String {
 
 /// `batch_normalization` → `BatchNormalization`.
 fn camel_case(kind: &str) -> String {
-    kind.split('_')
-        .map(|word| word[..1].to_uppercase() + &word[1..])
-        .collect()
+    kind.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
 /// 271346 → 271,346
@@ -119,27 +102,16 @@ fn boxed(header: [&str; 3], rows: &[[String; 3]]) -> String {
     let [a, b, c] = [width(0), width(1), width(2)];
     let rule = |left: char, line: char, cross: char, right: char| {
         let line = |n: usize| line.to_string().repeat(n + 2);
-        format!(
-            "{left}{}{cross}{}{cross}{}{right}\n",
-            line(a),
-            line(b),
-            line(c)
-        )
+        format!("{left}{}{cross}{}{cross}{}{right}\n", line(a), line(b), line(c))
     };
     let mut text = rule('┏', '━', '┳', '┓');
-    text.push_str(&format!(
-        "┃ {:<a$} ┃ {:<b$} ┃ {:>c$} ┃\n",
-        header[0], header[1], header[2]
-    ));
+    text.push_str(&format!("┃ {:<a$} ┃ {:<b$} ┃ {:>c$} ┃\n", header[0], header[1], header[2]));
     text.push_str(&rule('┡', '━', '╇', '┩'));
     for (i, row) in rows.iter().enumerate() {
         if i > 0 {
             text.push_str(&rule('├', '─', '┼', '┤'));
         }
-        text.push_str(&format!(
-            "│ {:<a$} │ {:<b$} │ {:>c$} │\n",
-            row[0], row[1], row[2]
-        ));
+        text.push_str(&format!("│ {:<a$} │ {:<b$} │ {:>c$} │\n", row[0], row[1], row[2]));
     }
     text.push_str(&rule('└', '─', '┴', '┘'));
     text

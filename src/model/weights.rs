@@ -16,38 +16,23 @@ pub struct Weights(Vec<(Variable, Vec<f32>)>);
 impl Weights {
     /// Reads a network's values back from its device.
     pub fn of(network: &Network, placed: &[Placed]) -> Self {
-        let variables = placed
-            .iter()
-            .flat_map(|layer| layer.variables.iter().cloned());
+        let variables = placed.iter().flat_map(|layer| layer.variables.iter().cloned());
         let values = network.tensors().into_iter().map(numbers);
         Self(variables.zip(values).collect())
     }
 
     /// Reads the gradients of a network's trainable variables back from its device.
     pub fn of_gradients(network: &Network, placed: &[Placed], gradients: &GradientsParams) -> Self {
-        let mut reader = GradientReader {
-            gradients,
-            values: Vec::new(),
-        };
+        let mut reader = GradientReader { gradients, values: Vec::new() };
         // burn visits parameters in the order of Keras' variables.
         network.visit(&mut reader);
-        let variables = placed
-            .iter()
-            .flat_map(|layer| layer.variables.iter().cloned());
-        Self(
-            variables
-                .filter(|variable| variable.trainable)
-                .zip(reader.values)
-                .collect(),
-        )
+        let variables = placed.iter().flat_map(|layer| layer.variables.iter().cloned());
+        Self(variables.filter(|variable| variable.trainable).zip(reader.values).collect())
     }
 
     /// One variable's values, rows of kernels one after the other.
     pub fn get(&self, path: &str) -> Option<&[f32]> {
-        self.0
-            .iter()
-            .find(|(variable, _)| variable.path == path)
-            .map(|(_, values)| &values[..])
+        self.0.iter().find(|(variable, _)| variable.path == path).map(|(_, values)| &values[..])
     }
 
     /// Replaces one variable's values.
@@ -88,12 +73,7 @@ impl Weights {
         let bytes: Vec<Vec<u8>> = self
             .0
             .iter()
-            .map(|(_, values)| {
-                values
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect()
-            })
+            .map(|(_, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
             .collect();
         let views = self
             .0
@@ -122,7 +102,5 @@ impl ModuleVisitor for GradientReader<'_> {
 }
 
 fn numbers(data: TensorData) -> Vec<f32> {
-    data.convert::<f32>()
-        .try_into_vec()
-        .expect("converted to 32-bit numbers")
+    data.convert::<f32>().try_into_vec().expect("converted to 32-bit numbers")
 }

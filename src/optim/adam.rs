@@ -26,11 +26,7 @@ pub struct AdamState<const D: usize> {
 impl KerasAdam {
     /// The optimizer for a file's `adam:`.
     pub fn new(spec: &Adam) -> Self {
-        Self {
-            beta_1: spec.beta_1,
-            beta_2: spec.beta_2,
-            epsilon: spec.epsilon,
-        }
+        Self { beta_1: spec.beta_1, beta_2: spec.beta_2, epsilon: spec.epsilon }
     }
 }
 
@@ -59,14 +55,7 @@ impl Optimizer for KerasAdam {
         let rate = lr * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - self.beta_1.powf(t));
         let step =
             momentum.clone().mul_scalar(rate) / velocity.clone().sqrt().add_scalar(self.epsilon);
-        (
-            weight - step,
-            Some(AdamState {
-                momentum,
-                velocity,
-                steps,
-            }),
-        )
+        (weight - step, Some(AdamState { momentum, velocity, steps }))
     }
 
     fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {

@@ -23,10 +23,7 @@ pub struct SgdState<const D: usize> {
 impl KerasSgd {
     /// The optimizer for a file's `sgd:`.
     pub fn new(spec: &Sgd) -> Self {
-        Self {
-            momentum: spec.momentum,
-            nesterov: spec.nesterov,
-        }
+        Self { momentum: spec.momentum, nesterov: spec.nesterov }
     }
 }
 
@@ -53,18 +50,11 @@ impl Optimizer for KerasSgd {
         } else {
             weight + velocity.clone()
         };
-        (
-            weight,
-            Some(SgdState {
-                velocity: Some(velocity),
-            }),
-        )
+        (weight, Some(SgdState { velocity: Some(velocity) }))
     }
 
     fn to_device<const D: usize>(state: SgdState<D>, device: &Device) -> SgdState<D> {
-        SgdState {
-            velocity: state.velocity.map(|velocity| velocity.to_device(device)),
-        }
+        SgdState { velocity: state.velocity.map(|velocity| velocity.to_device(device)) }
     }
 }
 
@@ -77,8 +67,6 @@ impl<const D: usize> RecordState for SgdState<D> {
 
     fn state_unflatten(prefix: &str, src: &mut StateSource, device: &Device) -> Option<Self> {
         let velocity = src.take_tensor(prefix, "velocity");
-        Some(Self {
-            velocity: velocity.map(|data| Tensor::from_data(data, device)),
-        })
+        Some(Self { velocity: velocity.map(|data| Tensor::from_data(data, device)) })
     }
 }

@@ -18,11 +18,7 @@ impl CsvName {
     /// The cell's content.
     pub fn to_cell(&self) -> String {
         let unguarded = self.0.trim_start_matches('\'');
-        if is_risky(unguarded) {
-            format!("'{}", self.0)
-        } else {
-            self.0.clone()
-        }
+        if is_risky(unguarded) { format!("'{}", self.0) } else { self.0.clone() }
     }
 
     /// The name in a cell.
@@ -59,9 +55,7 @@ mod tests {
 
     #[test]
     fn formulas_are_guarded_and_every_name_survives_the_round_trip() {
-        for name in [
-            "plain", "=1+1", "+x", "-x", "@x", "'=x", "''=x", "'quoted", "", "\t=x",
-        ] {
+        for name in ["plain", "=1+1", "+x", "-x", "@x", "'=x", "''=x", "'quoted", "", "\t=x"] {
             let cell = CsvName(name.to_owned()).to_cell();
             assert!(!is_risky(&cell), "{cell:?} would run as a formula");
             assert_eq!(CsvName::from_cell(&cell).0, name);

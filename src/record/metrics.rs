@@ -43,10 +43,7 @@ impl MetricsWriter {
     pub fn create(path: &Path) -> Result<Self> {
         let file =
             File::create(path).with_context(|| format!("cannot create `{}`", path.display()))?;
-        let mut writer = Self {
-            path: path.to_owned(),
-            file,
-        };
+        let mut writer = Self { path: path.to_owned(), file };
         writer.write_line("epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,epoch_seconds,elapsed_seconds\n".as_bytes())?;
         Ok(writer)
     }
@@ -56,11 +53,8 @@ impl MetricsWriter {
     /// # Errors
     /// When the disk is full or the file is gone.
     pub fn append(&mut self, row: &EpochRow) -> Result<()> {
-        let mut csv = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(Vec::new());
-        csv.serialize(row)
-            .context("a row of metrics does not fit CSV")?;
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        csv.serialize(row).context("a row of metrics does not fit CSV")?;
         let line = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
         self.write_line(&line)
     }
@@ -115,10 +109,7 @@ mod tests {
         assert_eq!(read_metrics(&path).unwrap(), [row(1), row(2)]);
 
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            text.lines().nth(1).unwrap().contains(",,"),
-            "a missing value is an empty cell"
-        );
+        assert!(text.lines().nth(1).unwrap().contains(",,"), "a missing value is an empty cell");
         std::fs::write(&path, format!("{text}3,0.5,1.2")).unwrap();
         assert_eq!(read_metrics(&path).unwrap(), [row(1), row(2)]);
     }

@@ -28,12 +28,7 @@ pub struct RecordedTrial {
 impl TrialDir {
     /// The folder for one seed of one case; nothing is created.
     pub fn new(results: &Path, experiment: &str, label: &str, seed: u64) -> Self {
-        Self {
-            path: results
-                .join(experiment)
-                .join(label)
-                .join(format!("seed-{seed}")),
-        }
+        Self { path: results.join(experiment).join(label).join(format!("seed-{seed}")) }
     }
 
     /// A folder that exists already.
@@ -96,21 +91,13 @@ impl TrialDir {
             std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let manifest: Manifest = serde_json::from_slice(&text)
             .with_context(|| format!("`{}` is not a manifest of this version", path.display()))?;
-        let label = self.path.parent().and_then(Path::file_name).map_or_else(
-            || manifest.variant.clone(),
-            |name| name.to_string_lossy().into_owned(),
-        );
+        let label = self
+            .path
+            .parent()
+            .and_then(Path::file_name)
+            .map_or_else(|| manifest.variant.clone(), |name| name.to_string_lossy().into_owned());
         let metrics = self.metrics();
-        let epochs = if metrics.exists() {
-            read_metrics(&metrics)?
-        } else {
-            Vec::new()
-        };
-        Ok(RecordedTrial {
-            dir: self.clone(),
-            label,
-            manifest,
-            epochs,
-        })
+        let epochs = if metrics.exists() { read_metrics(&metrics)? } else { Vec::new() };
+        Ok(RecordedTrial { dir: self.clone(), label, manifest, epochs })
     }
 }

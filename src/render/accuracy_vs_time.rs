@@ -27,24 +27,15 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
         return Ok(None);
     }
 
-    let completed = results
-        .cases
-        .iter()
-        .filter(|case| case.completed().next().is_some())
-        .count();
+    let completed = results.cases.iter().filter(|case| case.completed().next().is_some()).count();
     let width = ONE_PANEL_WIDTH;
-    let heading = Heading {
-        title: &results.name,
-        subtitle: "Validation accuracy over training time",
-    };
+    let heading =
+        Heading { title: &results.name, subtitle: "Validation accuracy over training time" };
     let shown: Vec<ShownCase> = curves.iter().map(|(shown, _)| *shown).collect();
     let legend = Legend::new(case_entries(&shown), width - 2.0 * MARGIN);
     let all: Vec<&Curve> = curves.iter().map(|(_, curve)| curve).collect();
     let mut facts = facts(std::slice::from_ref(results), completed - cases.len(), &all);
-    if all
-        .iter()
-        .any(|curve| curve.points.iter().any(|point| point.std.is_some()))
-    {
+    if all.iter().any(|curve| curve.points.iter().any(|point| point.std.is_some())) {
         facts.push("each epoch at its mean time and accuracy over seeds".to_owned());
         facts.push("band: ± 1 standard deviation of the accuracy".to_owned());
     }
@@ -60,19 +51,8 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
     let mut canvas = Canvas::new(width, notes_top + notes.height());
 
     heading.draw(&mut canvas, width)?;
-    let panel = Panel {
-        left,
-        top,
-        right,
-        bottom,
-        x,
-        y,
-    };
-    panel.frame(
-        &mut canvas,
-        "training time (seconds)",
-        "validation accuracy",
-    )?;
+    let panel = Panel { left, top, right, bottom, x, y };
+    panel.frame(&mut canvas, "training time (seconds)", "validation accuracy")?;
     let seconds = |point: &CurvePoint| point.elapsed_seconds;
     for (shown, curve) in &curves {
         panel.band(&mut canvas, &curve.points, seconds, shown.style)?;

@@ -54,21 +54,14 @@ impl Axis {
         if step >= 5 {
             epochs.insert(0, 1);
         }
-        let room = if last == 1 {
-            0.5
-        } else {
-            (last - 1) as f64 * 0.03
-        };
+        let room = if last == 1 { 0.5 } else { (last - 1) as f64 * 0.03 };
         Self {
             low: 1.0 - room,
             high: last as f64 + room,
             logarithmic: false,
             ticks: epochs
                 .into_iter()
-                .map(|epoch| Tick {
-                    value: epoch as f64,
-                    label: epoch.to_string(),
-                })
+                .map(|epoch| Tick { value: epoch as f64, label: epoch.to_string() })
                 .collect(),
         }
     }
@@ -82,17 +75,9 @@ impl Axis {
         let last = (high / step + 1e-6).floor() as i64;
         let tick = |i: i64| {
             let value = i as f64 * step;
-            Tick {
-                value,
-                label: plain(value, decimals),
-            }
+            Tick { value, label: plain(value, decimals) }
         };
-        Self {
-            low,
-            high,
-            logarithmic: false,
-            ticks: (first..=last).map(tick).collect(),
-        }
+        Self { low, high, logarithmic: false, ticks: (first..=last).map(tick).collect() }
     }
 
     fn logarithmic(low: f64, high: f64) -> Self {
@@ -105,17 +90,9 @@ impl Axis {
                 -3..=3 => plain(10_f64.powi(power), (-power).max(0) as usize),
                 _ => format!("10{}", superscript(power)),
             };
-            Tick {
-                value: 10_f64.powi(power),
-                label,
-            }
+            Tick { value: 10_f64.powi(power), label }
         });
-        Self {
-            low,
-            high,
-            logarithmic: true,
-            ticks: ticks.collect(),
-        }
+        Self { low, high, logarithmic: true, ticks: ticks.collect() }
     }
 
     pub fn is_logarithmic(&self) -> bool {
@@ -147,20 +124,14 @@ fn extent(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
 fn padded(low: f64, high: f64) -> (f64, f64) {
     let span = high - low;
     let smallest = high.abs().max(low.abs()).max(1e-9) * 0.02;
-    let room = if span < smallest {
-        smallest * 5.0
-    } else {
-        span * 0.05
-    };
+    let room = if span < smallest { smallest * 5.0 } else { span * 0.05 };
     (low - room, high + room)
 }
 
 /// The smallest of 1, 2, 2.5, 5 times a power of ten that is not much below `wanted`.
 fn nice_step(wanted: f64) -> f64 {
     let power = 10_f64.powf(wanted.log10().floor());
-    let factor = [1.0, 2.0, 2.5, 5.0]
-        .into_iter()
-        .find(|factor| factor * power >= wanted * 0.85);
+    let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|factor| factor * power >= wanted * 0.85);
     factor.unwrap_or(10.0) * power
 }
 
@@ -214,14 +185,8 @@ mod tests {
         assert_eq!(labels(&Axis::epochs(1, 10)), ["1"]);
         assert_eq!(labels(&Axis::epochs(3, 10)), ["1", "2", "3"]);
         assert_eq!(labels(&Axis::epochs(10, 10)).len(), 10);
-        assert_eq!(
-            labels(&Axis::epochs(14, 10)),
-            ["2", "4", "6", "8", "10", "12", "14"]
-        );
-        assert_eq!(
-            labels(&Axis::epochs(100, 6)),
-            ["1", "20", "40", "60", "80", "100"]
-        );
+        assert_eq!(labels(&Axis::epochs(14, 10)), ["2", "4", "6", "8", "10", "12", "14"]);
+        assert_eq!(labels(&Axis::epochs(100, 6)), ["1", "20", "40", "60", "80", "100"]);
     }
 
     #[test]
@@ -244,14 +209,8 @@ mod tests {
     fn losses_orders_of_magnitude_apart_get_powers_of_ten() {
         let axis = Axis::of_values([2.3, 0.004], 5);
         assert_eq!(labels(&axis), ["0.01", "0.1", "1"]);
-        assert_eq!(
-            labels(&Axis::of_values([1e-5, 1e-2], 5)),
-            ["10⁻⁵", "10⁻⁴", "0.001", "0.01"]
-        );
-        assert_eq!(
-            labels(&Axis::of_values([2.3, 0.3], 5)),
-            ["0.5", "1.0", "1.5", "2.0"]
-        );
+        assert_eq!(labels(&Axis::of_values([1e-5, 1e-2], 5)), ["10⁻⁵", "10⁻⁴", "0.001", "0.01"]);
+        assert_eq!(labels(&Axis::of_values([2.3, 0.3], 5)), ["0.5", "1.0", "1.5", "2.0"]);
     }
 
     #[test]
@@ -270,10 +229,7 @@ mod tests {
                 Axis::from_zero(values.iter().copied(), 5),
             ] {
                 assert!((1..20).contains(&axis.ticks.len()), "{values:?}: {axis:?}");
-                assert!(
-                    (0.0..=1.0).contains(&axis.position(0.5)),
-                    "{values:?}: {axis:?}"
-                );
+                assert!((0.0..=1.0).contains(&axis.position(0.5)), "{values:?}: {axis:?}");
             }
         }
     }

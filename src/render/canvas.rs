@@ -29,11 +29,7 @@ pub struct Stroke {
 impl Stroke {
     /// A solid line.
     pub fn solid(colour: RGBColor, width: f64) -> Self {
-        Self {
-            colour,
-            width,
-            dash: None,
-        }
+        Self { colour, width, dash: None }
     }
 }
 
@@ -48,10 +44,7 @@ impl Canvas {
     pub fn new(width: f64, height: f64) -> Self {
         let pixels = |points: f64| (points * f64::from(DPI) / 72.0).ceil() as u32 * OVERSAMPLING;
         let size = (pixels(width), pixels(height));
-        Self {
-            pixels: vec![255; size.0 as usize * size.1 as usize * 3],
-            size,
-        }
+        Self { pixels: vec![255; size.0 as usize * size.1 as usize * 3], size }
     }
 
     /// A line through all points, with round joints.
@@ -66,15 +59,9 @@ impl Canvas {
                 }
                 Ok(())
             }
-            Some(dash) => dashes(points, dash).iter().try_for_each(|piece| {
-                self.line(
-                    piece,
-                    Stroke {
-                        dash: None,
-                        ..stroke
-                    },
-                )
-            }),
+            Some(dash) => dashes(points, dash)
+                .iter()
+                .try_for_each(|piece| self.line(piece, Stroke { dash: None, ..stroke })),
         }
     }
 
@@ -85,10 +72,7 @@ impl Canvas {
         if length < f64::EPSILON {
             return Ok(());
         }
-        let across = (
-            -dy / length * stroke.width / 2.0,
-            dx / length * stroke.width / 2.0,
-        );
+        let across = (-dy / length * stroke.width / 2.0, dx / length * stroke.width / 2.0);
         let corners = [
             (from.0 + across.0, from.1 + across.1),
             (to.0 + across.0, to.1 + across.1),
@@ -108,10 +92,7 @@ impl Canvas {
     /// A filled circle.
     pub fn circle(&mut self, centre: Point, radius: f64, colour: RGBColor) -> Result<()> {
         let radius = (radius * SCALE).round().max(1.0) as u32;
-        done(
-            self.backend()
-                .draw_circle(to_pixels(centre), radius, &colour, true),
-        )
+        done(self.backend().draw_circle(to_pixels(centre), radius, &colour, true))
     }
 
     /// A circle that lets through what is below it.
@@ -188,10 +169,7 @@ impl Canvas {
         let mut backend = self.backend();
         let mut result = Ok(());
         style.pixels(text, SCALE, |x, y, covered| {
-            let colour = style
-                .colour
-                .mix(f64::from(covered.min(1.0)))
-                .to_backend_color();
+            let colour = style.colour.mix(f64::from(covered.min(1.0))).to_backend_color();
             if let (Ok(()), Err(error)) = (&result, backend.draw_pixel(place(x, y), colour)) {
                 result = Err(error);
             }
@@ -216,9 +194,7 @@ impl Canvas {
             unit: png::Unit::Meter,
         }));
         let mut writer = encoder.write_header().context("cannot encode a chart")?;
-        writer
-            .write_image_data(&pixels)
-            .context("cannot encode a chart")?;
+        writer.write_image_data(&pixels).context("cannot encode a chart")?;
         writer.finish().context("cannot encode a chart")?;
         Ok(file)
     }
@@ -270,10 +246,7 @@ fn dashes(points: &[Point], (on, off): (f64, f64)) -> Vec<Vec<Point>> {
                 break;
             }
             let share = left / length;
-            from = (
-                from.0 + (to.0 - from.0) * share,
-                from.1 + (to.1 - from.1) * share,
-            );
+            from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
             piece.push(from);
             if drawing {
                 pieces.push(std::mem::take(&mut piece));
@@ -313,26 +286,15 @@ mod tests {
         let mut canvas = Canvas::new(72.0, 36.0);
         canvas.circle((36.0, 18.0), 9.0, RGBColor(0, 0, 0)).unwrap();
         let png = canvas.into_png().unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(&png))
-            .read_info()
-            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
         let info = reader.info();
         assert_eq!((info.width, info.height), (300, 150));
         let dims = info.pixel_dims.unwrap();
-        assert_eq!(
-            (dims.xppu, dims.yppu, dims.unit),
-            (11811, 11811, png::Unit::Meter)
-        );
+        assert_eq!((dims.xppu, dims.yppu, dims.unit), (11811, 11811, png::Unit::Meter));
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
-        let black = pixels
-            .chunks_exact(3)
-            .filter(|pixel| pixel == &[0, 0, 0])
-            .count() as f64;
+        let black = pixels.chunks_exact(3).filter(|pixel| pixel == &[0, 0, 0]).count() as f64;
         let area = std::f64::consts::PI * (300.0_f64 / 8.0).powi(2);
-        assert!(
-            (black / area - 1.0).abs() < 0.05,
-            "{black} black pixels instead of {area}"
-        );
+        assert!((black / area - 1.0).abs() < 0.05, "{black} black pixels instead of {area}");
     }
 }

@@ -69,30 +69,17 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
 
     let labels = TextStyle::new(LABEL_SIZE);
     let numbers = labels.align(Align::End);
-    let label_width = rows
-        .iter()
-        .map(|row| row_label_width(row, labels))
-        .fold(0.0, f64::max);
+    let label_width = rows.iter().map(|row| row_label_width(row, labels)).fold(0.0, f64::max);
     let label_width = label_width.min(LONGEST_LABEL);
-    let number_width = cases
-        .iter()
-        .map(|row| labels.width(&row.number()))
-        .fold(0.0, f64::max)
-        + TEXT_GAP;
+    let number_width =
+        cases.iter().map(|row| labels.width(&row.number())).fold(0.0, f64::max) + TEXT_GAP;
     let left = MARGIN + label_width + 2.0 * TEXT_GAP;
     let right = left + DOTS_WIDTH;
     let numbers_end = right + 2.0 * TEXT_GAP + number_width;
-    let accuracy_axis = Axis::of_shares(
-        curves.iter().flat_map(|(_, c)| &c.points).flat_map(edges),
-        TICKS,
-    );
+    let accuracy_axis =
+        Axis::of_shares(curves.iter().flat_map(|(_, c)| &c.points).flat_map(edges), TICKS);
     let curves_left = numbers_end + PANEL_GAP + Panel::room_left(&accuracy_axis);
-    let width = MARGIN
-        + if curves.is_empty() {
-            numbers_end
-        } else {
-            curves_left + CURVES_WIDTH
-        };
+    let width = MARGIN + if curves.is_empty() { numbers_end } else { curves_left + CURVES_WIDTH };
 
     let all: Vec<&Curve> = curves.iter().map(|(_, curve)| curve).collect();
     let mut facts = facts(experiments, hidden, &all);
@@ -102,15 +89,8 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
         [one] => one.name.clone(),
         several => format!("Comparison of {} experiments", several.len()),
     };
-    let heading = Heading {
-        title: &title,
-        subtitle: "Final accuracy, best first",
-    };
-    let lowest = if curves.is_empty() {
-        LOWEST
-    } else {
-        LOWEST_WITH_CURVES
-    };
+    let heading = Heading { title: &title, subtitle: "Final accuracy, best first" };
+    let lowest = if curves.is_empty() { LOWEST } else { LOWEST_WITH_CURVES };
     let height = (rows.len() as f64 * ROW).max(lowest);
     let top = heading.height();
     let bottom = top + height;
@@ -119,14 +99,7 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
 
     heading.draw(&mut canvas, width)?;
     let x = Axis::of_shares(cases.iter().flat_map(|row| row.extremes()), TICKS);
-    let dots = Panel {
-        left,
-        top,
-        right,
-        bottom,
-        x,
-        y: Axis::of_shares([], TICKS),
-    };
+    let dots = Panel { left, top, right, bottom, x, y: Axis::of_shares([], TICKS) };
     let title = if cases.iter().all(|row| row.validation) {
         "validation accuracy"
     } else {
@@ -144,10 +117,7 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
                 canvas.text(&style.fit(name, label_width), (MARGIN, baseline), style)?;
             }
             Row::Case(row) => {
-                canvas.line(
-                    &[(left, y), (right, y)],
-                    Stroke::solid(GRID_COLOUR, GRID_WIDTH),
-                )?;
+                canvas.line(&[(left, y), (right, y)], Stroke::solid(GRID_COLOUR, GRID_WIDTH))?;
                 let indent = if experiments.len() > 1 { INDENT } else { 0.0 };
                 let label = labels.fit(&row.case.label, label_width - indent);
                 canvas.text(&label, (MARGIN + indent, baseline), labels)?;
@@ -157,21 +127,9 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
         }
     }
     if !curves.is_empty() {
-        let last = all
-            .iter()
-            .flat_map(|c| &c.points)
-            .map(|point| point.epoch)
-            .max()
-            .unwrap_or(1);
+        let last = all.iter().flat_map(|c| &c.points).map(|point| point.epoch).max().unwrap_or(1);
         let (left, right) = (curves_left, curves_left + CURVES_WIDTH);
-        let panel = Panel {
-            left,
-            top,
-            right,
-            bottom,
-            x: Axis::epochs(last, 10),
-            y: accuracy_axis,
-        };
+        let panel = Panel { left, top, right, bottom, x: Axis::epochs(last, 10), y: accuracy_axis };
         panel.frame(&mut canvas, "epoch", "validation accuracy")?;
         draw_curves(&mut canvas, &panel, &curves)?;
     }
@@ -186,23 +144,15 @@ fn rows(experiments: &[ExperimentResults]) -> (Vec<Row<'_>>, usize) {
     let mut seen = 0;
     for experiment in experiments {
         let cases = experiment.cases.iter().enumerate();
-        let rows = cases
-            .filter_map(|(i, case)| CaseRow::new(case, case_style(seen + i)))
-            .collect();
+        let rows = cases.filter_map(|(i, case)| CaseRow::new(case, case_style(seen + i))).collect();
         seen += experiment.cases.len();
         groups.push((&experiment.name, rows));
     }
-    let mut means: Vec<f64> = groups
-        .iter()
-        .flat_map(|(_, rows)| rows)
-        .map(|row| row.accuracy.mean)
-        .collect();
+    let mut means: Vec<f64> =
+        groups.iter().flat_map(|(_, rows)| rows).map(|row| row.accuracy.mean).collect();
     means.sort_by(|a, b| b.total_cmp(a));
     let hidden = means.len().saturating_sub(MAX_CASES);
-    let enough = means
-        .get(MAX_CASES - 1)
-        .copied()
-        .unwrap_or(f64::NEG_INFINITY);
+    let enough = means.get(MAX_CASES - 1).copied().unwrap_or(f64::NEG_INFINITY);
     let plain = means.len() > MAX_CURVES;
     let mut room = MAX_CASES;
 
@@ -219,10 +169,7 @@ fn rows(experiments: &[ExperimentResults]) -> (Vec<Row<'_>>, usize) {
             if plain {
                 // Without curves to find, a colour per experiment says more than one per case.
                 let colour = PALETTE[index % PALETTE.len()];
-                row.style = CaseStyle {
-                    colour,
-                    marker: Marker::Circle,
-                };
+                row.style = CaseStyle { colour, marker: Marker::Circle };
             }
             shown.push(Row::Case(Box::new(row)));
         }
@@ -234,26 +181,11 @@ impl<'a> CaseRow<'a> {
     /// `None` without a completed trial whose accuracy is a number.
     fn new(case: &'a Case, style: CaseStyle) -> Option<Self> {
         final_accuracy(case)?;
-        let test = case
-            .aggregate(Metric::TestAccuracy)
-            .filter(|test| test.mean.is_finite());
-        let metric = if test.is_some() {
-            Metric::TestAccuracy
-        } else {
-            Metric::ValAccuracy
-        };
+        let test = case.aggregate(Metric::TestAccuracy).filter(|test| test.mean.is_finite());
+        let metric = if test.is_some() { Metric::TestAccuracy } else { Metric::ValAccuracy };
         let accuracy = case.aggregate(metric)?;
-        let seeds = case
-            .completed()
-            .filter_map(|trial| metric.of(trial))
-            .collect();
-        Some(Self {
-            case,
-            style,
-            accuracy,
-            seeds,
-            validation: test.is_none(),
-        })
+        let seeds = case.completed().filter_map(|trial| metric.of(trial)).collect();
+        Some(Self { case, style, accuracy, seeds, validation: test.is_none() })
     }
 
     /// The mean, with the standard deviation where there is one.
@@ -267,14 +199,8 @@ impl<'a> CaseRow<'a> {
 
     /// Everything that has to lie on the axis.
     fn extremes(&self) -> impl Iterator<Item = f64> {
-        let interval = self
-            .accuracy
-            .ci95
-            .map(|(low, high)| [low.max(0.0), high.min(1.0)]);
-        self.seeds
-            .iter()
-            .copied()
-            .chain(interval.into_iter().flatten())
+        let interval = self.accuracy.ci95.map(|(low, high)| [low.max(0.0), high.min(1.0)]);
+        self.seeds.iter().copied().chain(interval.into_iter().flatten())
     }
 }
 
@@ -301,12 +227,7 @@ fn draw_row(canvas: &mut Canvas, panel: &Panel, row: &CaseRow, y: f64) -> Result
             canvas.translucent_circle(at, SEED_MARKER, colour, SEED_ALPHA)?;
         }
     }
-    canvas.marker(
-        row.style.marker,
-        (x(row.accuracy.mean), y),
-        MEAN_MARKER,
-        colour,
-    )
+    canvas.marker(row.style.marker, (x(row.accuracy.mean), y), MEAN_MARKER, colour)
 }
 
 /// The validation curves of all rows, unless there are too many to follow.
@@ -315,11 +236,7 @@ fn curves<'a>(cases: &[&CaseRow<'a>]) -> Vec<(CaseStyle, Curve)> {
         return Vec::new();
     }
     let curve = |row: &&CaseRow| (row.style, row.case.curve(EpochMetric::ValAccuracy));
-    cases
-        .iter()
-        .map(curve)
-        .filter(|(_, curve)| !curve.is_empty())
-        .collect()
+    cases.iter().map(curve).filter(|(_, curve)| !curve.is_empty()).collect()
 }
 
 fn draw_curves(canvas: &mut Canvas, panel: &Panel, curves: &[(CaseStyle, Curve)]) -> Result<()> {

@@ -24,11 +24,7 @@ pub struct Heading<'a> {
 impl Heading<'_> {
     /// From the canvas' upper edge to where the panels begin.
     pub fn height(&self) -> f64 {
-        let subtitle = if self.subtitle.is_empty() {
-            0.0
-        } else {
-            SUBTITLE_SIZE * LINE_HEIGHT
-        };
+        let subtitle = if self.subtitle.is_empty() { 0.0 } else { SUBTITLE_SIZE * LINE_HEIGHT };
         MARGIN + TITLE_SIZE * LINE_HEIGHT + subtitle + HEADING_GAP
     }
 
@@ -99,13 +95,7 @@ pub fn shown_cases(results: &ExperimentResults) -> Vec<ShownCase<'_>> {
         cases.truncate(MAX_CASES);
         cases.sort_by_key(|(index, _)| *index);
     }
-    cases
-        .into_iter()
-        .map(|(index, case)| ShownCase {
-            case,
-            style: case_style(index),
-        })
-        .collect()
+    cases.into_iter().map(|(index, case)| ShownCase { case, style: case_style(index) }).collect()
 }
 
 /// Mean test accuracy, or validation accuracy where there is none that is a number.
@@ -121,21 +111,14 @@ pub fn final_accuracy(case: &Case) -> Option<f64> {
 pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]) -> Vec<String> {
     let cases = || experiments.iter().flat_map(|experiment| &experiment.cases);
     let completed = || cases().flat_map(Case::completed);
-    let seeds = cases()
-        .map(|case| case.count(Status::Completed))
-        .filter(|n| *n > 0);
-    let mut backends: Vec<&str> = completed()
-        .map(|trial| trial.manifest.backend.as_str())
-        .collect();
+    let seeds = cases().map(|case| case.count(Status::Completed)).filter(|n| *n > 0);
+    let mut backends: Vec<&str> =
+        completed().map(|trial| trial.manifest.backend.as_str()).collect();
     backends.sort_unstable();
     backends.dedup();
     let mut facts = vec![
         range(seeds, "seed", "seeds") + if cases().count() > 1 { " each" } else { "" },
-        range(
-            completed().map(|trial| trial.epochs.len()),
-            "epoch",
-            "epochs",
-        ),
+        range(completed().map(|trial| trial.epochs.len()), "epoch", "epochs"),
         format!("backend {}", backends.join(", ")),
     ];
     let count = |status| experiments.iter().map(|e| e.count(status)).sum::<usize>();
@@ -144,22 +127,10 @@ pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]
             facts.push(format!("{count} {}", if count == 1 { one } else { many }));
         }
     };
-    left_out(
-        count(Status::Failed),
-        "failed trial left out",
-        "failed trials left out",
-    );
-    left_out(
-        count(Status::Running),
-        "unfinished trial left out",
-        "unfinished trials left out",
-    );
+    left_out(count(Status::Failed), "failed trial left out", "failed trials left out");
+    left_out(count(Status::Running), "unfinished trial left out", "unfinished trials left out");
     let not_finite = curves.iter().map(|curve| curve.not_finite).sum();
-    left_out(
-        not_finite,
-        "value is NaN or infinite",
-        "values are NaN or infinite",
-    );
+    left_out(not_finite, "value is NaN or infinite", "values are NaN or infinite");
     if hidden > 0 {
         facts.push(format!("the best {MAX_CASES} are shown, {hidden} are not"));
     }
@@ -201,12 +172,8 @@ mod tests {
                 trial("e", "b", &[], 2, &[]),
             ],
         );
-        let expected = [
-            "1 to 2 seeds each",
-            "1 to 2 epochs",
-            "backend flex",
-            "1 failed trial left out",
-        ];
+        let expected =
+            ["1 to 2 seeds each", "1 to 2 epochs", "backend flex", "1 failed trial left out"];
         assert_eq!(facts(&[results], 0, &[]), expected);
     }
 

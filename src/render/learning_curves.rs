@@ -35,10 +35,7 @@ impl Pair {
     }
 
     fn has_band(&self) -> bool {
-        self.validation
-            .points
-            .iter()
-            .any(|point| point.std.is_some())
+        self.validation.points.iter().any(|point| point.std.is_some())
     }
 }
 
@@ -47,31 +44,15 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
     let cases = shown_cases(results);
     let loss = pairs(&cases, EpochMetric::Loss, EpochMetric::ValLoss);
     let accuracy = pairs(&cases, EpochMetric::Accuracy, EpochMetric::ValAccuracy);
-    let all: Vec<&Curve> = loss
-        .iter()
-        .chain(&accuracy)
-        .flat_map(Pair::curves)
-        .collect();
-    let Some(last_epoch) = all
-        .iter()
-        .flat_map(|c| &c.points)
-        .map(|point| point.epoch)
-        .max()
-    else {
+    let all: Vec<&Curve> = loss.iter().chain(&accuracy).flat_map(Pair::curves).collect();
+    let Some(last_epoch) = all.iter().flat_map(|c| &c.points).map(|point| point.epoch).max() else {
         return Ok(None);
     };
 
-    let completed = results
-        .cases
-        .iter()
-        .filter(|case| case.completed().next().is_some())
-        .count();
+    let completed = results.cases.iter().filter(|case| case.completed().next().is_some()).count();
     let hidden = completed - cases.len();
     let width = TWO_PANEL_WIDTH;
-    let heading = Heading {
-        title: &results.name,
-        subtitle: first_sentence(&results.description),
-    };
+    let heading = Heading { title: &results.name, subtitle: first_sentence(&results.description) };
     let keys = Legend::new(line_keys(&loss), width - 2.0 * MARGIN);
     let names = Legend::new(case_entries(&cases), width - 2.0 * MARGIN);
     let notes = Notes::new(&facts(std::slice::from_ref(results), hidden, &all), width);
@@ -86,24 +67,12 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
     heading.draw(&mut canvas, width)?;
     let loss_axis = Axis::of_values(extremes(&loss), Y_TICKS);
     let accuracy_axis = Axis::of_shares(extremes(&accuracy), Y_TICKS);
-    let rooms = [
-        Panel::room_left(&loss_axis),
-        Panel::room_left(&accuracy_axis),
-    ];
+    let rooms = [Panel::room_left(&loss_axis), Panel::room_left(&accuracy_axis)];
     let panel_width = (width - 2.0 * MARGIN - PANEL_GAP - rooms[0] - rooms[1]) / 2.0;
     let left = MARGIN + rooms[0];
-    let logarithmic = if loss_axis.is_logarithmic() {
-        ", logarithmic"
-    } else {
-        ""
-    };
+    let logarithmic = if loss_axis.is_logarithmic() { ", logarithmic" } else { "" };
     for (pairs, left, y, title) in [
-        (
-            &loss,
-            left,
-            loss_axis,
-            format!("loss (cross-entropy, nats{logarithmic})"),
-        ),
+        (&loss, left, loss_axis, format!("loss (cross-entropy, nats{logarithmic})")),
         (
             &accuracy,
             left + panel_width + PANEL_GAP + rooms[1],
@@ -113,14 +82,7 @@ pub fn draw(results: &ExperimentResults) -> Result<Option<Vec<u8>>> {
     ] {
         let right = left + panel_width;
         let x = Axis::epochs(last_epoch, EPOCH_TICKS);
-        let panel = Panel {
-            left,
-            top,
-            right,
-            bottom,
-            x,
-            y,
-        };
+        let panel = Panel { left, top, right, bottom, x, y };
         panel.frame(&mut canvas, "epoch", &title)?;
         draw_pairs(&mut canvas, &panel, pairs)?;
     }
@@ -135,16 +97,8 @@ fn pairs(cases: &[ShownCase], train: EpochMetric, validation: EpochMetric) -> Ve
     let pair = |shown: &ShownCase| {
         let validation = shown.case.curve(validation);
         let hide_train = crowded && !validation.is_empty();
-        let train = if hide_train {
-            Curve::default()
-        } else {
-            shown.case.curve(train)
-        };
-        Pair {
-            style: shown.style,
-            train,
-            validation,
-        }
+        let train = if hide_train { Curve::default() } else { shown.case.curve(train) };
+        Pair { style: shown.style, train, validation }
     };
     cases.iter().map(pair).collect()
 }
@@ -170,28 +124,17 @@ fn extremes(pairs: &[Pair]) -> impl Iterator<Item = f64> {
 /// Bands first, training above them, validation on top.
 fn draw_pairs(canvas: &mut Canvas, panel: &Panel, pairs: &[Pair]) -> Result<()> {
     let epoch = |point: &CurvePoint| point.epoch as f64;
-    let width = if pairs.len() > LEGIBLE_CASES {
-        FAINT_CURVE_WIDTH
-    } else {
-        CURVE_WIDTH
-    };
+    let width = if pairs.len() > LEGIBLE_CASES { FAINT_CURVE_WIDTH } else { CURVE_WIDTH };
     for pair in pairs {
         panel.band(canvas, &pair.validation.points, epoch, pair.style)?;
     }
     for pair in pairs {
         let colour = lighter(pair.style.colour, 0.8);
-        let stroke = Stroke {
-            colour,
-            width: FAINT_CURVE_WIDTH,
-            dash: Some(TRAIN_DASH),
-        };
+        let stroke = Stroke { colour, width: FAINT_CURVE_WIDTH, dash: Some(TRAIN_DASH) };
         panel.curve(canvas, &pair.train.points, epoch, stroke)?;
         // A single epoch has no line; without validation there are no other markers either.
         if pair.train.points.len() == 1 || pair.validation.is_empty() {
-            let pale = CaseStyle {
-                colour: lighter(pair.style.colour, PALE),
-                ..pair.style
-            };
+            let pale = CaseStyle { colour: lighter(pair.style.colour, PALE), ..pair.style };
             panel.markers(canvas, &pair.train.points, epoch, pale)?;
         }
     }
@@ -205,19 +148,10 @@ fn draw_pairs(canvas: &mut Canvas, panel: &Panel, pairs: &[Pair]) -> Result<()> 
 
 /// What solid, dashed and shaded mean; or dark and pale, where all there is are points.
 fn line_keys(pairs: &[Pair]) -> Vec<Entry> {
-    let entry = |sample, label: &str| Entry {
-        sample,
-        label: label.to_owned(),
-    };
-    let points = pairs
-        .iter()
-        .flat_map(Pair::curves)
-        .all(|curve| curve.points.len() <= 1);
+    let entry = |sample, label: &str| Entry { sample, label: label.to_owned() };
+    let points = pairs.iter().flat_map(Pair::curves).all(|curve| curve.points.len() <= 1);
     let [validation, train] = if points {
-        [
-            Sample::Mark(QUIET_INK),
-            Sample::Mark(lighter(QUIET_INK, PALE)),
-        ]
+        [Sample::Mark(QUIET_INK), Sample::Mark(lighter(QUIET_INK, PALE))]
     } else {
         [Sample::Solid(QUIET_INK), Sample::Dashed(QUIET_INK)]
     };
@@ -229,11 +163,7 @@ fn line_keys(pairs: &[Pair]) -> Vec<Entry> {
         keys.push(entry(train, "training, during the epoch"));
     }
     if pairs.iter().any(Pair::has_band) {
-        let sample = if points {
-            Sample::Bar(QUIET_INK)
-        } else {
-            Sample::Band(QUIET_INK)
-        };
+        let sample = if points { Sample::Bar(QUIET_INK) } else { Sample::Band(QUIET_INK) };
         keys.push(entry(sample, "± 1 standard deviation over seeds"));
     }
     keys

@@ -56,24 +56,14 @@ impl Legend {
         let room = width - SAMPLE - SAMPLE_GAP;
         let entries: Vec<Entry> = entries
             .into_iter()
-            .map(|entry| Entry {
-                label: style.fit(&entry.label, room),
-                ..entry
-            })
+            .map(|entry| Entry { label: style.fit(&entry.label, room), ..entry })
             .collect();
-        let widest = entries
-            .iter()
-            .map(|entry| style.width(&entry.label))
-            .fold(0.0, f64::max);
+        let widest = entries.iter().map(|entry| style.width(&entry.label)).fold(0.0, f64::max);
         let column_width = SAMPLE + SAMPLE_GAP + widest + COLUMN_GAP;
         let fitting = ((width + COLUMN_GAP) / column_width).floor().max(1.0) as usize;
         let rows = entries.len().div_ceil(fitting).max(1);
         let columns = entries.len().div_ceil(rows).max(1);
-        Self {
-            entries,
-            columns,
-            column_width,
-        }
+        Self { entries, columns, column_width }
     }
 
     pub fn height(&self) -> f64 {
@@ -96,14 +86,7 @@ impl Legend {
                 Sample::Solid(colour) => canvas.line(&line, Stroke::solid(colour, CURVE_WIDTH))?,
                 Sample::Dashed(colour) => {
                     let (width, dash) = (FAINT_CURVE_WIDTH, Some(TRAIN_DASH));
-                    canvas.line(
-                        &line,
-                        Stroke {
-                            colour,
-                            width,
-                            dash,
-                        },
-                    )?;
+                    canvas.line(&line, Stroke { colour, width, dash })?;
                 }
                 Sample::Mark(colour) => {
                     canvas.circle((x + SAMPLE / 2.0, y), MARKER, colour)?;

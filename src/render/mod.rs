@@ -80,19 +80,13 @@ mod tests {
         let mut reader = png::Decoder::new(file).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
-        Picture {
-            info: reader.info().clone(),
-            pixels,
-        }
+        Picture { info: reader.info().clone(), pixels }
     }
 
     impl Picture {
         fn count(&self, colour: plotters::style::RGBColor) -> usize {
             let wanted = [colour.0, colour.1, colour.2];
-            self.pixels
-                .chunks_exact(3)
-                .filter(|pixel| *pixel == wanted)
-                .count()
+            self.pixels.chunks_exact(3).filter(|pixel| *pixel == wanted).count()
         }
 
         /// Whether everything keeps away from the edges, as nothing that is clipped does.
@@ -138,11 +132,7 @@ mod tests {
                 assert_eq!(picture.info.pixel_dims.unwrap().xppu, 11811);
                 for style in (0..3).map(theme::case_style) {
                     let found = picture.count(style.colour);
-                    assert!(
-                        found > 200,
-                        "{found} pixels of {style:?} in {}",
-                        path.display()
-                    );
+                    assert!(found > 200, "{found} pixels of {style:?} in {}", path.display());
                 }
                 assert_eq!(picture.count(theme::case_style(3).colour), 0);
             }
@@ -159,17 +149,10 @@ mod tests {
         for names in [&names[..], &names[11..15], &names[14..22]] {
             let results = experiment(names, 2, 4);
             let mut paths = draw_experiment(folder.path(), &results).unwrap();
-            let other = ExperimentResults {
-                name: "x".repeat(300),
-                ..results.clone()
-            };
+            let other = ExperimentResults { name: "x".repeat(300), ..results.clone() };
             paths.extend(draw_comparison(folder.path(), &[results, other]).unwrap());
             for path in paths {
-                assert!(
-                    picture(&path).has_margins(),
-                    "{} is clipped",
-                    path.display()
-                );
+                assert!(picture(&path).has_margins(), "{} is clipped", path.display());
             }
         }
     }
@@ -180,10 +163,7 @@ mod tests {
         let failed = trial("e", "a", &[], 1, &[]);
         for trials in [vec![], vec![failed]] {
             let results = ExperimentResults::new("e", "", trials);
-            assert_eq!(
-                draw_experiment(folder.path(), &results).unwrap(),
-                Vec::<PathBuf>::new()
-            );
+            assert_eq!(draw_experiment(folder.path(), &results).unwrap(), Vec::<PathBuf>::new());
             assert_eq!(draw_comparison(folder.path(), &[results]).unwrap(), None);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -193,18 +173,8 @@ mod tests {
     fn numbers_that_are_none_are_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let with = |seed, values: &[f64]| RecordedTrial {
-            epochs: values
-                .iter()
-                .enumerate()
-                .map(|(i, v)| epoch(i + 1, *v))
-                .collect(),
-            ..trial(
-                "e",
-                &format!("v{seed}"),
-                &[],
-                seed,
-                &[*values.last().unwrap()],
-            )
+            epochs: values.iter().enumerate().map(|(i, v)| epoch(i + 1, *v)).collect(),
+            ..trial("e", &format!("v{seed}"), &[], seed, &[*values.last().unwrap()])
         };
         let mut without_validation = with(4, &[0.5, 0.6]);
         for row in &mut without_validation.epochs {
@@ -219,11 +189,7 @@ mod tests {
         ];
         let results = ExperimentResults::new("e", "", trials.clone());
         assert_eq!(draw_experiment(folder.path(), &results).unwrap().len(), 2);
-        assert!(
-            draw_comparison(folder.path(), &[results])
-                .unwrap()
-                .is_some()
-        );
+        assert!(draw_comparison(folder.path(), &[results]).unwrap().is_some());
         for one in trials {
             let results = ExperimentResults::new("e", "", vec![one]);
             draw_experiment(folder.path(), &results).unwrap();

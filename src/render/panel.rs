@@ -29,11 +29,7 @@ impl Panel {
     /// The room a vertical axis with its title needs at the left of the frame.
     pub fn room_left(y: &Axis) -> f64 {
         let style = TextStyle::new(TICK_SIZE);
-        let widest = y
-            .ticks
-            .iter()
-            .map(|tick| style.width(&tick.label))
-            .fold(0.0, f64::max);
+        let widest = y.ticks.iter().map(|tick| style.width(&tick.label)).fold(0.0, f64::max);
         widest + 2.0 * TEXT_GAP + AXIS_TITLE_SIZE * LINE_HEIGHT
     }
 
@@ -54,9 +50,7 @@ impl Panel {
     pub fn frame(&self, canvas: &mut Canvas, x_title: &str, y_title: &str) -> Result<()> {
         self.horizontal_axis(canvas, x_title)?;
         let grid = Stroke::solid(GRID_COLOUR, GRID_WIDTH);
-        let ticks = TextStyle::new(TICK_SIZE)
-            .colour(QUIET_INK)
-            .align(Align::End);
+        let ticks = TextStyle::new(TICK_SIZE).colour(QUIET_INK).align(Align::End);
         for tick in &self.y.ticks {
             let (_, y) = self.place(0.0, tick.value);
             canvas.line(&[(self.left, y), (self.right, y)], grid)?;
@@ -65,10 +59,7 @@ impl Panel {
         }
         let axis = Stroke::solid(AXIS_COLOUR, AXIS_WIDTH);
         let corner = (self.left, self.bottom);
-        canvas.line(
-            &[(self.left, self.top), corner, (self.right, self.bottom)],
-            axis,
-        )?;
+        canvas.line(&[(self.left, self.top), corner, (self.right, self.bottom)], axis)?;
         let title = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
         let x = self.left - Self::room_left(&self.y) + AXIS_TITLE_SIZE;
         canvas.text_upwards(y_title, (x, self.top.midpoint(self.bottom)), title)
@@ -78,9 +69,7 @@ impl Panel {
     pub fn horizontal_axis(&self, canvas: &mut Canvas, title: &str) -> Result<()> {
         let grid = Stroke::solid(GRID_COLOUR, GRID_WIDTH);
         let axis = Stroke::solid(AXIS_COLOUR, AXIS_WIDTH);
-        let ticks = TextStyle::new(TICK_SIZE)
-            .colour(QUIET_INK)
-            .align(Align::Middle);
+        let ticks = TextStyle::new(TICK_SIZE).colour(QUIET_INK).align(Align::Middle);
         let mut free_from = f64::NEG_INFINITY;
         for tick in &self.x.ticks {
             let (x, _) = self.place(tick.value, 0.0);
@@ -105,10 +94,7 @@ impl Panel {
         x: impl Fn(&CurvePoint) -> f64,
         style: CaseStyle,
     ) -> Result<()> {
-        for run in points
-            .split(|point| point.std.is_none())
-            .filter(|run| run.len() > 1)
-        {
+        for run in points.split(|point| point.std.is_none()).filter(|run| run.len() > 1) {
             let edge = |point: &CurvePoint, sign: f64| {
                 self.place(x(point), point.mean + sign * point.std.unwrap_or(0.0))
             };
@@ -118,14 +104,7 @@ impl Panel {
             canvas.polygon(&outline, style.colour, BAND_ALPHA)?;
         }
         // A single epoch has no area; its spread is a bar.
-        if let [
-            CurvePoint {
-                mean,
-                std: Some(std),
-                ..
-            },
-        ] = points
-        {
+        if let [CurvePoint { mean, std: Some(std), .. }] = points {
             let at = x(&points[0]);
             let ends = [self.place(at, mean - std), self.place(at, mean + std)];
             canvas.line(&ends, Stroke::solid(style.colour, AXIS_WIDTH))?;
@@ -141,10 +120,8 @@ impl Panel {
         x: impl Fn(&CurvePoint) -> f64,
         stroke: Stroke,
     ) -> Result<()> {
-        let places: Vec<Point> = points
-            .iter()
-            .map(|point| self.place(x(point), point.mean))
-            .collect();
+        let places: Vec<Point> =
+            points.iter().map(|point| self.place(x(point), point.mean)).collect();
         canvas.line(&places, stroke)
     }
 

@@ -32,11 +32,7 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
         .iter()
         .flat_map(|experiment| {
             let name = experiment.name.as_str();
-            experiment.cases.iter().map(move |case| Row {
-                experiment: name,
-                case,
-                rank: None,
-            })
+            experiment.cases.iter().map(move |case| Row { experiment: name, case, rank: None })
         })
         .collect();
     if rows.is_empty() {
@@ -48,56 +44,29 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
     }
     let unfinished = rows.iter().any(|row| !status(row).is_empty());
     let columns = columns(experiments.len() > 1, unfinished);
-    let mut lines: Vec<Vec<String>> = vec![
-        columns
-            .iter()
-            .map(|column| column.header.to_owned())
-            .collect(),
-    ];
-    lines.extend(
-        rows.iter()
-            .map(|row| columns.iter().map(|column| (column.cell)(row)).collect()),
-    );
+    let mut lines: Vec<Vec<String>> =
+        vec![columns.iter().map(|column| column.header.to_owned()).collect()];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()));
     align(&columns, &lines)
 }
 
 fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
-    let left = |header, cell| Column {
-        header,
-        right: false,
-        cell,
-    };
-    let right = |header, cell| Column {
-        header,
-        right: true,
-        cell,
-    };
+    let left = |header, cell| Column { header, right: false, cell };
+    let right = |header, cell| Column { header, right: true, cell };
     let mut columns = vec![right("rank", |row: &Row| optional(row.rank))];
     if several_experiments {
         columns.push(left("experiment", |row: &Row| shortened(row.experiment)));
     }
     columns.extend([
         left("variant", |row: &Row| shortened(&row.case.label)),
-        right("n", |row: &Row| {
-            row.case.count(Status::Completed).to_string()
-        }),
-        left("test accuracy", |row: &Row| {
-            spread(row, Metric::TestAccuracy)
-        }),
-        right("val accuracy", |row: &Row| {
-            mean(row, Metric::ValAccuracy, 4)
-        }),
+        right("n", |row: &Row| row.case.count(Status::Completed).to_string()),
+        left("test accuracy", |row: &Row| spread(row, Metric::TestAccuracy)),
+        right("val accuracy", |row: &Row| mean(row, Metric::ValAccuracy, 4)),
         right("val loss", |row: &Row| mean(row, Metric::ValLoss, 4)),
-        right("best val accuracy", |row: &Row| {
-            mean(row, Metric::BestValAccuracy, 4)
-        }),
+        right("best val accuracy", |row: &Row| mean(row, Metric::BestValAccuracy, 4)),
         right("s/epoch", |row: &Row| mean(row, Metric::EpochSeconds, 2)),
         right("parameters", |row: &Row| {
-            optional(
-                row.case
-                    .parameters()
-                    .map(|counts| with_separators(counts.total)),
-            )
+            optional(row.case.parameters().map(|counts| with_separators(counts.total)))
         }),
     ]);
     if unfinished {
@@ -108,34 +77,21 @@ fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
 
 /// What cases are ranked by; those without it come last.
 fn score(case: &Case) -> f64 {
-    let test = case
-        .aggregate(Metric::TestAccuracy)
-        .map(|aggregate| aggregate.mean);
-    test.filter(|mean| mean.is_finite())
-        .unwrap_or(f64::NEG_INFINITY)
+    let test = case.aggregate(Metric::TestAccuracy).map(|aggregate| aggregate.mean);
+    test.filter(|mean| mean.is_finite()).unwrap_or(f64::NEG_INFINITY)
 }
 
 /// The mean with its standard deviation over seeds.
 fn spread(row: &Row, metric: Metric) -> String {
     match row.case.aggregate(metric) {
         None => String::new(),
-        Some(Aggregate {
-            mean,
-            std: Some(std),
-            ..
-        }) => format!("{mean:.4} ± {std:.4}"),
-        Some(Aggregate {
-            mean, std: None, ..
-        }) => format!("{mean:.4}"),
+        Some(Aggregate { mean, std: Some(std), .. }) => format!("{mean:.4} ± {std:.4}"),
+        Some(Aggregate { mean, std: None, .. }) => format!("{mean:.4}"),
     }
 }
 
 fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
-    optional(
-        row.case
-            .aggregate(metric)
-            .map(|aggregate| format!("{:.decimals$}", aggregate.mean)),
-    )
+    optional(row.case.aggregate(metric).map(|aggregate| format!("{:.decimals$}", aggregate.mean)))
 }
 
 fn status(row: &Row) -> String {
@@ -183,37 +139,19 @@ fn shortened(name: &str) -> String {
     };
     let start = within(&mut name.chars());
     let end = within(&mut name.chars().rev());
-    start
-        .into_iter()
-        .chain(['…'])
-        .chain(end.into_iter().rev())
-        .collect()
+    start.into_iter().chain(['…']).chain(end.into_iter().rev()).collect()
 }
 
 fn align(columns: &[Column], lines: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..columns.len())
-        .map(|index| {
-            lines
-                .iter()
-                .map(|line| line[index].width())
-                .max()
-                .unwrap_or(0)
-        })
+        .map(|index| lines.iter().map(|line| line[index].width()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for line in lines {
-        let cells = line
-            .iter()
-            .zip(columns)
-            .zip(&widths)
-            .map(|((cell, column), width)| {
-                let space = " ".repeat(width - cell.width());
-                if column.right {
-                    space + cell
-                } else {
-                    cell.clone() + &space
-                }
-            });
+        let cells = line.iter().zip(columns).zip(&widths).map(|((cell, column), width)| {
+            let space = " ".repeat(width - cell.width());
+            if column.right { space + cell } else { cell.clone() + &space }
+        });
         text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
         text.push('\n');
     }
@@ -255,15 +193,9 @@ rank  variant   n  test accuracy    val accuracy  val loss  best val accuracy  s
         let long = ExperimentResults::new("long", "", vec![trial("long", &evil, &[], 1, &[0.6])]);
         let table = results_table(&[wide, long]);
         assert!(table.starts_with("rank  experiment  variant"), "{table}");
-        assert!(
-            !table.contains('\u{1b}') && table.contains("xxx…xxx"),
-            "{table}"
-        );
-        let before_parameters = |line: &str| {
-            line.rsplit_once("271,346")
-                .map(|(before, _)| before.width())
-                .unwrap()
-        };
+        assert!(!table.contains('\u{1b}') && table.contains("xxx…xxx"), "{table}");
+        let before_parameters =
+            |line: &str| line.rsplit_once("271,346").map(|(before, _)| before.width()).unwrap();
         let widths: Vec<_> = table.lines().skip(1).map(before_parameters).collect();
         assert_eq!(widths[0], widths[1], "{table}");
     }

@@ -57,12 +57,7 @@ pub struct TextStyle {
 impl TextStyle {
     /// Regular weight, in ink, from its point to the right.
     pub fn new(size: f64) -> Self {
-        Self {
-            size,
-            bold: false,
-            colour: INK,
-            align: Align::Start,
-        }
+        Self { size, bold: false, colour: INK, align: Align::Start }
     }
 
     pub fn bold(self) -> Self {
@@ -100,11 +95,7 @@ impl TextStyle {
             - (0..ends.len())
                 .collect::<Vec<_>>()
                 .partition_point(|cut| self.width(&shortened(ends.len() - 1 - cut)) > width);
-        if fitting == 0 {
-            String::new()
-        } else {
-            shortened(fitting - 1)
-        }
+        if fitting == 0 { String::new() } else { shortened(fitting - 1) }
     }
 
     /// Gives every pixel that a text touches, from the left end of its baseline, with the share of
@@ -116,11 +107,7 @@ impl TextStyle {
             };
             let corner = outline.px_bounds().min;
             outline.draw(|x, y, covered| {
-                pixel(
-                    corner.x as i32 + x as i32,
-                    corner.y as i32 + y as i32,
-                    covered,
-                );
+                pixel(corner.x as i32 + x as i32, corner.y as i32 + y as i32, covered);
             });
         });
     }
@@ -135,10 +122,7 @@ impl TextStyle {
             if let Some(previous) = previous.replace(id) {
                 pen += font.kern(previous, id);
             }
-            each(
-                &font,
-                id.with_scale_and_position(font.scale(), point(pen, 0.0)),
-            );
+            each(&font, id.with_scale_and_position(font.scale(), point(pen, 0.0)));
             pen += font.h_advance(id);
         }
         f64::from(pen)
@@ -178,11 +162,7 @@ mod tests {
         assert!(style.width("accuracy") > style.width("loss"));
         assert!(style.bold().width("accuracy") > style.width("accuracy"));
         // A digit of Noto Sans is 0.572 em wide.
-        assert!(
-            (style.width("0000000000") - 57.2).abs() < 0.5,
-            "{}",
-            style.width("0000000000")
-        );
+        assert!((style.width("0000000000") - 57.2).abs() < 0.5, "{}", style.width("0000000000"));
     }
 
     #[test]
@@ -191,29 +171,17 @@ mod tests {
         let text = "a variant with quite a long name";
         assert_eq!(style.fit(text, 1000.0), text);
         let short = style.fit(text, 60.0);
-        assert!(
-            short.ends_with('…') && style.width(&short) <= 60.0,
-            "{short}"
-        );
+        assert!(short.ends_with('…') && style.width(&short) <= 60.0, "{short}");
         let shown = short.trim_end_matches('…').len();
-        assert!(
-            style.width(&format!("{}…", &text[..shown + 2])) > 60.0,
-            "{short}"
-        );
+        assert!(style.width(&format!("{}…", &text[..shown + 2])) > 60.0, "{short}");
         assert_eq!(style.fit(text, 1.0), "");
     }
 
     #[test]
     fn hostile_text_is_measured_like_any_other() {
         let style = TextStyle::new(10.0);
-        for text in [
-            "",
-            "\0\n\u{1b}[31m",
-            "\u{202e}abc",
-            "批归一化",
-            "🧪👩‍🔬",
-            &"x".repeat(100_000),
-        ] {
+        for text in ["", "\0\n\u{1b}[31m", "\u{202e}abc", "批归一化", "🧪👩‍🔬", &"x".repeat(100_000)]
+        {
             assert!(style.width(text).is_finite());
             assert!(style.width(&style.fit(text, 40.0)) <= 40.0);
         }

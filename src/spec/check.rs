@@ -17,11 +17,7 @@ pub fn check(setup: &Setup) -> Vec<Finding> {
     let training = Path::default().key("training");
     ranges.at_least_one(&training.key("epochs"), setup.training.epochs);
     ranges.at_least_one(&training.key("batch_size"), setup.training.batch_size);
-    optimizer(
-        &setup.training.optimizer,
-        &training.key("optimizer"),
-        &mut ranges,
-    );
+    optimizer(&setup.training.optimizer, &training.key("optimizer"), &mut ranges);
     ranges.0
 }
 
@@ -38,12 +34,7 @@ impl Ranges {
 
     /// From 0 up to but not including 1.
     fn below_one(&mut self, path: &Path, value: f64) {
-        self.require(
-            (0.0..1.0).contains(&value),
-            path,
-            value,
-            "from 0 up to but not including 1",
-        );
+        self.require((0.0..1.0).contains(&value), path, value, "from 0 up to but not including 1");
     }
 
     fn require(&mut self, holds: bool, path: &Path, value: f64, range: &str) {
@@ -67,10 +58,7 @@ fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges) {
             "write `name: fashion_mnist`, or `idx:` and a folder with the four MNIST-format files",
         ));
     }
-    for (key, limit) in [
-        ("train_limit", dataset.train_limit),
-        ("test_limit", dataset.test_limit),
-    ] {
+    for (key, limit) in [("train_limit", dataset.train_limit), ("test_limit", dataset.test_limit)] {
         if let Some(limit) = limit {
             ranges.at_least_one(&path.key(key), limit);
         }

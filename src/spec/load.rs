@@ -18,17 +18,8 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Cases (variants × grid points) above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
-const TOP_LEVEL: [&str; 9] = [
-    "name",
-    "description",
-    "backend",
-    "dataset",
-    "model",
-    "training",
-    "seeds",
-    "variants",
-    "grid",
-];
+const TOP_LEVEL: [&str; 9] =
+    ["name", "description", "backend", "dataset", "model", "training", "seeds", "variants", "grid"];
 
 /// The parts of a file that a variant may change, and that a setup is made of.
 const SETUP: [&str; 3] = ["dataset", "model", "training"];
@@ -49,20 +40,10 @@ pub struct Overrides {
 pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
     let text = read_text(path).map_err(|message| {
         let source = Source::new(path.to_owned(), String::new());
-        Problems::new(
-            source,
-            vec![Problem {
-                span: None,
-                message,
-                help: String::new(),
-            }],
-        )
+        Problems::new(source, vec![Problem { span: None, message, help: String::new() }])
     })?;
     let source = Source::new(path.to_owned(), text);
-    let mut reader = Reader {
-        source,
-        problems: Vec::new(),
-    };
+    let mut reader = Reader { source, problems: Vec::new() };
     let experiment = reader.experiment(overrides);
     match experiment {
         Some(experiment) if reader.problems.is_empty() => Ok(experiment),
@@ -75,9 +56,7 @@ fn read_text(path: &FilePath) -> Result<String, String> {
     let unreadable = |error| format!("cannot read `{}`: {error}", path.display());
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!(
             "`{}` is larger than {} MiB: that is no experiment file",
@@ -87,10 +66,7 @@ fn read_text(path: &FilePath) -> Result<String, String> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        format!(
-            "`{}` is not UTF-8 text: byte {at} fits no character",
-            path.display()
-        )
+        format!("`{}` is not UTF-8 text: byte {at} fits no character", path.display())
     })
 }
 
@@ -115,11 +91,7 @@ enum Origin {
 impl Reader {
     fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
         let span = Some(self.source.span(at));
-        self.problems.push(Problem {
-            span,
-            message: message.into(),
-            help: help.into(),
-        });
+        self.problems.push(Problem { span, message: message.into(), help: help.into() });
     }
 
     fn findings(&mut self, findings: Vec<Finding>) {
@@ -132,16 +104,10 @@ impl Reader {
         let root = self.parse()?;
         let at = Path::default();
         for key in root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str())) {
-            self.problem(
-                &at.key(key),
-                format!("unknown key `{key}`"),
-                suggest(key, &TOP_LEVEL),
-            );
+            self.problem(&at.key(key), format!("unknown key `{key}`"), suggest(key, &TOP_LEVEL));
         }
         let name = self.name(&root);
-        let description = self
-            .part::<String>(&root, "description")
-            .unwrap_or_default();
+        let description = self.part::<String>(&root, "description").unwrap_or_default();
         let backend = self.part::<BackendName>(&root, "backend");
         let seeds = self.seeds(&root, overrides);
         let cases = self.cases(&root, overrides);
@@ -165,19 +131,12 @@ impl Reader {
                     Some(at) => {
                         let message = error.to_string();
                         let place = format!(" at line {} column {}", at.line(), at.column());
-                        (
-                            message.replace(&place, ""),
-                            self.source.span_at(at.line(), at.column()),
-                        )
+                        (message.replace(&place, ""), self.source.span_at(at.line(), at.column()))
                     }
                     None => (error.to_string(), 0..0),
                 };
                 let message = format!("not YAML that can be read: {message}");
-                self.problems.push(Problem {
-                    span: Some(span),
-                    message,
-                    help: String::new(),
-                });
+                self.problems.push(Problem { span: Some(span), message, help: String::new() });
                 return None;
             }
         };
@@ -193,11 +152,7 @@ impl Reader {
                 None
             }
             Err(error) => {
-                self.problem(
-                    &Path::default(),
-                    format!("a key or value is not plain: {error}"),
-                    "",
-                );
+                self.problem(&Path::default(), format!("a key or value is not plain: {error}"), "");
                 None
             }
         }
@@ -223,12 +178,7 @@ impl Reader {
         let name = if root.contains_key("name") {
             self.part::<String>(root, "name")?
         } else {
-            self.source
-                .path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned()
+            self.source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         };
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         if name.len() > 100
@@ -261,11 +211,7 @@ impl Reader {
         let mut seen = HashSet::new();
         for (i, seed) in in_file.iter().enumerate() {
             if !seen.insert(seed) {
-                self.problem(
-                    &at.index(i),
-                    format!("seed {seed} is listed twice"),
-                    "leave one out",
-                );
+                self.problem(&at.index(i), format!("seed {seed} is listed twice"), "leave one out");
             }
         }
         overrides.seeds.clone().unwrap_or(in_file)
@@ -349,11 +295,7 @@ impl Reader {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Object(grid)) => grid,
             Some(_) => {
-                self.problem(
-                    &at,
-                    "`grid` is a map from dotted paths to lists of values",
-                    help,
-                );
+                self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
                 return Vec::new();
             }
         };
@@ -372,17 +314,11 @@ impl Reader {
                     );
                 }
                 Some(values) => keys.push((key.clone(), values.clone())),
-                None => self.problem(
-                    &at.key(key),
-                    format!("`{key}` needs a list of values"),
-                    help,
-                ),
+                None => self.problem(&at.key(key), format!("`{key}` needs a list of values"), help),
             }
         }
-        let cases = keys
-            .iter()
-            .map(|(_, values)| values.len())
-            .try_fold(1_usize, usize::checked_mul);
+        let cases =
+            keys.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul);
         if cases.is_none_or(|cases| cases > MAX_CASES) {
             let message = format!("this grid has more than {MAX_CASES} points");
             self.problem(&at, message, "shorten its lists");
@@ -404,15 +340,10 @@ impl Reader {
             let key = Path::default().key("grid").key(&point.key);
             expand(&mut tree);
             match set(&mut tree, &path, point.value.clone()) {
-                Ok(()) => foreign.push(Foreign {
-                    path,
-                    origin: Origin::Grid(key),
-                }),
+                Ok(()) => foreign.push(Foreign { path, origin: Origin::Grid(key) }),
                 Err(why) => {
-                    let message = format!(
-                        "`{}` matches nothing in variant `{variant}`: {why}",
-                        point.key
-                    );
+                    let message =
+                        format!("`{}` matches nothing in variant `{variant}`: {why}", point.key);
                     self.problem(&key, message, "a grid key is a path into every variant");
                     return None;
                 }
@@ -422,19 +353,12 @@ impl Reader {
             expand(&mut tree);
             match set_from_command_line(&mut tree, text) {
                 Ok(path) => {
-                    foreign.push(Foreign {
-                        path,
-                        origin: Origin::CommandLine(text.clone()),
-                    });
+                    foreign.push(Foreign { path, origin: Origin::CommandLine(text.clone()) });
                 }
                 Err(why) => {
                     let message = format!("`--set {text}` cannot be followed: {why}");
                     let help = "write `--set key=value` with a dotted path, as in `--set training.epochs=2`";
-                    self.problems.push(Problem {
-                        span: None,
-                        message,
-                        help: help.to_owned(),
-                    });
+                    self.problems.push(Problem { span: None, message, help: help.to_owned() });
                     return None;
                 }
             }
@@ -447,18 +371,9 @@ impl Reader {
         match setup {
             Ok(mut setup) => {
                 if let Some(folder) = &mut setup.dataset.idx {
-                    *folder = self
-                        .source
-                        .path
-                        .parent()
-                        .unwrap_or(FilePath::new(""))
-                        .join(&folder);
+                    *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);
                 }
-                Some(Case {
-                    variant: variant.to_owned(),
-                    grid,
-                    setup,
-                })
+                Some(Case { variant: variant.to_owned(), grid, setup })
             }
             Err(findings) => {
                 for finding in findings {
@@ -471,11 +386,7 @@ impl Reader {
 
     /// A mistake in a case is shown where its value came from.
     fn case_problem(&mut self, variant: &str, finding: Finding, foreign: &[Foreign]) {
-        let Finding {
-            path,
-            mut message,
-            help,
-        } = finding;
+        let Finding { path, mut message, help } = finding;
         let from = foreign.iter().rev().find(|foreign| {
             path.starts_with(&foreign.path) || foreign.path.starts_with(&path) && !path.0.is_empty()
         });
@@ -487,11 +398,7 @@ impl Reader {
             Some(Origin::Grid(key)) => Some(self.source.span(key)),
             None => Some(self.source.span_in_variant(variant, &path)),
         };
-        self.problems.push(Problem {
-            span,
-            message,
-            help,
-        });
+        self.problems.push(Problem { span, message, help });
     }
 }
 
@@ -500,16 +407,10 @@ fn points(grid: &[(String, Vec<Value>)]) -> Vec<Vec<GridValue>> {
     grid.iter().fold(vec![Vec::new()], |points, (key, values)| {
         let extend = |point: &Vec<GridValue>, value: &Value| {
             let mut point = point.clone();
-            point.push(GridValue {
-                key: key.clone(),
-                value: value.clone(),
-            });
+            point.push(GridValue { key: key.clone(), value: value.clone() });
             point
         };
-        points
-            .iter()
-            .flat_map(|point| values.iter().map(move |v| extend(point, v)))
-            .collect()
+        points.iter().flat_map(|point| values.iter().map(move |v| extend(point, v))).collect()
     })
 }
 
@@ -517,9 +418,7 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
     let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
     let first = key.split('.').next().unwrap_or_default();
     if !SETUP.contains(&first) {
-        return Err(format!(
-            "`{first}` is not one of `dataset`, `model` and `training`"
-        ));
+        return Err(format!("`{first}` is not one of `dataset`, `model` and `training`"));
     }
     let value: Value = serde_yaml::from_str(value).map_err(|error| error.to_string())?;
     let path = Path::dotted(key);
@@ -537,10 +436,7 @@ fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("it begins with a dot")
     } else if name.trim() != name {
         Some("it begins or ends with a space")
-    } else if name
-        .chars()
-        .any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c))
-    {
+    } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")
     } else {
         None

@@ -111,12 +111,8 @@ impl Case {
         let mut label = self.variant.clone();
         for point in &self.grid {
             let short = point.key.rsplit('.').next().unwrap_or(&point.key);
-            let clash = self
-                .grid
-                .iter()
-                .filter(|p| p.key.rsplit('.').next() == Some(short))
-                .count()
-                > 1;
+            let clash =
+                self.grid.iter().filter(|p| p.key.rsplit('.').next() == Some(short)).count() > 1;
             let key = if clash { point.key.as_str() } else { short };
             label.push_str(&format!(",{key}={}", value::plain(&point.value)));
         }

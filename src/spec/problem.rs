@@ -23,11 +23,7 @@ pub struct Finding {
 impl Finding {
     /// A mistake at a path.
     pub fn new(path: Path, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            path,
-            message: message.into(),
-            help: help.into(),
-        }
+        Self { path, message: message.into(), help: help.into() }
     }
 }
 
@@ -55,10 +51,7 @@ impl Problems {
         list.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
         let mut seen = std::collections::HashSet::new();
         list.retain(|problem| seen.insert((problem.span.clone(), problem.message.clone())));
-        Self {
-            source: Box::new(source),
-            list,
-        }
+        Self { source: Box::new(source), list }
     }
 
     /// The mistakes, in the order of their places.
@@ -69,12 +62,8 @@ impl Problems {
     /// The report that people read: for each mistake `file:line:col`, the line with the place
     /// underlined, and the remedy.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        }
-        .decor_style(DecorStyle::Ascii);
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() }
+            .decor_style(DecorStyle::Ascii);
         let path = self.source.path.display().to_string();
         let frames: Vec<String> = self
             .list
@@ -115,11 +104,7 @@ pub fn suggest(wrong: &str, known: &[&str]) -> String {
         .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
         .filter(|(distance, name)| *distance <= (name.len().max(wrong.len()) / 3).max(1))
         .min();
-    let all = known
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match near {
         Some((_, name)) => format!("did you mean `{name}`? known here: {all}"),
         None if known.is_empty() => "nothing can be set here".to_owned(),

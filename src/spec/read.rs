@@ -26,10 +26,7 @@ pub fn read<T: DeserializeOwned>(mut tree: Value, at: &Path) -> Result<T, Vec<Fi
         let (finding, goes_on) = explain(&error.inner().to_string(), &mut path);
         // What is missing because it was just taken out is no mistake of the user's.
         if !removed.contains(&path) {
-            findings.push(Finding {
-                path: at.join(&path),
-                ..finding
-            });
+            findings.push(Finding { path: at.join(&path), ..finding });
         }
         if !goes_on || !take_out(&mut tree, &path) {
             return Err(findings);
@@ -81,32 +78,17 @@ fn explain(message: &str, path: &mut Path) -> (Finding, bool) {
         if path.0.last() != Some(&Seg::Key(wrong.to_owned())) {
             *path = path.key(wrong);
         }
-        (
-            format!("unknown key `{wrong}`{inside}"),
-            suggest(wrong, known),
-            true,
-        )
+        (format!("unknown key `{wrong}`{inside}"), suggest(wrong, known), true)
     } else if message.starts_with("unknown variant") {
         // An unknown layer is reported at its list item, an unknown word at its key.
-        (
-            format!("unknown name `{wrong}`"),
-            suggest(wrong, known),
-            !path.0.is_empty(),
-        )
+        (format!("unknown name `{wrong}`"), suggest(wrong, known), !path.0.is_empty())
     } else if message.starts_with("missing field") {
         let help = format!("add `{wrong}: …`");
         (format!("missing key `{wrong}`{inside}"), help, false)
     } else {
         (plain_type(message), String::new(), !path.0.is_empty())
     };
-    (
-        Finding {
-            path: path.clone(),
-            message,
-            help,
-        },
-        goes_on,
-    )
+    (Finding { path: path.clone(), message, help }, goes_on)
 }
 
 /// `invalid type: string "x", expected usize` without Rust's type names.

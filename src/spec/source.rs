@@ -103,12 +103,7 @@ impl Source {
     /// Notes the place of every key and value. Where the text is not YAML, what stands before the
     /// first mistake is noted.
     pub fn new(path: PathBuf, text: String) -> Self {
-        let mut source = Self {
-            path,
-            marks: HashMap::new(),
-            aliases: HashMap::new(),
-            text,
-        };
+        let mut source = Self { path, marks: HashMap::new(), aliases: HashMap::new(), text };
         let mut index = Indexer::new(&source.text);
         for event in Parser::new_from_str(&source.text) {
             match event {
@@ -133,11 +128,7 @@ impl Source {
         let prefix = Path::default().key("variants").key(variant);
         let (own, own_span) = self.lookup(&prefix.join(path));
         let (shared, shared_span) = self.lookup(path);
-        if own > 2 && own - 2 >= shared {
-            own_span
-        } else {
-            shared_span
-        }
+        if own > 2 && own - 2 >= shared { own_span } else { shared_span }
     }
 
     /// How many steps of the path exist in the file, and what to underline there.
@@ -186,26 +177,16 @@ impl Source {
     pub fn line_column(&self, byte: usize) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(byte)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
     /// The byte range of a whole line (from 1) from a column (from 1) on, for parsers that give
     /// only a line and a column.
     pub fn span_at(&self, line: usize, column: usize) -> Range<usize> {
-        let start: usize = self
-            .text
-            .split_inclusive('\n')
-            .take(line.saturating_sub(1))
-            .map(str::len)
-            .sum();
+        let start: usize =
+            self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let rest = self.text[start..].lines().next().unwrap_or("");
-        let from = rest
-            .char_indices()
-            .nth(column.saturating_sub(1))
-            .map_or(rest.len(), |c| c.0);
+        let from = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |c| c.0);
         start + from..start + rest.len()
     }
 }
@@ -222,14 +203,8 @@ struct Indexer<'t> {
 }
 
 enum Container {
-    Map {
-        path: Path,
-        key: Option<(String, Range<usize>)>,
-    },
-    List {
-        path: Path,
-        next: usize,
-    },
+    Map { path: Path, key: Option<(String, Range<usize>)> },
+    List { path: Path, next: usize },
 }
 
 impl<'t> Indexer<'t> {
@@ -253,10 +228,7 @@ impl<'t> Indexer<'t> {
         if self.bytes.is_empty() {
             character.min(self.text.len())
         } else {
-            self.bytes
-                .get(character)
-                .copied()
-                .unwrap_or(self.text.len())
+            self.bytes.get(character).copied().unwrap_or(self.text.len())
         }
     }
 
@@ -285,10 +257,7 @@ impl<'t> Indexer<'t> {
         let range = self.range(span);
         // A scalar directly inside a map, where no key is waiting, is the next key.
         if let Event::Scalar(text, ..) = &event
-            && let Some(Container::Map {
-                path,
-                key: key @ None,
-            }) = self.open.last_mut()
+            && let Some(Container::Map { path, key: key @ None }) = self.open.last_mut()
         {
             let at = path.clone();
             *key = Some((text.to_string(), range.clone()));
@@ -305,13 +274,7 @@ impl<'t> Indexer<'t> {
                 let (path, key) = self.place();
                 self.anchor(anchor, &path);
                 let key = key.unwrap_or_else(|| range.clone());
-                self.marks.insert(
-                    path,
-                    Mark {
-                        key,
-                        scalar: Some(range),
-                    },
-                );
+                self.marks.insert(path, Mark { key, scalar: Some(range) });
             }
             Event::Alias(anchor) => {
                 let (path, key) = self.place();
@@ -326,12 +289,11 @@ impl<'t> Indexer<'t> {
                 self.anchor(anchor, &path);
                 let key = key.unwrap_or(range.start..range.start);
                 self.marks.insert(path.clone(), Mark { key, scalar: None });
-                self.open
-                    .push(if matches!(event, Event::SequenceStart(..)) {
-                        Container::List { path, next: 0 }
-                    } else {
-                        Container::Map { path, key: None }
-                    });
+                self.open.push(if matches!(event, Event::SequenceStart(..)) {
+                    Container::List { path, next: 0 }
+                } else {
+                    Container::Map { path, key: None }
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.open.pop();

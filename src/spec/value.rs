@@ -52,10 +52,7 @@ pub fn set(root: &mut Value, path: &Path, value: Value) -> Result<(), String> {
             (Seg::Key(key), Value::Object(map)) => map.entry(key).or_insert(Value::Null),
             (Seg::Key(key), node @ Value::Null) => {
                 *node = Value::Object(Map::new());
-                node.as_object_mut()
-                    .expect("just made")
-                    .entry(key)
-                    .or_insert(Value::Null)
+                node.as_object_mut().expect("just made").entry(key).or_insert(Value::Null)
             }
             (Seg::Index(index), Value::Array(list)) => {
                 let length = list.len();
@@ -91,8 +88,7 @@ pub fn remove(root: &mut Value, path: &Path) -> bool {
             None => return false,
         }
     }
-    node.as_object_mut()
-        .is_some_and(|map| map.shift_remove(last).is_some())
+    node.as_object_mut().is_some_and(|map| map.shift_remove(last).is_some())
 }
 
 /// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
@@ -116,10 +112,7 @@ pub fn expand(setup: &mut Value) {
             | Value::Object(_) => {}
         }
     }
-    if let Some(layers) = setup
-        .pointer_mut("/model/layers")
-        .and_then(Value::as_array_mut)
-    {
+    if let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) {
         layers.iter_mut().for_each(named);
     }
     if let Some(optimizer) = setup.pointer_mut("/training/optimizer") {
@@ -133,10 +126,7 @@ pub fn expand(setup: &mut Value) {
 
 /// The reverse of [`expand`] for layers without parameters, for files that people read.
 pub fn shorten_layers(setup: &mut Value) {
-    if let Some(layers) = setup
-        .pointer_mut("/model/layers")
-        .and_then(Value::as_array_mut)
-    {
+    if let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) {
         for layer in layers {
             if let Value::Object(map) = layer
                 && let Some((name, Value::Object(inner))) = map.iter().next()
@@ -154,13 +144,7 @@ pub fn plain(value: &Value) -> String {
     let text = value.as_str().map(str::to_owned);
     let text = text.unwrap_or_else(|| value.to_string());
     text.chars()
-        .map(|c| {
-            if c.is_control() || "/\\:*?\"<>|".contains(c) {
-                '_'
-            } else {
-                c
-            }
-        })
+        .map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c })
         .collect()
 }
 
@@ -178,10 +162,7 @@ mod tests {
     fn maps_merge_and_lists_replace() {
         let base = json!({"a": {"x": 1, "l": [1, 2]}, "b": 1});
         let overlay = json!({"a": {"y": 2, "l": [3]}});
-        assert_eq!(
-            merged(base, overlay),
-            json!({"a": {"x": 1, "l": [3], "y": 2}, "b": 1})
-        );
+        assert_eq!(merged(base, overlay), json!({"a": {"x": 1, "l": [3], "y": 2}, "b": 1}));
     }
 
     #[test]
@@ -202,12 +183,7 @@ mod tests {
     #[test]
     fn setting_reaches_into_lists_and_makes_maps() {
         let mut root = json!({"model": {"layers": [{"dense": {"units": 1}}]}});
-        set(
-            &mut root,
-            &Path::dotted("model.layers.0.dense.units"),
-            json!(7),
-        )
-        .unwrap();
+        set(&mut root, &Path::dotted("model.layers.0.dense.units"), json!(7)).unwrap();
         set(&mut root, &Path::dotted("training.epochs"), json!(2)).unwrap();
         assert_eq!(root["model"]["layers"][0]["dense"]["units"], 7);
         assert_eq!(root["training"]["epochs"], 2);

@@ -22,11 +22,7 @@ pub struct Meter {
 impl Meter {
     /// A meter for so many rows.
     pub fn new(rows: usize) -> Self {
-        Self {
-            rows,
-            losses: Vec::new(),
-            logits: Vec::new(),
-        }
+        Self { rows, losses: Vec::new(), logits: Vec::new() }
     }
 
     /// Adds a step: its mean loss [1] and its scores [batch, classes].
@@ -41,16 +37,9 @@ impl Meter {
     pub fn read(self, label: impl Fn(usize) -> u8) -> (Score, Option<(usize, f32)>) {
         let sizes: Vec<usize> = self.logits.iter().map(|logits| logits.dims()[0]).collect();
         let losses = to_vec(Tensor::cat(self.losses, 0));
-        let first_bad = losses
-            .iter()
-            .copied()
-            .enumerate()
-            .find(|(_, loss)| !loss.is_finite());
-        let total: f64 = losses
-            .iter()
-            .zip(&sizes)
-            .map(|(&loss, &size)| f64::from(loss) * size as f64)
-            .sum();
+        let first_bad = losses.iter().copied().enumerate().find(|(_, loss)| !loss.is_finite());
+        let total: f64 =
+            losses.iter().zip(&sizes).map(|(&loss, &size)| f64::from(loss) * size as f64).sum();
 
         let logits = Tensor::cat(self.logits, 0);
         let [rows, classes] = logits.dims();
@@ -60,10 +49,7 @@ impl Meter {
             .enumerate()
             .filter(|(i, scores)| argmax(scores) == usize::from(label(*i)))
             .count();
-        let score = Score {
-            loss: total / rows as f64,
-            accuracy: right as f64 / rows as f64,
-        };
+        let score = Score { loss: total / rows as f64, accuracy: right as f64 / rows as f64 };
         (score, first_bad)
     }
 }
@@ -80,9 +66,5 @@ fn argmax(scores: &[f32]) -> usize {
 }
 
 fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .convert::<f32>()
-        .try_into_vec()
-        .expect("converted to 32-bit numbers")
+    tensor.into_data().convert::<f32>().try_into_vec().expect("converted to 32-bit numbers")
 }
