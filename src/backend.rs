@@ -65,7 +65,7 @@ fn cpu() -> String {
 }
 
 /// Deprecated upstream in favour of flex, kept because it was asked for and makes a good check.
-#[allow(deprecated)]
+#[expect(deprecated, reason = "see above")]
 fn ndarray() -> Device {
     Device::ndarray()
 }

@@ -117,10 +117,8 @@ impl Case {
         let named = |point: &GridValue| {
             let clash = self.grid.iter().filter(|p| last(&p.key) == last(&point.key)).count() > 1;
             let key = if clash { point.key.clone() } else { last(&point.key) };
-            let value = match &point.value {
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let text = point.value.as_str().map(str::to_owned);
+            let value = text.unwrap_or_else(|| point.value.to_string());
             format!("{key}={value}")
         };
         self.grid.iter().map(named).collect::<Vec<_>>().join(";")

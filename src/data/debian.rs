@@ -92,9 +92,9 @@ fn run(
         .stdout(output)
         .stderr(errors)
         .spawn()
-        .map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => failed("not on this machine".to_owned()),
-            _ => failed(e.to_string()),
+        .map_err(|e| {
+            let missing = e.kind() == io::ErrorKind::NotFound;
+            failed(if missing { "not on this machine".to_owned() } else { e.to_string() })
         })?;
     let deadline = Instant::now() + patience;
     let status = loop {

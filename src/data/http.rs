@@ -67,9 +67,12 @@ impl Mirror {
         bar: &ProgressBar,
     ) -> Result<(), HttpError> {
         let url = format!("{}/{name}", self.base);
-        let mut response = self.agent.get(&url).call().map_err(|error| match error {
-            ureq::Error::StatusCode(404) => HttpError::NotThere,
-            other => HttpError::Failed(other.to_string()),
+        let mut response = self.agent.get(&url).call().map_err(|error| {
+            if matches!(error, ureq::Error::StatusCode(404)) {
+                HttpError::NotThere
+            } else {
+                HttpError::Failed(error.to_string())
+            }
         })?;
         if let Some(length) = response.body().content_length() {
             if length > limit {

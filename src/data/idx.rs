@@ -201,10 +201,7 @@ impl Opened {
 
     /// A gzip stream that stops early is the end of the data: whoever counts the bytes says so.
     fn cut_short(&self, error: io::Error) -> Result<(), FileProblem> {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Ok(()),
-            _ => Err(self.damage(error)),
-        }
+        if error.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(self.damage(error)) }
     }
 
     fn damage(&self, error: io::Error) -> FileProblem {

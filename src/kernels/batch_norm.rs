@@ -4,8 +4,10 @@
 //! for layers of this size costs as much as the matrix products around it. Formulas: Ioffe &
 //! Szegedy 2015, sections 3 and 3.1.
 
-// What `#[backend_extension]` generates has no documentation of its own.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    reason = "what `#[backend_extension]` generates has no documentation of its own"
+)]
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;

@@ -20,30 +20,30 @@ pub fn kernel(
     let glorot = 2.0 / (inputs + outputs);
     let he = 2.0 / inputs;
     let lecun = 1.0 / inputs;
-    let mut stream = Stream::new(seed, Purpose::InitialWeights, 0, index_of(variable));
-    let mut draw = |one: &mut dyn FnMut(&mut Stream) -> f64| {
-        (0..fan_in * fan_out).map(|_| one(&mut stream) as f32).collect()
-    };
-    let mut uniform = |variance: f64| {
-        let limit = (3.0 * variance).sqrt();
-        draw(&mut |stream| (2.0 * f64::from(stream.next_f32()) - 1.0) * limit)
-    };
+    let size = fan_in * fan_out;
+    let stream = Stream::new(seed, Purpose::InitialWeights, 0, index_of(variable));
     match initializer {
-        Initializer::GlorotUniform => uniform(glorot),
-        Initializer::HeUniform => uniform(he),
-        Initializer::LecunUniform => uniform(lecun),
-        Initializer::GlorotNormal | Initializer::HeNormal | Initializer::LecunNormal => {
-            let variance = match initializer {
-                Initializer::GlorotNormal => glorot,
-                Initializer::HeNormal => he,
-                _ => lecun,
-            };
-            let scale = variance.sqrt() / CUT_NORMAL_STD;
-            draw(&mut |stream| stream.truncated_normal(2.0) * scale)
-        }
-        Initializer::Zeros => vec![0.0; fan_in * fan_out],
-        Initializer::Ones => vec![1.0; fan_in * fan_out],
+        Initializer::GlorotUniform => uniform(stream, size, glorot),
+        Initializer::HeUniform => uniform(stream, size, he),
+        Initializer::LecunUniform => uniform(stream, size, lecun),
+        Initializer::GlorotNormal => cut_normal(stream, size, glorot),
+        Initializer::HeNormal => cut_normal(stream, size, he),
+        Initializer::LecunNormal => cut_normal(stream, size, lecun),
+        Initializer::Zeros => vec![0.0; size],
+        Initializer::Ones => vec![1.0; size],
     }
+}
+
+/// Uniform numbers of mean 0 and the given variance.
+fn uniform(mut stream: Stream, size: usize, variance: f64) -> Vec<f32> {
+    let limit = (3.0 * variance).sqrt();
+    (0..size).map(|_| ((2.0 * f64::from(stream.next_f32()) - 1.0) * limit) as f32).collect()
+}
+
+/// Normal numbers of mean 0, cut at two standard deviations, with the given variance after the cut.
+fn cut_normal(mut stream: Stream, size: usize, variance: f64) -> Vec<f32> {
+    let scale = variance.sqrt() / CUT_NORMAL_STD;
+    (0..size).map(|_| (stream.truncated_normal(2.0) * scale) as f32).collect()
 }
 
 #[cfg(test)]

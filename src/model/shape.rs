@@ -171,7 +171,10 @@ fn output_problem(
     if output != SampleShape::Flat(classes) {
         let path = match last {
             Layer::Dense(_) => path.key("dense").key("units"),
-            _ => path,
+            Layer::Flatten(_)
+            | Layer::BatchNormalization(_)
+            | Layer::Activation(_)
+            | Layer::Dropout(_) => path,
         };
         return Some(Finding::new(
             path,

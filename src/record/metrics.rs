@@ -55,7 +55,7 @@ impl MetricsWriter {
     pub fn append(&mut self, row: &EpochRow) -> Result<()> {
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         csv.serialize(row).context("a row of metrics does not fit CSV")?;
-        let line = csv.into_inner().map_err(|error| error.into_error())?;
+        let line = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
         self.write_line(&line)
     }
 

@@ -62,7 +62,7 @@ impl Panel {
         canvas.line(&[(self.left, self.top), corner, (self.right, self.bottom)], axis)?;
         let title = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
         let x = self.left - Self::room_left(&self.y) + AXIS_TITLE_SIZE;
-        canvas.text_upwards(y_title, (x, (self.top + self.bottom) / 2.0), title)
+        canvas.text_upwards(y_title, (x, self.top.midpoint(self.bottom)), title)
     }
 
     /// The vertical grid lines with the axis below them, for panels whose rows have no scale.
@@ -83,7 +83,7 @@ impl Panel {
         canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], axis)?;
         let below = self.bottom + TEXT_GAP + TICK_SIZE * LINE_HEIGHT + AXIS_TITLE_SIZE;
         let style = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
-        canvas.text(title, ((self.left + self.right) / 2.0, below), style)
+        canvas.text(title, (self.left.midpoint(self.right), below), style)
     }
 
     /// The band of one standard deviation around the means, where there is one.

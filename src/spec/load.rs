@@ -289,7 +289,7 @@ impl Reader {
                     }
                     list.push((name.clone(), overlay.clone()));
                 }
-                _ => {
+                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                     let help = "write `{}` for one that changes nothing";
                     self.problem(&at, "a variant is a map of what it changes", help);
                 }

@@ -298,9 +298,10 @@ impl<'t> Indexer<'t> {
                 self.anchor(anchor, &path);
                 let key = key.unwrap_or(range.start..range.start);
                 self.marks.insert(path.clone(), Mark { key, scalar: None });
-                self.open.push(match event {
-                    Event::SequenceStart(..) => Container::List { path, next: 0 },
-                    _ => Container::Map { path, key: None },
+                self.open.push(if matches!(event, Event::SequenceStart(..)) {
+                    Container::List { path, next: 0 }
+                } else {
+                    Container::Map { path, key: None }
                 });
             }
             Event::SequenceEnd | Event::MappingEnd => {

@@ -105,7 +105,11 @@ pub fn expand(setup: &mut Value) {
                     *inner = Value::Object(Map::new());
                 }
             }
-            _ => {}
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => {}
         }
     }
     if let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) {
@@ -137,10 +141,8 @@ pub fn shorten_layers(setup: &mut Value) {
 /// A value as it stands in labels and folder names: strings without quotes, nothing that a path
 /// could trip over.
 pub fn plain(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map(str::to_owned);
+    let text = text.unwrap_or_else(|| value.to_string());
     text.chars()
         .map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c })
         .collect()
