@@ -24,7 +24,8 @@ fn why_not(bench: &Bench) -> Option<String> {
         .lines()
         .find(|line| line.starts_with("wgpu "))
         .expect("it is listed");
-    line.contains("not available").then(|| line.to_owned())
+    line.contains("not available")
+        .then(|| line["wgpu ".len()..].trim().to_owned())
 }
 
 #[test]
