@@ -18,7 +18,7 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode> {
     for prepared in prepare(&args.files.files, &args.files.overrides())? {
         let experiment = &prepared.experiment;
         print(&format!(
-            "{}: ok, {} cases × {} seeds = {} trials\n",
+            "{}: ok, cases: {}, seeds: {}, trials: {}\n",
             experiment.source.path.display(),
             experiment.cases.len(),
             experiment.seeds.len(),

@@ -14,7 +14,6 @@ use crate::train::Score;
 pub struct Progress {
     mode: Mode,
     started: Instant,
-    trials: usize,
     longest_title: usize,
 }
 
@@ -48,16 +47,11 @@ impl Progress {
             whole.enable_steady_tick(Duration::from_millis(500));
             Mode::Live { bars, whole }
         } else {
-            eprintln!("{} trials, {workers} at a time", jobs.len());
+            eprintln!("trials to train: {}, {workers} at a time", jobs.len());
             Mode::Lines
         };
         let longest_title = jobs.iter().map(|job| job.trial.title().chars().count()).max();
-        Self {
-            mode,
-            started: Instant::now(),
-            trials: jobs.len(),
-            longest_title: longest_title.unwrap_or(0),
-        }
+        Self { mode, started: Instant::now(), longest_title: longest_title.unwrap_or(0) }
     }
 
     /// Progress of one trial, from now on.
@@ -90,7 +84,7 @@ impl Progress {
             Mode::Live { whole, .. } => whole.finish_and_clear(),
             Mode::Lines => {
                 let seconds = self.started.elapsed().as_secs_f64();
-                eprintln!("{} trials in {seconds:.1} s", self.trials);
+                eprintln!("trained for {seconds:.1} s");
             }
             Mode::Quiet => {}
         }

@@ -64,6 +64,9 @@ pub struct Placed {
     pub variables: Vec<Variable>,
 }
 
+/// Numbers in one variable (8 GiB of them) above which a layer is taken for a mistake.
+const MAX_VARIABLE: usize = 1 << 31;
+
 /// Places each layer of a stack.
 ///
 /// # Errors
@@ -121,6 +124,12 @@ fn fit(layer: &Layer, input: SampleShape) -> Result<Fit, String> {
         Layer::Flatten(_) => Ok((SampleShape::Flat(input.size()), Vec::new())),
         Layer::Dense(dense) => {
             let inputs = flat("`dense` takes flat features")?;
+            if inputs.checked_mul(dense.units).is_none_or(|size| size > MAX_VARIABLE) {
+                return Err(format!(
+                    "its kernel would have {inputs} × {} numbers: give it fewer `units`",
+                    dense.units
+                ));
+            }
             let mut variables = vec![("kernel", vec![inputs, dense.units], true)];
             if dense.use_bias {
                 variables.push(("bias", vec![dense.units], true));

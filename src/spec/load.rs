@@ -6,6 +6,7 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
+use super::origin::{self, Foreign, Origin};
 use super::problem::{Finding, Problem, Problems, suggest};
 use super::read::read;
 use super::source::{Part, Path, Source};
@@ -75,19 +76,6 @@ struct Reader {
     problems: Vec<Problem>,
 }
 
-/// A value that did not come from the place it is at: from `grid:` or from `--set`.
-struct Foreign {
-    path: Path,
-    origin: Origin,
-}
-
-enum Origin {
-    /// A key of `grid:`.
-    Grid(Path),
-    /// The text after `--set`.
-    CommandLine(String),
-}
-
 impl Reader {
     fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
         let span = Some(self.source.span(at, Part::Value));
@@ -130,6 +118,17 @@ impl Reader {
             .and_then(|mut value| value.apply_merge().map(|()| value));
         let value = match parsed {
             Ok(value) => value,
+            // The parser says where the map begins; the key that is there twice is more to the point.
+            Err(_) if !self.source.duplicates().is_empty() => {
+                for (span, first) in self.source.duplicates() {
+                    let message =
+                        format!("key `{}` is here twice", &self.source.text[span.clone()]);
+                    let (line, _) = self.source.line_column(first.start);
+                    let help = format!("leave one out; the first is in line {line}");
+                    self.problems.push(Problem { span: Some(span.clone()), message, help });
+                }
+                return None;
+            }
             Err(error) => {
                 let (message, span) = match error.location() {
                     Some(at) => {
@@ -247,7 +246,8 @@ impl Reader {
         }
         let mut labels = HashSet::new();
         for case in &cases {
-            if !labels.insert(case.label()) {
+            // Some systems do not tell capitals from small letters in folders' names.
+            if !labels.insert(case.label().to_lowercase()) {
                 let message = format!("two cases would share the folder `{}`", case.label());
                 self.problem(
                     &Path::default().key("grid"),
@@ -384,32 +384,16 @@ impl Reader {
                 if let Some(folder) = &mut setup.dataset.idx {
                     *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);
                 }
-                Some(Case { variant: variant.to_owned(), grid, setup })
+                Some(Case { variant: variant.to_owned(), grid, setup, foreign })
             }
             Err(findings) => {
                 for finding in findings {
-                    self.case_problem(variant, finding, &foreign);
+                    let problem = origin::locate(&self.source, variant, &foreign, finding);
+                    self.problems.push(problem);
                 }
                 None
             }
         }
-    }
-
-    /// A mistake in a case is shown where its value came from.
-    fn case_problem(&mut self, variant: &str, finding: Finding, foreign: &[Foreign]) {
-        let Finding { path, mut message, help, part } = finding;
-        let from = foreign.iter().rev().find(|foreign| {
-            path.starts_with(&foreign.path) || foreign.path.starts_with(&path) && !path.0.is_empty()
-        });
-        let span = match from.map(|foreign| &foreign.origin) {
-            Some(Origin::CommandLine(text)) => {
-                message = format!("`--set {text}`: {message}");
-                None
-            }
-            Some(Origin::Grid(key)) => Some(self.source.span(key, Part::Key)),
-            None => Some(self.source.span_in_variant(variant, &path, part)),
-        };
-        self.problems.push(Problem { span, message, help });
     }
 }
 
@@ -445,11 +429,21 @@ fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("it is longer than 100 bytes")
     } else if name.starts_with('.') {
         Some("it begins with a dot")
-    } else if name.trim() != name {
-        Some("it begins or ends with a space")
+    } else if name.trim() != name || name.ends_with('.') {
+        Some("it begins or ends with a space, or ends with a dot")
+    } else if is_a_device(name) {
+        Some("it is a device's name on Windows")
     } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")
     } else {
         None
     }
+}
+
+fn is_a_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']))
+    };
+    matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }

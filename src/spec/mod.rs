@@ -10,6 +10,7 @@ mod dataset;
 mod layer;
 mod load;
 mod optimizer;
+mod origin;
 mod problem;
 mod read;
 mod source;
@@ -102,6 +103,8 @@ pub struct Case {
     pub grid: Vec<GridValue>,
     /// The resolved setup.
     pub setup: Setup,
+    /// Which of its values are from the grid or the command line.
+    foreign: Vec<origin::Foreign>,
 }
 
 impl Case {
@@ -121,9 +124,7 @@ impl Case {
 
     /// A mistake in this case's setup as one in the file.
     pub fn problem(&self, source: &Source, finding: Finding) -> Problem {
-        let Finding { path, message, help, part } = finding;
-        let span = Some(source.span_in_variant(&self.variant, &path, part));
-        Problem { span, message, help }
+        origin::locate(source, &self.variant, &self.foreign, finding)
     }
 }
 

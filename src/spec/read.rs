@@ -118,9 +118,10 @@ fn plain_type(message: &str) -> String {
         .replace("boolean", "")
         .replace("integer", "number")
         .replace("sequence", "a list")
+        .replace("string", "text")
         .replace("map", "a map");
     let expected = match expected {
-        "usize" | "u64" | "u32" => "a whole number, 0 or more",
+        "usize" | "u64" | "u32" => "a whole number without point or exponent",
         "f64" | "f32" => "a number",
         "a boolean" => "true or false",
         "a string" | "path string" => "a text",

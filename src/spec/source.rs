@@ -106,13 +106,15 @@ pub struct Source {
     marks: HashMap<Path, Mark>,
     /// `*alias` → what it stands for.
     aliases: HashMap<Path, Path>,
+    /// Keys that their map has already, each with the first.
+    duplicates: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Source {
     /// Notes the place of every key and value. Where the text is not YAML, what stands before the
     /// first mistake is noted.
     pub fn new(path: PathBuf, text: String) -> Self {
-        let mut source = Self { path, marks: HashMap::new(), aliases: HashMap::new(), text };
+        let mut source = Self { path, text, ..Self::default() };
         let mut index = Indexer::new(&source.text);
         for event in Parser::new_from_str(&source.text) {
             match event {
@@ -120,9 +122,10 @@ impl Source {
                 Err(_) => break,
             }
         }
-        let Indexer { marks, aliases, .. } = index;
+        let Indexer { marks, aliases, duplicates, .. } = index;
         source.marks = marks;
         source.aliases = aliases;
+        source.duplicates = duplicates;
         source
     }
 
@@ -138,6 +141,11 @@ impl Source {
         let (own, own_span) = self.lookup(&prefix.join(path), part);
         let (shared, shared_span) = self.lookup(path, part);
         if own > 2 && own - 2 >= shared { own_span } else { shared_span }
+    }
+
+    /// Keys that stand in a map for the second time, each with the first.
+    pub fn duplicates(&self) -> &[(Range<usize>, Range<usize>)] {
+        &self.duplicates
     }
 
     /// How many steps of the path exist in the file, and what to underline there.
@@ -208,6 +216,7 @@ struct Indexer<'t> {
     marks: HashMap<Path, Mark>,
     aliases: HashMap<Path, Path>,
     anchors: HashMap<usize, Path>,
+    duplicates: Vec<(Range<usize>, Range<usize>)>,
     open: Vec<Container>,
 }
 
@@ -229,6 +238,7 @@ impl<'t> Indexer<'t> {
             marks: HashMap::new(),
             aliases: HashMap::new(),
             anchors: HashMap::new(),
+            duplicates: Vec::new(),
             open: Vec::new(),
         }
     }
@@ -269,6 +279,9 @@ impl<'t> Indexer<'t> {
             && let Some(Container::Map { path, key: key @ None }) = self.open.last_mut()
         {
             let at = path.clone();
+            if let Some(first) = self.marks.get(&at.key(text)) {
+                self.duplicates.push((range.clone(), first.key.clone()));
+            }
             *key = Some((text.to_string(), range.clone()));
             // A list item that is a map is shown by its first key.
             if let Some(mark) = self.marks.get_mut(&at)
