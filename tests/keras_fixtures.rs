@@ -87,9 +87,9 @@ impl Fixture {
 
 /// All numbers in a nested list, row by row.
 fn flat(value: &Value) -> Vec<f32> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(flat).collect(),
-        number => vec![number.as_f64().unwrap() as f32],
+    match value.as_array() {
+        Some(items) => items.iter().flat_map(flat).collect(),
+        None => vec![value.as_f64().unwrap() as f32],
     }
 }
 

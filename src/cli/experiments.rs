@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::data;
 use crate::model::{Placed, place};
-use crate::spec::{Case, Experiment, Overrides, Path, Problem, Problems, load};
+use crate::spec::{Case, Experiment, Overrides, Part, Path, Problem, Problems, load};
 
 /// A checked experiment with the layers of each of its cases.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl std::error::Error for Mistakes {}
 /// be read.
 pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>> {
     let mut mistakes = Vec::new();
+    let mut data_error = None;
     let mut prepared: Vec<Prepared> = Vec::new();
     let mut names: HashMap<String, PathBuf> = HashMap::new();
     for file in files {
@@ -62,7 +63,7 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
         let mut problems = Vec::new();
         if let Some(first) = names.insert(experiment.name.clone(), file.clone()) {
             problems.push(Problem {
-                span: Some(experiment.source.span(&Path::default().key("name"))),
+                span: Some(experiment.source.span(&Path::default().key("name"), Part::Value)),
                 message: format!(
                     "experiment `{}` is in `{}`, too: both would write the same folder",
                     experiment.name,
@@ -73,9 +74,13 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
         }
         let mut placed = Vec::new();
         for case in &experiment.cases {
-            match place_case(&experiment, case)? {
-                Ok(layers) => placed.push(layers),
-                Err(list) => problems.extend(list),
+            match place_case(&experiment, case) {
+                Ok(Ok(layers)) => placed.push(layers),
+                Ok(Err(list)) => problems.extend(list),
+                // What is wrong in the files is told first: it needs no data to be put right.
+                Err(error) => {
+                    data_error.get_or_insert(error);
+                }
             }
         }
         if problems.is_empty() {
@@ -84,7 +89,11 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
             mistakes.push(Problems::new(experiment.source, problems));
         }
     }
-    if mistakes.is_empty() { Ok(prepared) } else { Err(Mistakes(mistakes).into()) }
+    match data_error {
+        _ if !mistakes.is_empty() => Err(Mistakes(mistakes).into()),
+        Some(error) => Err(error),
+        None => Ok(prepared),
+    }
 }
 
 fn place_case(
@@ -94,13 +103,7 @@ fn place_case(
     let shape = data::shape(&case.setup.dataset)?;
     let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
     Ok(placed.map_err(|findings| {
-        findings
-            .into_iter()
-            .map(|finding| Problem {
-                span: Some(case.locate(&experiment.source, &finding.path)),
-                message: finding.message,
-                help: finding.help,
-            })
-            .collect()
+        let problem = |finding| case.problem(&experiment.source, finding);
+        findings.into_iter().map(problem).collect()
     }))
 }

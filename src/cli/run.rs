@@ -171,8 +171,12 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
-        // A trial that could not even make its folder has no record; the report names it.
-        let recorded = planned.trials.iter().filter_map(|trial| trial.dir.read().ok()).collect();
+        // A trial that could not even make its folder has no record; the report names it. What an
+        // earlier run left where a trial was not started is not this experiment's.
+        let record = |trial: &Trial| {
+            trial.dir.read().ok().filter(|found| found.manifest.trial_hash == trial.hash)
+        };
+        let recorded = planned.trials.iter().filter_map(record).collect();
         let results = ExperimentResults::new(
             experiment.name.clone(),
             experiment.description.clone(),

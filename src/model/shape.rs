@@ -100,7 +100,8 @@ pub fn place(
                 let message = format!("layer {} (`{name}`) does not fit its input {shape}", i + 1);
                 findings.push(Finding::new(path, message, help));
                 // What follows is checked as if the remedy had been taken.
-                shape = SampleShape::Flat(shape.size());
+                let flat = SampleShape::Flat(shape.size());
+                shape = fit(layer, flat).map_or(flat, |(output, _)| output);
             }
         }
     }

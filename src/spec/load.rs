@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::check::check;
 use super::problem::{Finding, Problem, Problems, suggest};
 use super::read::read;
-use super::source::{Path, Source};
+use super::source::{Part, Path, Source};
 use super::value::{expand, merge, set};
 use super::{BackendName, Case, Experiment, GridValue, Setup};
 
@@ -90,13 +90,15 @@ enum Origin {
 
 impl Reader {
     fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
-        let span = Some(self.source.span(at));
+        let span = Some(self.source.span(at, Part::Value));
         self.problems.push(Problem { span, message: message.into(), help: help.into() });
     }
 
     fn findings(&mut self, findings: Vec<Finding>) {
         for finding in findings {
-            self.problem(&finding.path, finding.message, finding.help);
+            let span = Some(self.source.span(&finding.path, finding.part));
+            let (message, help) = (finding.message, finding.help);
+            self.problems.push(Problem { span, message, help });
         }
     }
 
@@ -104,7 +106,9 @@ impl Reader {
         let root = self.parse()?;
         let at = Path::default();
         for key in root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str())) {
-            self.problem(&at.key(key), format!("unknown key `{key}`"), suggest(key, &TOP_LEVEL));
+            let span = Some(self.source.span(&at.key(key), Part::Key));
+            let message = format!("unknown key `{key}`");
+            self.problems.push(Problem { span, message, help: suggest(key, &TOP_LEVEL) });
         }
         let name = self.name(&root);
         let description = self.part::<String>(&root, "description").unwrap_or_default();
@@ -214,7 +218,14 @@ impl Reader {
                 self.problem(&at.index(i), format!("seed {seed} is listed twice"), "leave one out");
             }
         }
-        overrides.seeds.clone().unwrap_or(in_file)
+        let Some(seeds) = overrides.seeds.clone() else { return in_file };
+        let mut seen = HashSet::new();
+        for seed in seeds.iter().filter(|seed| !seen.insert(**seed)) {
+            let message = format!("`--seeds`: seed {seed} is listed twice");
+            let help = "leave one out".to_owned();
+            self.problems.push(Problem { span: None, message, help });
+        }
+        seeds
     }
 
     /// All variants at all grid points.
@@ -386,7 +397,7 @@ impl Reader {
 
     /// A mistake in a case is shown where its value came from.
     fn case_problem(&mut self, variant: &str, finding: Finding, foreign: &[Foreign]) {
-        let Finding { path, mut message, help } = finding;
+        let Finding { path, mut message, help, part } = finding;
         let from = foreign.iter().rev().find(|foreign| {
             path.starts_with(&foreign.path) || foreign.path.starts_with(&path) && !path.0.is_empty()
         });
@@ -395,8 +406,8 @@ impl Reader {
                 message = format!("`--set {text}`: {message}");
                 None
             }
-            Some(Origin::Grid(key)) => Some(self.source.span(key)),
-            None => Some(self.source.span_in_variant(variant, &path)),
+            Some(Origin::Grid(key)) => Some(self.source.span(key, Part::Key)),
+            None => Some(self.source.span_in_variant(variant, &path, part)),
         };
         self.problems.push(Problem { span, message, help });
     }

@@ -23,7 +23,7 @@ pub use layer::{
 pub use load::{Overrides, load};
 pub use optimizer::{Adam, OptimizerSpec, Sgd};
 pub use problem::{Finding, Problem, Problems};
-pub use source::{Path, Seg, Source};
+pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
 pub use value::shorten_layers;
 
@@ -119,9 +119,11 @@ impl Case {
         label
     }
 
-    /// The path in the file's own terms of a path into [`Setup`], for error messages.
-    pub fn locate(&self, source: &Source, path: &Path) -> std::ops::Range<usize> {
-        source.span_in_variant(&self.variant, path)
+    /// A mistake in this case's setup as one in the file.
+    pub fn problem(&self, source: &Source, finding: Finding) -> Problem {
+        let Finding { path, message, help, part } = finding;
+        let span = Some(source.span_in_variant(&self.variant, &path, part));
+        Problem { span, message, help }
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::source::{Path, Source};
+use super::source::{Part, Path, Source};
 
 /// One mistake in a resolved setup, at a path into it. [`super::Case::locate`] turns the path
 /// into a place in the file.
@@ -18,12 +18,14 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub help: String,
+    /// What to underline there.
+    pub part: Part,
 }
 
 impl Finding {
     /// A mistake at a path.
     pub fn new(path: Path, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { path, message: message.into(), help: help.into() }
+        Self { path, message: message.into(), help: help.into(), part: Part::Value }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::problem::{Finding, suggest};
-use super::source::{Path, Seg};
+use super::source::{Part, Path, Seg};
 use super::value;
 
 /// Reads a value as `T`. After a mistake, the faulty part is taken out and reading goes on, until
@@ -23,12 +23,17 @@ pub fn read<T: DeserializeOwned>(mut tree: Value, at: &Path) -> Result<T, Vec<Fi
             Err(error) => error,
         };
         let mut path = local_path(error.path());
-        let (finding, goes_on) = explain(&error.inner().to_string(), &mut path);
+        let message = error.inner().to_string();
+        let finding = explain(&message, &mut path);
         // What is missing because it was just taken out is no mistake of the user's.
-        if !removed.contains(&path) {
+        let known = match missing_key(&message) {
+            Some(key) => removed.contains(&path.key(key)),
+            None => false,
+        };
+        if !known {
             findings.push(Finding { path: at.join(&path), ..finding });
         }
-        if !goes_on || !take_out(&mut tree, &path) {
+        if !take_out(&mut tree, &path) {
             return Err(findings);
         }
         removed.push(path);
@@ -52,18 +57,27 @@ fn local_path(path: &serde_path_to_error::Path) -> Path {
 }
 
 /// Takes a faulty node out: a key from its map, and a layer out of its list by putting one
-/// without parameters in its place, so that the others keep their numbers.
+/// without parameters in its place, so that the others keep their numbers. The root stays, and
+/// reading ends there.
 fn take_out(tree: &mut Value, path: &Path) -> bool {
     match path.0.split_last() {
+        // A layer without its name would be a mistake of its own.
+        Some((Seg::Key(_), item)) if matches!(item.last(), Some(Seg::Index(_))) => {
+            take_out(tree, &Path(item.to_vec()))
+        }
         Some((Seg::Key(_), _)) => value::remove(tree, path),
         Some((Seg::Index(_), _)) => value::set(tree, path, json!({"flatten": {}})).is_ok(),
         None => false,
     }
 }
 
-/// Serde's words in the user's terms. Completes the path where it ends one step early, and says
-/// whether reading can go on once that node is taken out.
-fn explain(message: &str, path: &mut Path) -> (Finding, bool) {
+/// The key that a map lacks, if that is the mistake.
+fn missing_key(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
+}
+
+/// Serde's words in the user's terms. Completes the path where it ends one step early.
+fn explain(message: &str, path: &mut Path) -> Finding {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let wrong = names.first().copied().unwrap_or_default();
     let known = names.get(1..).unwrap_or_default();
@@ -74,21 +88,22 @@ fn explain(message: &str, path: &mut Path) -> (Finding, bool) {
             _ => String::new(),
         },
     };
-    let (message, help, goes_on) = if message.starts_with("unknown field") {
+    let mut part = Part::Value;
+    let (message, help) = if message.starts_with("unknown field") {
+        part = Part::Key;
         if path.0.last() != Some(&Seg::Key(wrong.to_owned())) {
             *path = path.key(wrong);
         }
-        (format!("unknown key `{wrong}`{inside}"), suggest(wrong, known), true)
+        (format!("unknown key `{wrong}`{inside}"), suggest(wrong, known))
     } else if message.starts_with("unknown variant") {
         // An unknown layer is reported at its list item, an unknown word at its key.
-        (format!("unknown name `{wrong}`"), suggest(wrong, known), !path.0.is_empty())
-    } else if message.starts_with("missing field") {
-        let help = format!("add `{wrong}: …`");
-        (format!("missing key `{wrong}`{inside}"), help, false)
+        (format!("unknown name `{wrong}`"), suggest(wrong, known))
+    } else if missing_key(message).is_some() {
+        (format!("missing key `{wrong}`{inside}"), format!("add `{wrong}: …`"))
     } else {
-        (plain_type(message), String::new(), !path.0.is_empty())
+        (plain_type(message), String::new())
     };
-    (Finding { path: path.clone(), message, help }, goes_on)
+    Finding { path: path.clone(), message, help, part }
 }
 
 /// `invalid type: string "x", expected usize` without Rust's type names.

@@ -78,6 +78,15 @@ impl fmt::Display for Path {
     }
 }
 
+/// What to underline of a key and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The key, when it should not be there at all.
+    Key,
+    /// The value where it is a single word or number, else the key.
+    Value,
+}
+
 /// Where one node stands: what to underline for it, and for something missing from it.
 #[derive(Debug, Clone)]
 struct Mark {
@@ -118,21 +127,21 @@ impl Source {
     }
 
     /// The bytes to underline for a place; the nearest place around it where the file lacks it.
-    pub fn span(&self, path: &Path) -> Range<usize> {
-        self.lookup(path).1
+    pub fn span(&self, path: &Path, part: Part) -> Range<usize> {
+        self.lookup(path, part).1
     }
 
     /// As [`Source::span`], for a place in a variant: in `variants.<name>` where the file says it
     /// there, else in what all variants share.
-    pub fn span_in_variant(&self, variant: &str, path: &Path) -> Range<usize> {
+    pub fn span_in_variant(&self, variant: &str, path: &Path, part: Part) -> Range<usize> {
         let prefix = Path::default().key("variants").key(variant);
-        let (own, own_span) = self.lookup(&prefix.join(path));
-        let (shared, shared_span) = self.lookup(path);
+        let (own, own_span) = self.lookup(&prefix.join(path), part);
+        let (shared, shared_span) = self.lookup(path, part);
         if own > 2 && own - 2 >= shared { own_span } else { shared_span }
     }
 
     /// How many steps of the path exist in the file, and what to underline there.
-    fn lookup(&self, path: &Path) -> (usize, Range<usize>) {
+    fn lookup(&self, path: &Path, part: Part) -> (usize, Range<usize>) {
         let mut at = Path::default();
         let mut depth = 0;
         let mut span = 0..0;
@@ -143,7 +152,7 @@ impl Source {
             at = next;
             depth += 1;
             if let Some(mark) = self.marks.get(&at) {
-                let last = depth == path.0.len();
+                let last = depth == path.0.len() && part == Part::Value;
                 span = match &mark.scalar {
                     Some(value) if last && !value.is_empty() => value.clone(),
                     _ => mark.key.clone(),
@@ -318,7 +327,7 @@ mod tests {
     use super::*;
 
     fn shown<'s>(source: &'s Source, path: &str) -> &'s str {
-        &source.text[source.span(&Path::dotted(path))]
+        &source.text[source.span(&Path::dotted(path), Part::Value)]
     }
 
     #[test]
@@ -330,10 +339,12 @@ mod tests {
         assert_eq!(shown(&source, "list.1"), "dense");
         assert_eq!(shown(&source, "list.1.dense.units"), "ten");
         assert_eq!(shown(&source, "list.1.dense.missing"), "dense");
+        let key = source.span(&Path::dotted("list.1.dense.units"), Part::Key);
+        assert_eq!(&source.text[key], "units");
         assert_eq!(shown(&source, "use.deep.x"), "1");
         assert_eq!(shown(&source, "merged.rate"), "0.5");
         assert_eq!(shown(&source, "merged.own"), "2");
-        let start = source.span(&Path::dotted("list.1.dense.units")).start;
+        let start = source.span(&Path::dotted("list.1.dense.units"), Part::Value).start;
         assert_eq!(source.line_column(start), (5, 21));
     }
 
@@ -341,7 +352,9 @@ mod tests {
     fn a_variant_is_shown_where_it_differs_and_the_shared_part_elsewhere() {
         let text = "model: { layers: [a] }\ntraining: { epochs: 1 }\nvariants:\n  v: { model: { layers: [b, c] } }\n";
         let source = Source::new(PathBuf::new(), text.to_owned());
-        let shown = |path: &str| &source.text[source.span_in_variant("v", &Path::dotted(path))];
+        let shown = |path: &str| {
+            &source.text[source.span_in_variant("v", &Path::dotted(path), Part::Value)]
+        };
         assert_eq!(shown("model.layers.0"), "b");
         assert_eq!(shown("training.epochs"), "1");
         assert_eq!(shown("training.optimizer"), "training");

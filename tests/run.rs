@@ -1,0 +1,581 @@
+//! `bn-runner run`: what it leaves behind, what it skips, and that its numbers are always the same.
+
+mod support;
+
+use support::{Bench, TINY, edited};
+
+const METRICS_HEADER: &str =
+    "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,epoch_seconds,elapsed_seconds";
+
+const TRIALS: [&str; 4] = ["slow/seed-1", "slow/seed-2", "quick/seed-1", "quick/seed-2"];
+
+fn header(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The metrics of all four trials of the tiny experiment, time columns aside.
+fn all_numbers(bench: &Bench, results: &str) -> Vec<String> {
+    TRIALS.iter().map(|trial| bench.numbers(&format!("{results}/tiny/{trial}"))).collect()
+}
+
+/// Width and height of a PNG file.
+fn png_size(bytes: &[u8]) -> (u32, u32) {
+    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+#[test]
+fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    let ended = bench.bn_runner("run tiny.yaml -o out").exits(0);
+
+    let table: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(table.len(), 3, "{ended}");
+    assert!(table[0].starts_with("rank  variant  n  test accuracy"), "{ended}");
+    assert!(table[1].starts_with("   1  quick    2  "), "{ended}");
+    assert!(table[2].starts_with("   2  slow     2  "), "{ended}");
+
+    assert_eq!(bench.names("."), ["data", "out", "tiny.yaml"]);
+    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "tiny"]);
+    assert_eq!(
+        bench.names("out/tiny"),
+        [
+            "accuracy_vs_time.png",
+            "aggregate.csv",
+            "curves.csv",
+            "learning_curves.png",
+            "quick",
+            "slow",
+            "summary.csv"
+        ]
+    );
+    for trial in TRIALS {
+        assert_eq!(
+            bench.names(&format!("out/tiny/{trial}")),
+            ["config.yaml", "manifest.json", "metrics.csv", "model.safetensors", "run.log"]
+        );
+    }
+    for chart in
+        ["out/comparison.png", "out/tiny/accuracy_vs_time.png", "out/tiny/learning_curves.png"]
+    {
+        let (width, height) = png_size(&bench.bytes(chart));
+        assert!(width > 600 && height > 400, "{chart}: {width} × {height}");
+    }
+}
+
+#[test]
+fn metrics_have_keras_columns_and_a_row_per_epoch_from_1() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    for trial in TRIALS {
+        let name = format!("out/tiny/{trial}/metrics.csv");
+        assert_eq!(header(&bench.text(&name)), METRICS_HEADER);
+        let rows = bench.table(&name);
+        let epochs: Vec<&str> = rows.iter().map(|row| &*row["epoch"]).collect();
+        assert_eq!(epochs, ["1", "2", "3"]);
+        let mut before = 0.0;
+        for row in &rows {
+            let number = |column: &str| row[column].parse::<f64>().unwrap();
+            for share in ["accuracy", "val_accuracy"] {
+                assert!((0.0..=1.0).contains(&number(share)), "{row:?}");
+            }
+            assert!(number("loss") > 0.0 && number("val_loss") > 0.0, "{row:?}");
+            let (seconds, elapsed) = (number("epoch_seconds"), number("elapsed_seconds"));
+            assert!(seconds > 0.0 && elapsed >= before + seconds, "{row:?}");
+            before = elapsed;
+        }
+        let rate = if trial.starts_with("quick") { "0.1" } else { "1e-6" };
+        assert!(rows.iter().all(|row| row["learning_rate"] == rate), "{rows:?}");
+    }
+    let quick = bench.table("out/tiny/quick/seed-1/metrics.csv");
+    let losses: Vec<f64> = quick.iter().map(|row| row["loss"].parse().unwrap()).collect();
+    assert!(losses[2] < losses[1] && losses[1] < losses[0], "{losses:?}");
+}
+
+#[test]
+fn tables_over_trials_have_their_columns_and_rows() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+
+    assert_eq!(
+        header(&bench.text("out/tiny/summary.csv")),
+        "experiment,variant,seed,backend,status,reason,epochs,accuracy,loss,val_accuracy,val_loss,\
+         best_val_accuracy,best_val_accuracy_epoch,best_val_loss,best_val_loss_epoch,\
+         test_accuracy,test_loss,epoch_seconds,train_seconds,samples_per_second,\
+         parameters,trainable_parameters,trial_hash,started,ended"
+    );
+    assert_eq!(
+        header(&bench.text("out/tiny/curves.csv")),
+        format!("experiment,variant,seed,backend,{METRICS_HEADER}")
+    );
+    let metrics = [
+        "accuracy",
+        "loss",
+        "val_accuracy",
+        "val_loss",
+        "best_val_accuracy",
+        "best_val_loss",
+        "test_accuracy",
+        "test_loss",
+        "epoch_seconds",
+        "train_seconds",
+    ];
+    let spreads: String = metrics
+        .iter()
+        .map(|metric| format!("{metric}_mean,{metric}_std,{metric}_ci95_low,{metric}_ci95_high,"))
+        .collect();
+    assert_eq!(
+        header(&bench.text("out/tiny/aggregate.csv")),
+        format!("experiment,variant,backend,n,failed,{spreads}parameters")
+    );
+    assert_eq!(
+        header(&bench.text("out/comparison.csv")),
+        format!("experiment,variant,grid,backend,n,failed,{spreads}parameters")
+    );
+
+    let summary = bench.table("out/tiny/summary.csv");
+    let trials: Vec<(&str, &str)> =
+        summary.iter().map(|row| (&*row["variant"], &*row["seed"])).collect();
+    assert_eq!(trials, [("slow", "1"), ("slow", "2"), ("quick", "1"), ("quick", "2")]);
+    assert!(summary.iter().all(|row| row["status"] == "completed" && row["epochs"] == "3"));
+    // Flatten has none; 64 × 16 + 16 and 16 × 4 + 4.
+    assert!(summary.iter().all(|row| row["parameters"] == "1108"));
+    assert_eq!(bench.table("out/tiny/curves.csv").len(), 4 * 3);
+
+    let aggregate = bench.table("out/tiny/aggregate.csv");
+    assert_eq!(aggregate.len(), 2);
+    for (case, row) in aggregate.iter().enumerate() {
+        assert_eq!((&*row["n"], &*row["failed"]), ("2", "0"));
+        let of = |i: usize| summary[2 * case + i]["test_loss"].parse::<f64>().unwrap();
+        let mean: f64 = row["test_loss_mean"].parse().unwrap();
+        assert!((mean - (of(0) + of(1)) / 2.0).abs() < 1e-12, "{row:?}");
+    }
+    assert_eq!(bench.table("out/comparison.csv").len(), 2);
+}
+
+#[test]
+fn summaries_repeat_what_metrics_and_manifests_say() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    for (trial, row) in TRIALS.iter().zip(bench.table("out/tiny/summary.csv")) {
+        let metrics = bench.table(&format!("out/tiny/{trial}/metrics.csv"));
+        let last = metrics.last().unwrap();
+        for column in ["accuracy", "loss", "val_accuracy", "val_loss"] {
+            assert_eq!(row[column], last[column], "{trial} {column}");
+        }
+        let manifest = bench.json(&format!("out/tiny/{trial}/manifest.json"));
+        assert_eq!(manifest["status"], "completed");
+        assert_eq!(manifest["trial_hash"], row["trial_hash"].as_str());
+        let outcome = &manifest["outcome"];
+        for column in ["test_accuracy", "test_loss"] {
+            let cell: f64 = row[column].parse().unwrap();
+            assert_eq!(outcome[column].as_f64(), Some(cell), "{trial} {column}");
+        }
+        let value = |row: &std::collections::HashMap<String, String>| {
+            (row["val_loss"].parse::<f64>().unwrap(), row["epoch"].clone())
+        };
+        let lowest = metrics.iter().map(value).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+        assert_eq!(row["best_val_loss"].parse::<f64>().unwrap(), lowest.0, "{trial}");
+        assert_eq!(row["best_val_loss_epoch"], lowest.1, "{trial}");
+    }
+}
+
+#[test]
+fn a_manifest_tells_what_was_trained_on_what() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out -j 1 -b ndarray --seeds 7").exits(0);
+    let manifest = bench.json("out/tiny/quick/seed-7/manifest.json");
+    for (key, value) in [("experiment", "tiny"), ("variant", "quick"), ("backend", "ndarray")] {
+        assert_eq!(manifest[key], value);
+    }
+    for (key, value) in [("seed", 7), ("epochs", 3), ("jobs", 1)] {
+        assert_eq!(manifest[key], value, "{key}");
+    }
+    assert_eq!(manifest["parameters"]["total"], 1108);
+    assert_eq!(manifest["versions"]["burn"], "0.22.1");
+    assert_eq!(manifest["dataset_checksum"].as_str().map(str::len), Some(64));
+    assert!(manifest.get("reason").is_none());
+    let command: Vec<&str> =
+        manifest["command"].as_array().unwrap()[1..].iter().filter_map(|v| v.as_str()).collect();
+    assert_eq!(command.join(" "), "run tiny.yaml -o out -j 1 -b ndarray --seeds 7");
+}
+
+#[test]
+fn weights_are_saved_under_keras_names_with_keras_shapes() {
+    let text = edited(
+        TINY,
+        "    - dense: { units: 16, activation: relu }\n",
+        "    - batch_normalization\n    - dense: { units: 16, use_bias: false }\n    - batch_normalization\n    - activation: relu\n",
+    );
+    let bench = Bench::with("tiny.yaml", &text);
+    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
+    let weights = bench.weights("out/tiny/quick/seed-1");
+    let shapes: Vec<(&str, &[usize])> =
+        weights.iter().map(|(name, weight)| (name.as_str(), &*weight.shape)).collect();
+    assert_eq!(
+        shapes,
+        [
+            ("batch_normalization/beta", &[64][..]),
+            ("batch_normalization/gamma", &[64]),
+            ("batch_normalization/moving_mean", &[64]),
+            ("batch_normalization/moving_variance", &[64]),
+            ("batch_normalization_1/beta", &[16]),
+            ("batch_normalization_1/gamma", &[16]),
+            ("batch_normalization_1/moving_mean", &[16]),
+            ("batch_normalization_1/moving_variance", &[16]),
+            ("dense/kernel", &[64, 16]),
+            ("dense_1/bias", &[4]),
+            ("dense_1/kernel", &[16, 4]),
+        ]
+    );
+}
+
+#[test]
+fn what_is_done_is_not_trained_again() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let before: Vec<_> = TRIALS.map(|t| bench.bytes(&format!("out/tiny/{t}/metrics.csv"))).into();
+    let manifest = bench.bytes("out/tiny/slow/seed-1/manifest.json");
+    let ended = bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let ended = ended.says("4 of 4 trials are done already").never_says("epoch 1/3");
+    assert!(ended.stdout.contains("   1  quick    2  "), "{ended}");
+    // Time columns and start times, too: nothing was written.
+    let after: Vec<_> = TRIALS.map(|t| bench.bytes(&format!("out/tiny/{t}/metrics.csv"))).into();
+    assert_eq!(before, after);
+    assert_eq!(manifest, bench.bytes("out/tiny/slow/seed-1/manifest.json"));
+    assert_eq!(bench.names("out/tiny/slow"), ["seed-1", "seed-2"]);
+}
+
+#[test]
+fn force_moves_old_results_aside_and_trains_to_the_same_numbers() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let numbers = all_numbers(&bench, "out");
+    let metrics = bench.bytes("out/tiny/quick/seed-1/metrics.csv");
+    let model = bench.bytes("out/tiny/quick/seed-1/model.safetensors");
+    bench.bn_runner("run tiny.yaml -o out --force").exits(0).says("quick, seed 2: epoch 3/3");
+    assert_eq!(numbers, all_numbers(&bench, "out"));
+    assert_eq!(model, bench.bytes("out/tiny/quick/seed-1/model.safetensors"));
+
+    assert_eq!(bench.names("out/tiny/quick"), ["previous", "seed-1", "seed-2"]);
+    let previous = bench.names("out/tiny/quick/previous");
+    assert_eq!(previous.len(), 2, "{previous:?}");
+    assert!(previous[0].starts_with("seed-1-20"), "{previous:?}");
+    let old = format!("out/tiny/quick/previous/{}", previous[0]);
+    assert_eq!(bench.names(&old).len(), 5);
+    assert_eq!(metrics, bench.bytes(&format!("{old}/metrics.csv")));
+
+    // Thrice: the third finds a name beside the second, even within one second.
+    bench.bn_runner("run tiny.yaml -o out --force -q").exits(0);
+    assert_eq!(bench.names("out/tiny/quick/previous").len(), 4);
+    assert_eq!(bench.table("out/tiny/summary.csv").len(), 4);
+}
+
+#[test]
+fn a_changed_number_trains_again_only_what_it_changes() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let slow = bench.bytes("out/tiny/slow/seed-1/metrics.csv");
+    let quick = bench.numbers("out/tiny/quick/seed-1");
+    bench.write("tiny.yaml", edited(TINY, "0.1 }", "0.2 }"));
+    bench.bn_runner("run tiny.yaml -o out").exits(0).says("2 of 4 trials are done already");
+    assert_eq!(slow, bench.bytes("out/tiny/slow/seed-1/metrics.csv"));
+    assert_ne!(quick, bench.numbers("out/tiny/quick/seed-1"));
+    assert_eq!(bench.names("out/tiny/quick/previous").len(), 2);
+    assert!(!bench.has("out/tiny/slow/previous"));
+}
+
+#[test]
+fn changed_data_trains_again() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let mut images = bench.bytes("data/train-images-idx3-ubyte");
+    images[5000] ^= 1;
+    bench.write("data/train-images-idx3-ubyte", images);
+    bench.bn_runner("run tiny.yaml -o out").exits(0).never_says("done already");
+}
+
+#[test]
+fn descriptions_comments_key_order_and_other_seeds_are_not_part_of_a_trial() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let reordered = "\
+# The same, told otherwise.
+seeds: [2, 1]
+variants:
+  quick: {}
+  slow: { training: { optimizer: { sgd: { momentum: 0, learning_rate: 1.0e-6 } } } } # as before
+training:
+  epochs: 3
+  batch_size: 16
+  optimizer: { sgd: { learning_rate: 0.1 } }
+model:
+  layers:
+    - flatten: {}
+    - dense: { activation: relu, units: 16, use_bias: true }
+    - dense: { activation: softmax, units: 4 }
+dataset: { validation: 40, idx: ./copy }
+name: tiny
+description: Something else.
+";
+    bench.write("tiny.yaml", reordered);
+    bench.write_data("copy");
+    bench.bn_runner("run tiny.yaml -o out").exits(0).says("4 of 4 trials are done already");
+    assert!(!bench.has("out/tiny/quick/previous"));
+}
+
+#[test]
+fn an_unfinished_trial_is_trained_again() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let numbers = all_numbers(&bench, "out");
+    // As a crash leaves them: one still `running`, one with a torn manifest.
+    let running = "out/tiny/slow/seed-1/manifest.json";
+    bench.write(running, edited(&bench.text(running), "\"completed\"", "\"running\""));
+    bench.write("out/tiny/quick/seed-2/manifest.json", "{ \"status\": \"comp");
+    bench.bn_runner("run tiny.yaml -o out").exits(0).says("2 of 4 trials are done already");
+    assert_eq!(numbers, all_numbers(&bench, "out"));
+    assert!(bench.table("out/tiny/summary.csv").iter().all(|row| row["status"] == "completed"));
+}
+
+#[test]
+fn seeds_on_the_command_line_replace_the_files() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out --seeds 5,2").exits(0);
+    assert_eq!(bench.names("out/tiny/quick"), ["seed-2", "seed-5"]);
+    assert_ne!(bench.numbers("out/tiny/quick/seed-2"), bench.numbers("out/tiny/quick/seed-5"));
+}
+
+#[test]
+fn set_changes_every_variant_even_inside_lists() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench
+        .bn_runner("run tiny.yaml -o out --seeds 1 -s training.epochs=1 --set model.layers.1.dense.units=8")
+        .exits(0);
+    for variant in ["slow", "quick"] {
+        assert_eq!(bench.table(&format!("out/tiny/{variant}/seed-1/metrics.csv")).len(), 1);
+        let manifest = bench.json(&format!("out/tiny/{variant}/seed-1/manifest.json"));
+        assert_eq!(manifest["parameters"]["total"], 64 * 8 + 8 + 8 * 4 + 4);
+        let config = bench.text(&format!("out/tiny/{variant}/seed-1/config.yaml"));
+        assert!(config.contains("units: 8") && config.contains("epochs: 1"), "{config}");
+    }
+}
+
+#[test]
+fn a_dry_run_lists_trials_and_writes_nothing() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    let dry = "run tiny.yaml -o out --dry-run";
+    let listed = |states: [&str; 4]| -> String {
+        let path = |trial| std::path::Path::new("out").join("tiny").join(trial);
+        let lines = states.iter().zip(TRIALS);
+        lines.map(|(state, trial)| format!("{state}  {}\n", path(trial).display())).collect()
+    };
+    let ended = bench.bn_runner(dry).exits(0);
+    assert_eq!(ended.stdout, listed(["to do"; 4]));
+    assert!(!bench.has("out"));
+
+    bench.bn_runner("run tiny.yaml -o out --seeds 2").exits(0);
+    let ended = bench.bn_runner(dry).exits(0);
+    assert_eq!(ended.stdout, listed(["to do", "done ", "to do", "done "]));
+    let ended = bench.bn_runner("run tiny.yaml -o out --dry-run --force").exits(0);
+    assert_eq!(ended.stdout, listed(["to do"; 4]));
+    assert_eq!(bench.names("out/tiny/quick"), ["seed-2"]);
+}
+
+#[test]
+fn jobs_and_the_order_of_variants_do_not_change_numbers() {
+    let quick_first =
+        edited(&edited(TINY, "  quick: {}\n", ""), "variants:\n", "variants:\n  quick: {}\n");
+    let bench = Bench::with("tiny.yaml", TINY).file("other.yaml", quick_first);
+    bench.bn_runner("run tiny.yaml -o one -j 1").exits(0);
+    bench.bn_runner("run tiny.yaml -o two -j 2").exits(0);
+    bench.bn_runner("run other.yaml -o three --jobs 4").exits(0);
+    assert_eq!(bench.json("two/tiny/slow/seed-1/manifest.json")["jobs"], 2);
+    let numbers = all_numbers(&bench, "one");
+    assert_eq!(numbers, all_numbers(&bench, "two"));
+    assert_eq!(numbers, all_numbers(&bench, "three"));
+    for trial in TRIALS {
+        let model = |results| bench.bytes(&format!("{results}/tiny/{trial}/model.safetensors"));
+        assert_eq!(model("one"), model("two"), "{trial}");
+        assert_eq!(model("one"), model("three"), "{trial}");
+    }
+    // The test can tell trials apart.
+    assert_ne!(numbers[0], numbers[1]);
+    assert_ne!(numbers[0], numbers[2]);
+}
+
+#[test]
+fn a_trials_config_runs_as_it_is_to_the_same_numbers() {
+    let text = format!(
+        "{TINY}grid:\n  training.batch_size: [8, 32]\n  dataset.scaling: [unit, standardize]\n"
+    );
+    let bench = Bench::with("deep/tiny.yaml", &edited(&text, "idx: data", "idx: ../data"));
+    bench.bn_runner("run deep/tiny.yaml -o out --seeds 2").exits(0);
+    let trial = "tiny/quick,batch_size=8,scaling=standardize/seed-2";
+    let config = format!("out/{trial}/config.yaml");
+    bench.bn_runner(&format!("check {config}")).exits(0);
+    bench.bn_runner_with(&["run", &config, "-o", "again"]).exits(0);
+    assert_eq!(
+        bench.names("again/tiny"),
+        [
+            "accuracy_vs_time.png",
+            "aggregate.csv",
+            "curves.csv",
+            "learning_curves.png",
+            "quick,batch_size=8,scaling=standardize",
+            "summary.csv"
+        ]
+    );
+    assert_eq!(bench.numbers(&format!("out/{trial}")), bench.numbers(&format!("again/{trial}")));
+    for file in ["config.yaml", "model.safetensors"] {
+        let both =
+            ["out", "again"].map(|results| bench.bytes(&format!("{results}/{trial}/{file}")));
+        assert_eq!(both[0], both[1], "{file}");
+    }
+    let hash =
+        |results| bench.json(&format!("{results}/{trial}/manifest.json"))["trial_hash"].clone();
+    assert_eq!(hash("out"), hash("again"));
+    // It is the same trial, so it is done.
+    bench.bn_runner_with(&["run", &config, "-o", "out"]).exits(0).says("1 of 1 trials are done");
+}
+
+#[test]
+fn grid_points_have_folders_columns_and_their_own_numbers() {
+    let text = edited(
+        TINY,
+        "  slow: { training: { optimizer: { sgd: { learning_rate: 0.000001 } } } }\n",
+        "",
+    );
+    let text = format!(
+        "{text}grid:\n  training.optimizer.sgd.learning_rate: [0.1, 0.01]\n  training.batch_size: [8, 16]\n"
+    );
+    let bench = Bench::with("tiny.yaml", &text);
+    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
+    let folders = [
+        "quick,learning_rate=0.01,batch_size=16",
+        "quick,learning_rate=0.01,batch_size=8",
+        "quick,learning_rate=0.1,batch_size=16",
+        "quick,learning_rate=0.1,batch_size=8",
+    ];
+    let names = bench.names("out/tiny");
+    let found: Vec<&String> = names.iter().filter(|name| name.starts_with("quick")).collect();
+    assert_eq!(found, folders.iter().collect::<Vec<_>>());
+    let mut numbers = folders.map(|folder| bench.numbers(&format!("out/tiny/{folder}/seed-1")));
+    numbers.sort();
+    assert!(numbers.windows(2).all(|two| two[0] != two[1]));
+
+    let points: Vec<(String, String)> = bench
+        .table("out/tiny/summary.csv")
+        .iter()
+        .map(|row| {
+            let cell = |key: &str| row[key].clone();
+            (cell("training.optimizer.sgd.learning_rate"), cell("training.batch_size"))
+        })
+        .collect();
+    let expected = [("0.1", "8"), ("0.1", "16"), ("0.01", "8"), ("0.01", "16")];
+    assert_eq!(points, expected.map(|(rate, size)| (rate.to_owned(), size.to_owned())));
+    let grid: Vec<String> =
+        bench.table("out/comparison.csv").iter().map(|row| row["grid"].clone()).collect();
+    assert_eq!(grid[1], "learning_rate=0.1;batch_size=16");
+}
+
+#[test]
+fn grid_keys_that_end_alike_are_told_apart_in_full() {
+    let text = format!(
+        "{TINY}grid:\n  dataset.train_limit: [32]\n  model.layers.1.dense.units: [4]\n  model.layers.2.dense.units: [4]\n"
+    );
+    let bench = Bench::with("tiny.yaml", &text);
+    bench.bn_runner("run tiny.yaml -o out --seeds 1 -s training.epochs=1").exits(0);
+    assert!(bench.has(
+        "out/tiny/quick,train_limit=32,model.layers.1.dense.units=4,model.layers.2.dense.units=4/seed-1"
+    ));
+}
+
+#[test]
+fn names_that_spreadsheets_would_run_are_guarded_in_every_table() {
+    let variants = "  '=1+1': {}\n  '+x': {}\n  '-x': {}\n  '@x': {}\n";
+    let text = TINY.split("variants:").next().unwrap().to_owned() + "variants:\n" + variants;
+    let bench = Bench::with("tiny.yaml", &text);
+    bench
+        .bn_runner("run tiny.yaml -o out --seeds 1 -s training.epochs=1")
+        .exits(0)
+        .prints("  =1+1  ");
+    for (table, rows) in [
+        ("out/tiny/summary.csv", 4),
+        ("out/tiny/aggregate.csv", 4),
+        ("out/tiny/curves.csv", 4),
+        ("out/comparison.csv", 4),
+    ] {
+        let names: Vec<String> =
+            bench.table(table).iter().map(|row| row["variant"].clone()).collect();
+        assert_eq!(names.len(), rows);
+        assert_eq!(names, ["'=1+1", "'+x", "'-x", "'@x"], "{table}");
+    }
+    assert!(bench.has("out/tiny/=1+1/seed-1/model.safetensors"));
+}
+
+#[test]
+fn a_file_without_variants_name_or_seeds_is_one_trial_named_after_the_file() {
+    let text = TINY.split("seeds:").next().unwrap();
+    let bench = Bench::with("corner-case.yaml", &edited(text, "name: tiny\n", ""));
+    bench.bn_runner("run corner-case.yaml").exits(0).prints("   1  default  1  ");
+    assert_eq!(bench.names("results"), ["comparison.csv", "comparison.png", "corner-case"]);
+    assert_eq!(bench.names("results/corner-case/default"), ["seed-1"]);
+}
+
+#[test]
+fn several_files_are_compared_side_by_side() {
+    let bench = Bench::with("tiny.yaml", TINY)
+        .file("other.yaml", edited(TINY, "name: tiny", "name: other"));
+    let ended = bench.bn_runner("run tiny.yaml other.yaml -o out --seeds 1").exits(0);
+    assert!(ended.stdout.starts_with("rank  experiment  variant"), "{ended}");
+    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "other", "tiny"]);
+    let rows: Vec<String> = bench
+        .table("out/comparison.csv")
+        .iter()
+        .map(|row| format!("{} {}", row["experiment"], row["variant"]))
+        .collect();
+    assert_eq!(rows, ["tiny slow", "tiny quick", "other slow", "other quick"]);
+    // An experiment's name is not part of the numbers.
+    assert_eq!(bench.numbers("out/tiny/quick/seed-1"), bench.numbers("out/other/quick/seed-1"));
+}
+
+#[test]
+fn without_validation_rows_their_cells_are_empty() {
+    let bench = Bench::with("tiny.yaml", &edited(TINY, "validation: 40", "validation: 0"));
+    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
+    let rows = bench.table("out/tiny/quick/seed-1/metrics.csv");
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row["val_accuracy"].is_empty() && row["val_loss"].is_empty()));
+    for row in bench.table("out/tiny/summary.csv") {
+        for column in ["val_accuracy", "val_loss", "best_val_accuracy", "best_val_loss_epoch"] {
+            assert_eq!(row[column], "", "{column}");
+        }
+        assert_ne!(row["test_accuracy"], "");
+    }
+    let manifest = bench.json("out/tiny/quick/seed-1/manifest.json");
+    assert!(manifest["outcome"]["best_val_loss"].is_null());
+}
+
+#[test]
+fn quiet_prints_the_table_and_no_progress() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    let loud =
+        bench.bn_runner("run tiny.yaml -o loud").exits(0).says("tiny quick, seed 2: epoch 3/3");
+    assert!(!loud.stdout.contains("epoch 1"), "progress is not for standard output: {loud}");
+    let quiet = bench.bn_runner("run tiny.yaml -o quiet -q").exits(0).never_says("epoch");
+    assert!(quiet.stdout.starts_with("rank "), "{quiet}");
+    let log = bench.text("quiet/tiny/quick/seed-1/run.log");
+    assert_eq!(log.matches(" epoch ").count(), 3, "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[test]
+fn a_results_folder_that_cannot_be_made_is_found_out_before_training() {
+    let bench = Bench::with("tiny.yaml", TINY).file("out", "a file stands here");
+    let ended = bench.bn_runner("run tiny.yaml -o out").exits(1).never_says("epoch");
+    let ended = ended.says("error: cannot create the results folder `out`");
+    assert_eq!(ended.stdout, "");
+    assert_eq!(bench.text("out"), "a file stands here");
+}

@@ -1,0 +1,278 @@
+//! A bench for tests of the program as a whole: a temporary folder with a tiny data set and
+//! experiment files, the built program running in it, and what the program said and left there.
+
+#![allow(
+    dead_code,
+    reason = "each test file compiles this module for itself and uses a part of it"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Classes of the tiny data set.
+pub const CLASSES: usize = 4;
+/// Pixels of one of its images.
+pub const PIXELS: usize = SIDE * SIDE;
+const SIDE: usize = 8;
+const TRAIN_ROWS: usize = 200;
+const TEST_ROWS: usize = 40;
+
+/// Two variants with two seeds each on the tiny data set: `slow` cannot learn, `quick` does.
+pub const TINY: &str = "\
+name: tiny
+description: Which corner is lit.
+dataset: { idx: data, validation: 40 }
+model:
+  layers:
+    - flatten
+    - dense: { units: 16, activation: relu }
+    - dense: { units: 4, activation: softmax }
+training:
+  optimizer: { sgd: { learning_rate: 0.1 } }
+  batch_size: 16
+  epochs: 3
+seeds: [1, 2]
+variants:
+  slow: { training: { optimizer: { sgd: { learning_rate: 0.000001 } } } }
+  quick: {}
+";
+
+/// The program on one temporary folder, which is also its working directory.
+pub struct Bench {
+    folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+impl Bench {
+    /// A folder with the tiny data set in `data`.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let bench = Self { folder, environment: Vec::new() };
+        bench.write_data("data");
+        bench
+    }
+
+    /// A folder with the tiny data set and one experiment file.
+    pub fn with(file: &str, text: &str) -> Self {
+        Self::new().file(file, text)
+    }
+
+    /// Adds or replaces a file.
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.write(name, content);
+        self
+    }
+
+    /// Adds a variable to the program's environment; the test's own stays as it is.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("it is inside the folder")).unwrap();
+        std::fs::write(&path, content).unwrap();
+    }
+
+    /// Writes the four files of the tiny data set.
+    pub fn write_data(&self, folder: &str) {
+        let mut noise = Noise(0x2545_f491);
+        for (prefix, rows) in [("train", TRAIN_ROWS), ("t10k", TEST_ROWS)] {
+            let mut images = idx_header(0x803, &[rows, SIDE, SIDE]);
+            let mut labels = idx_header(0x801, &[rows]);
+            for row in 0..rows {
+                let class = row % CLASSES;
+                labels.push(class as u8);
+                images.extend((0..PIXELS).map(|pixel| lit(pixel, class) + noise.below(100)));
+            }
+            self.write(&format!("{folder}/{prefix}-images-idx3-ubyte"), images);
+            self.write(&format!("{folder}/{prefix}-labels-idx1-ubyte"), labels);
+        }
+    }
+
+    /// A path inside the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A file's bytes.
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A file's text.
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.bytes(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A JSON file.
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.text(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A CSV file's rows, each a map from column to cell.
+    pub fn table(&self, name: &str) -> Vec<HashMap<String, String>> {
+        csv::Reader::from_reader(self.text(name).as_bytes())
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A `metrics.csv` without its time columns, which no two runs share.
+    pub fn numbers(&self, trial: &str) -> String {
+        let text = self.text(&format!("{trial}/metrics.csv"));
+        let cut = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            assert_eq!(cells.len(), 8, "{trial}: {line}");
+            cells[..6].join(",") + "\n"
+        };
+        text.lines().map(cut).collect()
+    }
+
+    /// The saved weights by their Keras names.
+    pub fn weights(&self, trial: &str) -> BTreeMap<String, Weight> {
+        let bytes = self.bytes(&format!("{trial}/model.safetensors"));
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("it is safetensors");
+        let weight = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+            assert_eq!(view.dtype(), safetensors::Dtype::F32, "{name}");
+            (name, Weight { shape: view.shape().to_vec(), bytes: view.data().to_vec() })
+        };
+        tensors.tensors().into_iter().map(weight).collect()
+    }
+
+    /// Names in a folder, sorted.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder))
+            .unwrap_or_else(|error| panic!("{folder}: {error}"));
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Whether something is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Runs the program here. Arguments are parted by spaces, so none can hold one; see
+    /// [`Bench::bn_runner_with`].
+    pub fn bn_runner(&self, arguments: &str) -> Ended {
+        self.bn_runner_with(&arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Runs the program here with these very arguments.
+    pub fn bn_runner_with(&self, arguments: &[&str]) -> Ended {
+        let output = Command::new(env!("CARGO_BIN_EXE_bn-runner"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .expect("the program starts");
+        Ended {
+            command: arguments.join(" "),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
+        }
+    }
+}
+
+/// One saved tensor.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Weight {
+    pub shape: Vec<usize>,
+    pub bytes: Vec<u8>,
+}
+
+/// What came of running the program.
+pub struct Ended {
+    command: String,
+    code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Holds the exit code against the one expected.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Looks for words on standard output.
+    #[track_caller]
+    pub fn prints(self, words: &str) -> Self {
+        assert!(self.stdout.contains(words), "no {words:?} on standard output of {self}");
+        self
+    }
+
+    /// Looks for words on standard error.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "no {words:?} on standard error of {self}");
+        self
+    }
+
+    /// Makes sure that words are not on standard error.
+    #[track_caller]
+    pub fn never_says(self, words: &str) -> Self {
+        assert!(!self.stderr.contains(words), "{words:?} is on standard error of {self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { command, code, stdout, stderr } = self;
+        write!(f, "`bn-runner {command}` ({code:?})\n-- stdout\n{stdout}-- stderr\n{stderr}")
+    }
+}
+
+/// A text with one part of it replaced, which must be in it exactly once.
+#[track_caller]
+pub fn edited(text: &str, part: &str, replacement: &str) -> String {
+    assert_eq!(text.matches(part).count(), 1, "{part:?} is not once in\n{text}");
+    text.replace(part, replacement)
+}
+
+/// The experiment files that come with the program.
+pub fn experiments() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments")
+}
+
+/// Says by name that a test could not be done on this machine. Where tests are run for good
+/// (`CI=true`), that is a failure.
+#[track_caller]
+pub fn skipped(test: &str, why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot be skipped here: {why}");
+    eprintln!("skipped: {test}: {why}");
+}
+
+/// The brightness of a pixel before noise: one quarter of the image, another for each class.
+fn lit(pixel: usize, class: usize) -> u8 {
+    let (row, column) = (pixel / SIDE, pixel % SIDE);
+    let quarter = row / (SIDE / 2) * 2 + column / (SIDE / 2);
+    if quarter == class { 150 } else { 0 }
+}
+
+fn idx_header(magic: u32, dimensions: &[usize]) -> Vec<u8> {
+    let dimensions = dimensions.iter().map(|&size| u32::try_from(size).unwrap());
+    std::iter::once(magic).chain(dimensions).flat_map(u32::to_be_bytes).collect()
+}
+
+/// Numbers without a pattern, the same in every test (xorshift).
+struct Noise(u32);
+
+impl Noise {
+    fn below(&mut self, limit: u32) -> u8 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        u8::try_from(self.0 % limit).unwrap()
+    }
+}
