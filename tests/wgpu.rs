@@ -20,7 +20,7 @@ fn experiment() -> String {
 fn why_not(bench: &Bench) -> Option<String> {
     let ended = bench.bn_runner("backends").exits(0);
     let line = ended.stdout.lines().find(|line| line.starts_with("wgpu ")).expect("it is listed");
-    line.contains("not available").then(|| line.to_owned())
+    line.contains("not available").then(|| line["wgpu ".len()..].trim().to_owned())
 }
 
 #[test]
