@@ -358,7 +358,7 @@ fn missing_or_damaged_data_exits_with_3_and_says_which_file() {
         assert!(ended.stderr.starts_with("error: "), "{ended}");
     }
     bench.write(name, &images);
-    bench.write("data/train-labels-idx1-ubyte", &bench.bytes("data/t10k-labels-idx1-ubyte"));
+    bench.write("data/train-labels-idx1-ubyte", bench.bytes("data/t10k-labels-idx1-ubyte"));
     bench.bn_runner("run plain.yaml -o out").exits(3).says("every image needs one label");
     assert!(!bench.has("out"));
 }

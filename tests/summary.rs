@@ -24,7 +24,7 @@ fn rows(part: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
-fn parameters<'a>(part: &'a str) -> Vec<&'a str> {
+fn parameters(part: &str) -> Vec<&str> {
     rows(part).into_iter().map(|row| row[2]).collect()
 }
 

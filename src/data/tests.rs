@@ -535,7 +535,9 @@ fn files_that_do_not_belong_together_are_named() {
 fn fashion_mnist_is_what_the_book_says() {
     let options = DataOptions { offline: true, ..DataOptions::default() };
     if locate(&options).is_none() {
-        println!(
+        // Unlike `eprintln!`, this is seen although the test passes.
+        let _ = writeln!(
+            std::io::stderr(),
             "skipped: fashion_mnist_is_what_the_book_says: Fashion-MNIST is not on this machine; \
              `bn-runner data fetch` gets it"
         );

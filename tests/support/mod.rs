@@ -1,8 +1,10 @@
 //! A bench for tests of the program as a whole: a temporary folder with a tiny data set and
 //! experiment files, the built program running in it, and what the program said and left there.
 
-// Each test file compiles this module for itself and uses a part of it.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    reason = "each test file compiles this module for itself and uses a part of it"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
