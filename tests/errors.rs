@@ -39,14 +39,14 @@ fn mistake(part: &str, replacement: &str) -> Ended {
 #[test]
 fn the_plain_file_has_no_mistakes() {
     let bench = Bench::with("plain.yaml", PLAIN);
-    bench.bn_runner("check plain.yaml").exits(0).prints("ok, 1 cases × 1 seeds = 1 trials");
+    bench.bn_runner("check plain.yaml").exits(0).prints("ok, cases: 1, seeds: 1, trials: 1");
 }
 
 #[test]
 fn an_unknown_key_is_shown_with_the_nearest_known_one() {
     mistake("  epochs: 1", "  epochs: 1\n  shufle: true")
         .says("error: unknown key `shufle` in `training`")
-        .says("bad.yaml:10:")
+        .says("bad.yaml:10:3\n")
         .says("did you mean `shuffle`?");
     mistake("dataset:", "nmae: x\ndataset:")
         .says("error: unknown key `nmae`")
@@ -54,7 +54,7 @@ fn an_unknown_key_is_shown_with_the_nearest_known_one() {
         .says("did you mean `name`?");
     mistake("units: 16,", "units: 16, unit: 4,")
         .says("error: unknown key `unit` in `dense`")
-        .says("bad.yaml:5:")
+        .says("bad.yaml:5:27\n")
         .says("did you mean `units`?");
 }
 
@@ -86,13 +86,13 @@ fn a_missing_key_is_shown_at_what_lacks_it() {
 #[test]
 fn a_value_of_the_wrong_type_is_one_mistake() {
     mistake("units: 16", "units: many")
-        .says("error: expected a whole number, 0 or more, found string \"many\"")
+        .says("error: expected a whole number without point or exponent, found text \"many\"")
         .says("bad.yaml:5:23\n");
     mistake("epochs: 1", "epochs: 1.5").says("expected a whole number").says("bad.yaml:9:11\n");
     mistake("units: 16", "units: 16, use_bias: 3")
         .says("expected true or false")
         .says("bad.yaml:5:37\n");
-    mistake("0.1", "fast").says("expected a number, found string \"fast\"").says("bad.yaml:8:38\n");
+    mistake("0.1", "fast").says("expected a number, found text \"fast\"").says("bad.yaml:8:38\n");
 }
 
 #[test]
@@ -141,9 +141,42 @@ fn the_output_must_be_one_probability_per_class() {
 #[test]
 fn a_key_given_twice_is_refused() {
     mistake("  epochs: 1", "  epochs: 1\n  epochs: 2")
-        .says("duplicate entry with key \"epochs\"")
-        .says("bad.yaml:");
-    refused(&format!("{PLAIN}training: {{}}\n")).says("duplicate entry with key \"training\"");
+        .says("error: key `epochs` is here twice")
+        .says("bad.yaml:10:3\n")
+        .says("the first is in line 9");
+    refused(&format!("{PLAIN}training: {{}}\n"))
+        .says("error: key `training` is here twice")
+        .says("bad.yaml:10:1\n");
+}
+
+#[test]
+fn a_layer_beyond_all_memory_is_refused_before_anything_is_allocated() {
+    for units in ["9999999999", "18446744073709551615"] {
+        mistake("units: 16", &format!("units: {units}"))
+            .says("its kernel would have 64 × ")
+            .says("bad.yaml:5:7\n");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_shown_where_its_value_came_from() {
+    let bench = Bench::with("plain.yaml", PLAIN);
+    bench
+        .bn_runner("check plain.yaml --set model.layers.2.dense.units=5")
+        .exits(2)
+        .says("`--set model.layers.2.dense.units=5`: the model's output is (None, 5)");
+    refused(&format!("{PLAIN}grid:\n  model.layers.2.dense.units: [4, 5]\n"))
+        .says("the model's output is (None, 5)")
+        .says("bad.yaml:11:3\n");
+}
+
+#[test]
+fn variants_that_would_share_a_folder_somewhere_are_refused() {
+    refused(&format!("{PLAIN}variants: {{ Ab: {{}}, ab: {{}} }}\n")).says("would share the folder");
+    for name in ["con", "COM1", "a.", "nul.txt"] {
+        refused(&format!("{PLAIN}variants: {{ \"{name}\": {{}} }}\n"))
+            .says(&format!("`{name}` cannot be a variant's name"));
+    }
 }
 
 #[test]

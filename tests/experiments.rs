@@ -38,5 +38,5 @@ fn all_experiments_can_be_run_together() {
 fn the_batch_normalization_experiment_is_three_networks_with_three_seeds() {
     let file = experiments().join("batch_norm.yaml");
     let ended = Bench::new().bn_runner_with(&["check", file.to_str().unwrap()]);
-    ended.exits(0).prints("3 cases × 3 seeds = 9 trials");
+    ended.exits(0).prints("cases: 3, seeds: 3, trials: 9");
 }
