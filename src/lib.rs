@@ -1,6 +1,6 @@
 //! Declarative deep-learning experiments.
 //!
-//! An experiment file says what to try ([`spec`]). It is laid out into trials ([`plan`]), each of
+//! An experiment file says what to try ([`spec`]; [`lint`] warns of what seldom works). It is laid out into trials ([`plan`]), each of
 //! which is one network trained with one seed ([`train`]): a layer stack built in burn ([`model`])
 //! on a device ([`backend`], with a few fast operations of our own in [`kernels`]), fed from a data set ([`data`]), improved by an optimizer ([`optim`]),
 //! with all randomness from a counter-based generator ([`rng`]). Trials run side by side
@@ -17,6 +17,7 @@ pub mod cli;
 pub mod data;
 pub mod kernels;
 pub mod launch;
+pub mod lint;
 pub mod model;
 pub mod optim;
 pub mod plan;

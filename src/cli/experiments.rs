@@ -8,8 +8,9 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::data;
+use crate::lint::{Lint, lint};
 use crate::model::{Placed, place};
-use crate::spec::{Case, Experiment, Overrides, Part, Path, Problem, Problems, load};
+use crate::spec::{Case, Experiment, Overrides, Part, Path, Problem, Problems, load, suggest};
 
 /// A checked experiment with the layers of each of its cases.
 #[derive(Debug)]
@@ -18,19 +19,27 @@ pub struct Prepared {
     pub experiment: Arc<Experiment>,
     /// Per case, its placed layers.
     pub placed: Vec<Vec<Placed>>,
+    /// What runs but seldom does what was meant.
+    pub warnings: Problems,
 }
 
 /// The mistakes of all files.
 #[derive(Debug)]
-pub struct Mistakes(Vec<Problems>);
+pub struct Mistakes(pub Vec<Problems>);
 
 impl Mistakes {
     /// The report that people read.
     pub fn render(&self, colour: bool) -> String {
         let frames: Vec<String> = self.0.iter().map(|file| file.render(colour)).collect();
-        let count: usize = self.0.iter().map(|file| file.list().len()).sum();
-        let noun = if count == 1 { "mistake" } else { "mistakes" };
-        format!("{}\n\n{count} {noun}; nothing was trained", frames.join("\n\n"))
+        format!("{}\n\n{}; nothing was trained", frames.join("\n\n"), count(&self.0, "mistake"))
+    }
+}
+
+/// `1 mistake`, `3 mistakes`.
+pub fn count(files: &[Problems], noun: &str) -> String {
+    match files.iter().map(|file| file.list().len()).sum() {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
     }
 }
 
@@ -62,15 +71,15 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
         };
         let mut problems = Vec::new();
         if let Some(first) = names.insert(experiment.name.clone(), file.clone()) {
-            problems.push(Problem {
-                span: Some(experiment.source.span(&Path::default().key("name"), Part::Value)),
-                message: format!(
+            problems.push(Problem::new(
+                Some(experiment.source.span(&Path::default().key("name"), Part::Value)),
+                format!(
                     "experiment `{}` is in `{}`, too: both would write the same folder",
                     experiment.name,
                     first.display()
                 ),
-                help: "give one of them another `name:`".to_owned(),
-            });
+                "give one of them another `name:`",
+            ));
         }
         let mut placed = Vec::new();
         for case in &experiment.cases {
@@ -83,8 +92,9 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
                 }
             }
         }
+        let warnings = warnings(&experiment, &mut problems);
         if problems.is_empty() {
-            prepared.push(Prepared { experiment: Arc::new(experiment), placed });
+            prepared.push(Prepared { experiment: Arc::new(experiment), placed, warnings });
         } else {
             mistakes.push(Problems::new(experiment.source, problems));
         }
@@ -94,6 +104,31 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
         Some(error) => Err(error),
         None => Ok(prepared),
     }
+}
+
+/// Warnings about all cases, but for those that the file allows. A code in `lints:` that is none
+/// is a mistake.
+fn warnings(experiment: &Experiment, problems: &mut Vec<Problem>) -> Problems {
+    let codes = Lint::ALL.map(Lint::code);
+    let allow = Path::default().key("lints").key("allow");
+    for (i, code) in experiment.allowed_lints.iter().enumerate() {
+        if !codes.contains(&code.as_str()) {
+            let span = experiment.source.span(&allow.index(i), Part::Value);
+            let message = format!("no warning has the code `{code}`");
+            problems.push(Problem::new(Some(span), message, suggest(code, &codes)));
+        }
+    }
+    let mut list = Vec::new();
+    for case in &experiment.cases {
+        let rows = data::training_rows(&case.setup.dataset);
+        for (lint, finding) in lint(&case.setup, rows) {
+            if !experiment.allowed_lints.iter().any(|code| code == lint.code()) {
+                let problem = case.problem(&experiment.source, finding);
+                list.push(Problem { warning: Some(lint.code()), ..problem });
+            }
+        }
+    }
+    Problems::new(experiment.source.clone(), list)
 }
 
 fn place_case(

@@ -4,6 +4,7 @@ mod backends;
 mod check;
 mod data;
 mod experiments;
+mod new;
 mod run;
 mod summary;
 
@@ -42,6 +43,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Look for mistakes in experiment files, without data and without training.
     Check(check::CheckArgs),
+    /// Write a commented starter file.
+    New(new::NewArgs),
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
     /// Find, fetch or verify Fashion-MNIST.
@@ -101,6 +104,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::check(&args),
+        Verb::New(args) => new::new(&args),
         Verb::Summary(args) => summary::summary(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::check::print_warnings;
 use super::experiments::{Prepared, prepare};
 use super::{FileArgs, SourceArgs, print};
 use crate::analysis::{self, ExperimentResults};
@@ -72,6 +73,11 @@ struct Planned {
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let overrides = Overrides { seeds: args.seeds.clone(), ..args.files.overrides() };
     let prepared = prepare(&args.files.files, &overrides)?;
+    if !args.quiet {
+        let warnings = prepared.iter().map(|prepared| prepared.warnings.clone());
+        let warnings: Vec<_> = warnings.filter(|file| !file.list().is_empty()).collect();
+        print_warnings(&warnings);
+    }
     let mut library = Library::new(args.source.options());
     let planned = prepared
         .into_iter()

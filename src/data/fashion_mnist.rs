@@ -28,6 +28,9 @@ pub(super) const CLASS_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
+/// Images to train and validate on.
+pub(super) const TRAINING_IMAGES: usize = 60_000;
+
 pub(super) const SHAPE: Shape = Shape { height: 28, width: 28, classes: CLASS_NAMES.len() };
 
 /// Public mirrors of the official files. The second is the authors' own server and does not

@@ -116,6 +116,15 @@ pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
     }
 }
 
+/// The number of training rows of a data set, where it is known without looking at files.
+pub fn training_rows(spec: &DatasetSpec) -> Option<usize> {
+    let rows = match spec.name? {
+        DatasetName::FashionMnist => fashion_mnist::TRAINING_IMAGES,
+    };
+    let rows = rows.saturating_sub(spec.validation);
+    Some(spec.train_limit.map_or(rows, |limit| limit.min(rows)))
+}
+
 /// Finds (or fetches), verifies and splits a data set. All of it is in memory once, one byte per
 /// pixel; the splits share it.
 ///

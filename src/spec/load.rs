@@ -19,8 +19,18 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Cases (variants × grid points) above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
-const TOP_LEVEL: [&str; 9] =
-    ["name", "description", "backend", "dataset", "model", "training", "seeds", "variants", "grid"];
+const TOP_LEVEL: [&str; 10] = [
+    "name",
+    "description",
+    "backend",
+    "dataset",
+    "model",
+    "training",
+    "seeds",
+    "variants",
+    "grid",
+    "lints",
+];
 
 /// The parts of a file that a variant may change, and that a setup is made of.
 const SETUP: [&str; 3] = ["dataset", "model", "training"];
@@ -41,7 +51,7 @@ pub struct Overrides {
 pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
     let text = read_text(path).map_err(|message| {
         let source = Source::new(path.to_owned(), String::new());
-        Problems::new(source, vec![Problem { span: None, message, help: String::new() }])
+        Problems::new(source, vec![Problem::new(None, message, "")])
     })?;
     let source = Source::new(path.to_owned(), text);
     let mut reader = Reader { source, problems: Vec::new() };
@@ -71,6 +81,14 @@ fn read_text(path: &FilePath) -> Result<String, String> {
     })
 }
 
+/// `lints:` which warnings a file does without.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lints {
+    #[serde(default)]
+    allow: Vec<String>,
+}
+
 struct Reader {
     source: Source,
     problems: Vec<Problem>,
@@ -79,14 +97,14 @@ struct Reader {
 impl Reader {
     fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
         let span = Some(self.source.span(at, Part::Value));
-        self.problems.push(Problem { span, message: message.into(), help: help.into() });
+        self.problems.push(Problem::new(span, message, help));
     }
 
     fn findings(&mut self, findings: Vec<Finding>) {
         for finding in findings {
             let span = Some(self.source.span(&finding.path, finding.part));
             let (message, help) = (finding.message, finding.help);
-            self.problems.push(Problem { span, message, help });
+            self.problems.push(Problem::new(span, message, help));
         }
     }
 
@@ -96,19 +114,21 @@ impl Reader {
         for key in root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str())) {
             let span = Some(self.source.span(&at.key(key), Part::Key));
             let message = format!("unknown key `{key}`");
-            self.problems.push(Problem { span, message, help: suggest(key, &TOP_LEVEL) });
+            self.problems.push(Problem::new(span, message, suggest(key, &TOP_LEVEL)));
         }
         let name = self.name(&root);
         let description = self.part::<String>(&root, "description").unwrap_or_default();
         let backend = self.part::<BackendName>(&root, "backend");
         let seeds = self.seeds(&root, overrides);
         let cases = self.cases(&root, overrides);
+        let lints = self.part::<Lints>(&root, "lints").unwrap_or_default();
         Some(Experiment {
             name: name?,
             description,
             backend,
             seeds,
             cases,
+            allowed_lints: lints.allow,
             source: self.source.clone(),
         })
     }
@@ -125,7 +145,7 @@ impl Reader {
                         format!("key `{}` is here twice", &self.source.text[span.clone()]);
                     let (line, _) = self.source.line_column(first.start);
                     let help = format!("leave one out; the first is in line {line}");
-                    self.problems.push(Problem { span: Some(span.clone()), message, help });
+                    self.problems.push(Problem::new(Some(span.clone()), message, help));
                 }
                 return None;
             }
@@ -139,7 +159,7 @@ impl Reader {
                     None => (error.to_string(), 0..0),
                 };
                 let message = format!("not YAML that can be read: {message}");
-                self.problems.push(Problem { span: Some(span), message, help: String::new() });
+                self.problems.push(Problem::new(Some(span), message, ""));
                 return None;
             }
         };
@@ -183,14 +203,10 @@ impl Reader {
         } else {
             self.source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         };
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        if name.len() > 100
-            || !name.starts_with(plain)
-            || !name.chars().all(|c| plain(c) || c == '_' || c == '-')
-        {
+        if let Some(why) = unfit_for_an_experiment(&name) {
             self.problem(
                 &Path::default().key("name"),
-                format!("`{name}` cannot be an experiment's name, which is also a folder's"),
+                why,
                 "give a `name:` of lowercase letters, digits, `_` and `-`, the first a letter or digit",
             );
             return None;
@@ -222,7 +238,7 @@ impl Reader {
         for seed in seeds.iter().filter(|seed| !seen.insert(**seed)) {
             let message = format!("`--seeds`: seed {seed} is listed twice");
             let help = "leave one out".to_owned();
-            self.problems.push(Problem { span: None, message, help });
+            self.problems.push(Problem::new(None, message, help));
         }
         seeds
     }
@@ -369,7 +385,7 @@ impl Reader {
                 Err(why) => {
                     let message = format!("`--set {text}` cannot be followed: {why}");
                     let help = "write `--set key=value` with a dotted path, as in `--set training.epochs=2`";
-                    self.problems.push(Problem { span: None, message, help: help.to_owned() });
+                    self.problems.push(Problem::new(None, message, help));
                     return None;
                 }
             }
@@ -419,6 +435,15 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
     let path = Path::dotted(key);
     set(tree, &path, value)?;
     Ok(path)
+}
+
+/// Why a name cannot be an experiment's, if it cannot.
+pub fn unfit_for_an_experiment(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let fits = name.len() <= 100
+        && name.starts_with(plain)
+        && name.chars().all(|c| plain(c) || c == '_' || c == '-');
+    (!fits).then(|| format!("`{name}` cannot be an experiment's name, which is also a folder's"))
 }
 
 /// Why a name cannot be a folder's on every system, if it cannot.

@@ -21,9 +21,9 @@ pub use dataset::{DatasetName, DatasetSpec, Scaling};
 pub use layer::{
     Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
 };
-pub use load::{Overrides, load};
+pub use load::{Overrides, load, unfit_for_an_experiment};
 pub use optimizer::{Adam, OptimizerSpec, Sgd};
-pub use problem::{Finding, Problem, Problems};
+pub use problem::{Finding, Problem, Problems, suggest};
 pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
 pub use value::shorten_layers;
@@ -141,6 +141,8 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// Variants × grid points, in the file's order.
     pub cases: Vec<Case>,
+    /// Codes of warnings that the file does without, as written.
+    pub allowed_lints: Vec<String>,
     /// The text and where things stand in it.
     pub source: Source,
 }

@@ -37,5 +37,5 @@ pub(super) fn locate(
         Some(Origin::Grid(key)) => Some(source.span(key, Part::Key)),
         None => Some(source.span_in_variant(variant, &path, part)),
     };
-    Problem { span, message, help }
+    Problem::new(span, message, help)
 }

@@ -8,8 +8,8 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::source::{Part, Path, Source};
 
-/// One mistake in a resolved setup, at a path into it. [`super::Case::locate`] turns the path
-/// into a place in the file.
+/// One mistake in a resolved setup, at a path into it. [`super::Case::problem`] turns it into
+/// one in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Where in the setup.
@@ -38,9 +38,22 @@ pub struct Problem {
     pub message: String,
     /// What to do about it; may be empty.
     pub help: String,
+    /// The code of a warning; `None` for a mistake.
+    pub warning: Option<&'static str>,
 }
 
-/// All mistakes of one file.
+impl Problem {
+    /// A mistake at a place, or nowhere in the file.
+    pub fn new(
+        span: Option<Range<usize>>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { span, message: message.into(), help: help.into(), warning: None }
+    }
+}
+
+/// All mistakes, or all warnings, of one file.
 #[derive(Debug, Clone)]
 pub struct Problems {
     source: Box<Source>,
@@ -71,13 +84,15 @@ impl Problems {
             .list
             .iter()
             .map(|problem| {
-                let mut group = Level::ERROR.primary_title(&*problem.message).elements(
-                    problem.span.clone().map(|span| {
-                        Snippet::source(&*self.source.text)
-                            .path(&*path)
-                            .annotation(AnnotationKind::Primary.span(span))
-                    }),
-                );
+                let title = match problem.warning {
+                    Some(code) => Level::WARNING.primary_title(&*problem.message).id(code),
+                    None => Level::ERROR.primary_title(&*problem.message),
+                };
+                let mut group = title.elements(problem.span.clone().map(|span| {
+                    Snippet::source(&*self.source.text)
+                        .path(&*path)
+                        .annotation(AnnotationKind::Primary.span(span))
+                }));
                 if problem.span.is_none() && !path.is_empty() {
                     group = group.element(Level::NOTE.message(format!("while reading {path}")));
                 }
@@ -88,6 +103,29 @@ impl Problems {
             })
             .collect();
         frames.join("\n\n")
+    }
+}
+
+impl Problems {
+    /// The report that programs read: a list of maps, lines and columns from 1.
+    pub fn to_json(&self) -> Vec<serde_json::Value> {
+        let one = |problem: &Problem| {
+            let place = |byte| self.source.line_column(byte);
+            let start = problem.span.as_ref().map(|span| place(span.start));
+            let end = problem.span.as_ref().map(|span| place(span.end));
+            serde_json::json!({
+                "file": self.source.path,
+                "line": start.map(|at| at.0),
+                "column": start.map(|at| at.1),
+                "end_line": end.map(|at| at.0),
+                "end_column": end.map(|at| at.1),
+                "severity": if problem.warning.is_some() { "warning" } else { "error" },
+                "code": problem.warning,
+                "message": problem.message,
+                "help": problem.help,
+            })
+        };
+        self.list.iter().map(one).collect()
     }
 }
 

@@ -1,0 +1,47 @@
+//! `bn-runner new`: a starter file to change, with every section explained.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::print;
+
+const STARTER: &str = include_str!("starter.yaml");
+
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// Name of the experiment; the file is NAME.yaml, in this folder or in the one of NAME.
+    name: PathBuf,
+}
+
+pub fn new(args: &NewArgs) -> Result<ExitCode> {
+    let path = match args.name.extension() {
+        Some(extension) if extension == "yaml" || extension == "yml" => args.name.clone(),
+        _ => {
+            let mut path = args.name.clone().into_os_string();
+            path.push(".yaml");
+            path.into()
+        }
+    };
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(why) = crate::spec::unfit_for_an_experiment(&name) {
+        eprintln!("error: {why}");
+        return Ok(ExitCode::from(2));
+    }
+    write_new(&path, &STARTER.replace("@NAME@", &name))?;
+    print(&format!(
+        "wrote {path}\nnext: bn-runner check {path} && bn-runner run {path}\n",
+        path = path.display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Never over a file that is there.
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    std::fs::File::create_new(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write a new file `{}`", path.display()))
+}

@@ -1,0 +1,337 @@
+//! Warnings about setups that run but seldom do what was meant.
+//!
+//! Each has a code by which a file can allow it: `lints: { allow: [bias_before_batch_normalization] }`.
+
+use crate::spec::{Activation, Finding, Initializer, Layer, OptimizerSpec, Path, Scaling, Setup};
+
+/// What a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lint {
+    /// A bias that the beta of the batch normalization after it makes useless.
+    BiasBeforeBatchNormalization,
+    /// Batch normalization between the last dense layer and its softmax.
+    BatchNormalizationOfLogits,
+    /// A momentum that means its opposite in other libraries.
+    BatchNormalizationMomentum,
+    /// Batches of one row, whose variance is 0.
+    BatchOfOne,
+    /// An initializer made for other activations.
+    InitializerForOtherActivation,
+    /// Raw pixels into a network that nothing normalizes.
+    UnscaledInputs,
+    /// A step size ten times outside what is usual.
+    UnusualLearningRate,
+    /// Dropout whose changing variance disturbs the moving statistics behind it.
+    DropoutBeforeBatchNormalization,
+}
+
+impl Lint {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::BiasBeforeBatchNormalization,
+        Self::BatchNormalizationOfLogits,
+        Self::BatchNormalizationMomentum,
+        Self::BatchOfOne,
+        Self::InitializerForOtherActivation,
+        Self::UnscaledInputs,
+        Self::UnusualLearningRate,
+        Self::DropoutBeforeBatchNormalization,
+    ];
+
+    /// The code in messages and in `lints: { allow: […] }`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::BiasBeforeBatchNormalization => "bias_before_batch_normalization",
+            Self::BatchNormalizationOfLogits => "batch_normalization_of_logits",
+            Self::BatchNormalizationMomentum => "batch_normalization_momentum",
+            Self::BatchOfOne => "batch_of_one",
+            Self::InitializerForOtherActivation => "initializer_for_other_activation",
+            Self::UnscaledInputs => "unscaled_inputs",
+            Self::UnusualLearningRate => "unusual_learning_rate",
+            Self::DropoutBeforeBatchNormalization => "dropout_before_batch_normalization",
+        }
+    }
+}
+
+/// All warnings about a setup. `rows` is the number of training rows, where it is known.
+pub fn lint(setup: &Setup, rows: Option<usize>) -> Vec<(Lint, Finding)> {
+    let mut warnings = Vec::new();
+    layers(&setup.model.layers, &mut warnings);
+    inputs(setup, &mut warnings);
+    batches(setup, rows, &mut warnings);
+    learning_rate(&setup.training.optimizer, &mut warnings);
+    warnings
+}
+
+type Warnings = Vec<(Lint, Finding)>;
+
+fn layers(layers: &[Layer], warnings: &mut Warnings) {
+    let path = Path::default().key("model").key("layers");
+    let deep = layers.iter().enumerate().filter(|(i, _)| relu_follows(layers, *i)).count() >= 5;
+    for (i, layer) in layers.iter().enumerate() {
+        let here = path.index(i).key(layer.kind());
+        let next = layers.get(i + 1);
+        let bn_next = matches!(next, Some(Layer::BatchNormalization(_)));
+        match layer {
+            Layer::Dense(dense) => {
+                let linear = dense.activation == Activation::Linear;
+                if bn_next && linear && dense.use_bias {
+                    warnings.push((
+                        Lint::BiasBeforeBatchNormalization,
+                        Finding::new(
+                            here.clone(),
+                            "a bias right before batch normalization does nothing",
+                            "write `use_bias: false`: the normalization takes it out, and its own \
+                             beta does its work",
+                        ),
+                    ));
+                }
+                let at = here.key("kernel_initializer");
+                initializer(dense.kernel_initializer, acting(layers, i), deep, &at, warnings);
+            }
+            Layer::BatchNormalization(bn) => {
+                if bn.momentum <= 0.5 {
+                    let kept = 1.0 - bn.momentum;
+                    warnings.push((
+                        Lint::BatchNormalizationMomentum,
+                        Finding::new(
+                            here.key("momentum"),
+                            format!("momentum {} forgets the moving statistics fast", bn.momentum),
+                            format!(
+                                "here, as in Keras, it is the share that is kept; what PyTorch \
+                                 calls {} is {kept} here",
+                                bn.momentum
+                            ),
+                        ),
+                    ));
+                }
+                if i + 2 == layers.len() && is_softmax(next) {
+                    warnings.push((
+                        Lint::BatchNormalizationOfLogits,
+                        Finding::new(
+                            here.clone(),
+                            "batch normalization of the scores before the softmax",
+                            "put it before the last dense layer: normalized scores cannot tell \
+                             sure answers from unsure ones",
+                        ),
+                    ));
+                }
+            }
+            Layer::Dropout(_) if bn_next => warnings.push((
+                Lint::DropoutBeforeBatchNormalization,
+                Finding::new(
+                    here.clone(),
+                    "dropout right before batch normalization",
+                    "put the dropout after the normalization: inputs vary more in training than \
+                     later, so that the moving variance is wrong (Li et al. 2019)",
+                ),
+            )),
+            Layer::Dropout(_) | Layer::Flatten(_) | Layer::Activation(_) => {}
+        }
+    }
+}
+
+/// The activation that a dense layer's outputs go through: its own, or the first one after it
+/// with nothing but batch normalization and dropout between.
+fn acting(layers: &[Layer], dense: usize) -> Activation {
+    let own = match &layers[dense] {
+        Layer::Dense(dense) => dense.activation,
+        Layer::Flatten(_)
+        | Layer::BatchNormalization(_)
+        | Layer::Activation(_)
+        | Layer::Dropout(_) => Activation::Linear,
+    };
+    if own != Activation::Linear {
+        return own;
+    }
+    for layer in &layers[dense + 1..] {
+        match layer {
+            Layer::BatchNormalization(_) | Layer::Dropout(_) => {}
+            Layer::Activation(activation) => return activation.0,
+            Layer::Dense(_) | Layer::Flatten(_) => break,
+        }
+    }
+    Activation::Linear
+}
+
+fn relu_follows(layers: &[Layer], i: usize) -> bool {
+    matches!(layers[i], Layer::Dense(_)) && acting(layers, i) == Activation::Relu
+}
+
+fn is_softmax(layer: Option<&Layer>) -> bool {
+    matches!(layer, Some(Layer::Activation(activation)) if activation.0 == Activation::Softmax)
+}
+
+fn initializer(
+    initializer: Initializer,
+    activation: Activation,
+    deep: bool,
+    path: &Path,
+    warnings: &mut Warnings,
+) {
+    let he = matches!(initializer, Initializer::HeNormal | Initializer::HeUniform);
+    let glorot = matches!(initializer, Initializer::GlorotNormal | Initializer::GlorotUniform);
+    let saturating = matches!(activation, Activation::Tanh | Activation::Sigmoid);
+    let (message, help) = if he && saturating {
+        ("a he initializer before a saturating activation", "take `glorot_uniform`, made for it")
+    } else if glorot && deep && activation == Activation::Relu {
+        (
+            "a glorot initializer in a deep stack of relu layers",
+            "take `he_normal`: relu halves the variance, and glorot does not make up for it",
+        )
+    } else {
+        return;
+    };
+    let finding = Finding::new(path.clone(), message, help);
+    warnings.push((Lint::InitializerForOtherActivation, finding));
+}
+
+fn inputs(setup: &Setup, warnings: &mut Warnings) {
+    let first = setup.model.layers.iter().find(|layer| !matches!(layer, Layer::Flatten(_)));
+    let normalized = matches!(first, Some(Layer::BatchNormalization(_)));
+    if setup.dataset.scaling == Scaling::None && !normalized {
+        warnings.push((
+            Lint::UnscaledInputs,
+            Finding::new(
+                Path::default().key("dataset").key("scaling"),
+                "pixels from 0 to 255 go into the network as they are",
+                "write `scaling: unit` or `standardize`, or begin with `batch_normalization`",
+            ),
+        ));
+    }
+}
+
+fn batches(setup: &Setup, rows: Option<usize>, warnings: &mut Warnings) {
+    let normalizes = setup.model.layers.iter().any(|l| matches!(l, Layer::BatchNormalization(_)));
+    if !normalizes {
+        return;
+    }
+    let size = setup.training.batch_size;
+    let path = Path::default().key("training").key("batch_size");
+    let message = if size == 1 {
+        "batch normalization over batches of one row".to_owned()
+    } else if let Some(rows) = rows
+        && rows % size == 1
+    {
+        format!("the last of each epoch's batches has one row ({rows} rows in batches of {size})")
+    } else {
+        return;
+    };
+    let help = "choose another batch size: with one row the variance is 0, and the output is beta \
+                whatever the input";
+    warnings.push((Lint::BatchOfOne, Finding::new(path, message, help)));
+}
+
+fn learning_rate(optimizer: &OptimizerSpec, warnings: &mut Warnings) {
+    // The range that textbooks and defaults are in, for each.
+    let (name, low, high) = match optimizer {
+        OptimizerSpec::Sgd(_) => ("sgd", 1e-3, 1e-1),
+        OptimizerSpec::Adam(_) => ("adam", 1e-4, 1e-2),
+    };
+    let rate = optimizer.learning_rate();
+    if rate < low / 10.0 || rate > high * 10.0 {
+        let path = Path::default().key("training").key("optimizer").key(name).key("learning_rate");
+        let message = format!("learning rate {rate} is far from what is usual for {name}");
+        let help = format!("usual is from {low} to {high}");
+        warnings.push((Lint::UnusualLearningRate, Finding::new(path, message, help)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Codes of all warnings about a network of these layers, with their places.
+    fn codes(layers: serde_json::Value, change: impl Fn(&mut Setup)) -> Vec<(String, String)> {
+        let mut setup: Setup = serde_json::from_value(json!({
+            "dataset": { "name": "fashion_mnist" },
+            "model": { "layers": layers },
+            "training": { "optimizer": { "sgd": {} }, "epochs": 1 },
+        }))
+        .unwrap();
+        change(&mut setup);
+        let warnings = lint(&setup, Some(1000));
+        warnings.into_iter().map(|(l, f)| (l.code().to_owned(), f.path.to_string())).collect()
+    }
+
+    fn one(code: Lint, path: &str) -> Vec<(String, String)> {
+        vec![(code.code().to_owned(), path.to_owned())]
+    }
+
+    fn dense(parameters: serde_json::Value) -> serde_json::Value {
+        let mut dense = json!({ "units": 8 });
+        for (key, value) in parameters.as_object().unwrap() {
+            dense[key] = value.clone();
+        }
+        json!({ "dense": dense })
+    }
+
+    #[test]
+    fn a_sound_network_gives_no_warning() {
+        let bn = json!({"batch_normalization": {}});
+        let layers = json!([
+            bn,
+            dense(json!({"use_bias": false})),
+            bn,
+            {"activation": "relu"},
+            {"dropout": {"rate": 0.5}},
+            dense(json!({"activation": "softmax"})),
+        ]);
+        assert_eq!(codes(layers, |_| ()), []);
+    }
+
+    #[test]
+    fn each_warning_is_given_at_its_place() {
+        let bn = json!({"batch_normalization": {}});
+        let layers = json!([dense(json!({})), bn]);
+        let expected = one(Lint::BiasBeforeBatchNormalization, "model.layers[0].dense");
+        assert_eq!(codes(layers, |_| ()), expected);
+
+        let logits = json!([dense(json!({"use_bias": false})), bn, {"activation": "softmax"}]);
+        let expected = one(Lint::BatchNormalizationOfLogits, "model.layers[1].batch_normalization");
+        assert_eq!(codes(logits, |_| ()), expected);
+
+        let momentum = json!([{"batch_normalization": {"momentum": 0.1}}]);
+        let place = "model.layers[0].batch_normalization.momentum";
+        assert_eq!(codes(momentum, |_| ()), one(Lint::BatchNormalizationMomentum, place));
+
+        let he = json!([dense(json!({"activation": "tanh", "kernel_initializer": "he_normal"}))]);
+        let place = "model.layers[0].dense.kernel_initializer";
+        assert_eq!(codes(he, |_| ()), one(Lint::InitializerForOtherActivation, place));
+
+        let relu = vec![dense(json!({"activation": "relu"})); 5];
+        assert_eq!(codes(json!(relu), |_| ()).len(), 5);
+        assert_eq!(codes(json!(relu[1..]), |_| ()), []);
+
+        let dropout = json!([{"dropout": {"rate": 0.5}}, bn]);
+        let expected = one(Lint::DropoutBeforeBatchNormalization, "model.layers[0].dropout");
+        assert_eq!(codes(dropout, |_| ()), expected);
+    }
+
+    #[test]
+    fn numbers_are_looked_at_too() {
+        let bn = json!([{"batch_normalization": {}}]);
+        let plain = json!([dense(json!({}))]);
+        let batch = |size: usize| move |setup: &mut Setup| setup.training.batch_size = size;
+        let expected = one(Lint::BatchOfOne, "training.batch_size");
+        assert_eq!(codes(bn.clone(), batch(1)), expected);
+        assert_eq!(codes(bn.clone(), batch(27)), expected, "1000 = 37 × 27 + 1");
+        assert_eq!(codes(bn.clone(), batch(10)), []);
+        assert_eq!(codes(plain.clone(), batch(1)), []);
+
+        let raw = |setup: &mut Setup| setup.dataset.scaling = Scaling::None;
+        assert_eq!(codes(plain.clone(), raw), one(Lint::UnscaledInputs, "dataset.scaling"));
+        assert_eq!(codes(bn, raw), []);
+
+        let rate = |rate: f64| {
+            move |setup: &mut Setup| {
+                setup.training.optimizer =
+                    serde_json::from_value(json!({"sgd": {"learning_rate": rate}})).unwrap();
+            }
+        };
+        let place = "training.optimizer.sgd.learning_rate";
+        assert_eq!(codes(plain.clone(), rate(5.0)), one(Lint::UnusualLearningRate, place));
+        assert_eq!(codes(plain, rate(0.5)), []);
+    }
+}
