@@ -53,8 +53,8 @@ impl Lint {
     }
 }
 
-/// All warnings about a setup. `rows` is the number of training rows, where it is known.
-pub fn lint(setup: &Setup, rows: Option<usize>) -> Vec<(Lint, Finding)> {
+/// All warnings about a setup that trains on so many rows.
+pub fn lint(setup: &Setup, rows: usize) -> Vec<(Lint, Finding)> {
     let mut warnings = Vec::new();
     layers(&setup.model.layers, &mut warnings);
     inputs(setup, &mut warnings);
@@ -201,7 +201,7 @@ fn inputs(setup: &Setup, warnings: &mut Warnings) {
     }
 }
 
-fn batches(setup: &Setup, rows: Option<usize>, warnings: &mut Warnings) {
+fn batches(setup: &Setup, rows: usize, warnings: &mut Warnings) {
     let normalizes = setup.model.layers.iter().any(|l| matches!(l, Layer::BatchNormalization(_)));
     if !normalizes {
         return;
@@ -210,9 +210,7 @@ fn batches(setup: &Setup, rows: Option<usize>, warnings: &mut Warnings) {
     let path = Path::default().key("training").key("batch_size");
     let message = if size == 1 {
         "batch normalization over batches of one row".to_owned()
-    } else if let Some(rows) = rows
-        && rows % size == 1
-    {
+    } else if rows % size == 1 {
         format!("the last of each epoch's batches has one row ({rows} rows in batches of {size})")
     } else {
         return;
@@ -251,7 +249,7 @@ mod tests {
         }))
         .unwrap();
         change(&mut setup);
-        let warnings = lint(&setup, Some(1000));
+        let warnings = lint(&setup, 1000);
         warnings.into_iter().map(|(l, f)| (l.code().to_owned(), f.path.to_string())).collect()
     }
 

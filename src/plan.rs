@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::record::{Status, TrialDir};
@@ -65,8 +65,11 @@ impl Trial {
 
     /// Whether its folder holds its finished results already.
     pub fn is_done(&self) -> bool {
-        self.dir.read_manifest().is_some_and(|manifest| {
-            manifest.status == Status::Completed && manifest.trial_hash == self.hash
+        self.dir.read().is_ok_and(|found| {
+            found.manifest.status == Status::Completed
+                && found.manifest.trial_hash == self.hash
+                && !found.epochs.is_empty()
+                && self.dir.model().exists()
         })
     }
 
@@ -76,10 +79,13 @@ impl Trial {
     /// When the data's path is not text.
     pub fn config(&self) -> Result<String> {
         let case = self.case();
-        let mut setup = serde_json::to_value(&case.setup).context("the setup is not plain data")?;
+        let mut setup = case.setup.clone();
+        setup.dataset.idx = None;
+        let mut setup = serde_json::to_value(&setup).context("the setup is not plain data")?;
         shorten_layers(&mut setup);
         if let Some(folder) = &case.setup.dataset.idx {
-            setup["dataset"]["idx"] = json!(std::path::absolute(folder)?);
+            setup["dataset"]["idx"] = serde_json::to_value(std::path::absolute(folder)?)
+                .context("the path of the data is not text")?;
         }
         let mut config = json!({ "name": self.experiment.name });
         if !self.experiment.description.is_empty() {
@@ -100,17 +106,18 @@ impl Trial {
                 .into();
         }
         let yaml = serde_yaml::to_string(&config).context("the setup does not fit YAML")?;
-        Ok(format!("# One trial, resolved. `bn-runner run` on this file trains it again.\n{yaml}"))
+        Ok(format!(
+            "# One trial, resolved. `bn-runner run -o another-folder` on this file trains it again.\n{yaml}"
+        ))
     }
 }
 
 /// Names, descriptions, paths and other variants are not part of a trial's identity.
 fn identity(case: &Case, seed: u64, backend: BackendName, numerics: u32, data: &str) -> String {
-    let mut setup = serde_json::to_value(&case.setup).expect("a setup is plain data");
-    if let Some(dataset) = setup.get_mut("dataset").and_then(Value::as_object_mut) {
-        dataset.remove("name");
-        dataset.remove("idx");
-    }
+    let mut setup = case.setup.clone();
+    setup.dataset.name = None;
+    setup.dataset.idx = None;
+    let setup = serde_json::to_value(&setup).expect("a setup without paths is plain data");
     let identity = json!({
         "setup": setup,
         "data": data,

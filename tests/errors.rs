@@ -397,13 +397,54 @@ fn missing_or_damaged_data_exits_with_3_and_says_which_file() {
 }
 
 #[test]
-fn validation_that_leaves_nothing_to_train_on_is_a_data_error() {
-    let bench = Bench::with("plain.yaml", &edited(PLAIN, "validation: 40", "validation: 200"));
+fn validation_that_leaves_nothing_to_train_on_is_refused() {
+    mistake("validation: 40", "validation: 200")
+        .says("error: 200 of 200 training images leave none to train on")
+        .says("bad.yaml:1:35\n");
+}
+
+#[test]
+fn what_the_grid_varies_cannot_be_set_for_all() {
+    let text = format!("{PLAIN}grid:\n  training.batch_size: [8, 32]\n");
+    let bench = Bench::with("grid.yaml", &text);
     bench
-        .bn_runner("run plain.yaml -o out")
-        .exits(3)
-        .says("dataset.validation: 200 of 200 training images leaves none to train on");
+        .bn_runner("run grid.yaml -o out --set training.batch_size=16")
+        .exits(2)
+        .says("`--set training.batch_size=16`: `grid:` varies `training.batch_size`");
     assert!(!bench.has("out"));
+    bench.bn_runner("check grid.yaml --set training.epochs=2").exits(0);
+}
+
+#[test]
+fn an_innocent_override_is_not_blamed() {
+    let bench = Bench::with("plain.yaml", &edited(PLAIN, "  epochs: 1\n", ""));
+    bench
+        .bn_runner("check plain.yaml --set training.batch_size=8")
+        .exits(2)
+        .says("error: missing key `epochs` in `training`")
+        .says("plain.yaml:7:1\n");
+}
+
+#[test]
+fn the_users_own_words_are_not_changed_in_messages() {
+    mistake("units: 16", "units: integer").says("found text \"integer\"");
+    mistake("units: 16", "units: roadmap").says("found text \"roadmap\"");
+}
+
+#[test]
+fn names_of_files_and_endless_names_are_no_folders() {
+    for name in ["summary.csv", "learning_curves.png"] {
+        refused(&format!("{PLAIN}variants: {{ {name}: {{}} }}\n")).says("ends like a file");
+    }
+    let grid = format!("{PLAIN}grid:\n  model.layers.1.dense.activation: [{}]\n", "x".repeat(300));
+    refused(&grid);
+    refused(&format!("name: con\n{PLAIN}")).says("`con` cannot be an experiment's name");
+}
+
+#[test]
+fn deep_nesting_ends_in_an_error_at_once() {
+    let bench = Bench::with("deep.yaml", &format!("{}\n", "- ".repeat(100_000)));
+    bench.bn_runner("check deep.yaml").exits(2).says("deep.yaml");
 }
 
 /// Two linear layers in a row with giant steps: the numbers overflow within an epoch.

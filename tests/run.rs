@@ -579,3 +579,51 @@ fn a_results_folder_that_cannot_be_made_is_found_out_before_training() {
     assert_eq!(ended.stdout, "");
     assert_eq!(bench.text("out"), "a file stands here");
 }
+
+#[test]
+fn a_variant_may_change_a_data_set_given_by_its_short_name() {
+    let text = "\
+dataset: fashion_mnist
+model: { layers: [flatten, { dense: { units: 10, activation: softmax } }] }
+training: { optimizer: adam, epochs: 1 }
+variants: { all: {}, few: { dataset: { train_limit: 100 } } }
+";
+    Bench::with("short.yaml", text).bn_runner("check short.yaml").exits(0).prints("cases: 2");
+}
+
+#[test]
+fn a_chart_without_anything_to_show_does_not_outlive_its_run() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    assert!(bench.has("out/tiny/accuracy_vs_time.png"));
+    bench.bn_runner("run tiny.yaml -o out --set dataset.validation=0").exits(0);
+    assert!(!bench.has("out/tiny/accuracy_vs_time.png"), "there is no validation accuracy");
+    assert!(bench.has("out/tiny/learning_curves.png"));
+}
+
+#[test]
+fn a_trial_whose_files_are_gone_is_trained_again() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
+    let folder = "out/tiny/slow/seed-1";
+    for file in ["metrics.csv", "model.safetensors"] {
+        std::fs::remove_file(bench.path(&format!("{folder}/{file}"))).unwrap();
+        bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0).says("trials to train: 1,");
+        assert!(bench.has(&format!("{folder}/{file}")));
+    }
+}
+
+#[test]
+fn a_trial_that_another_process_trains_is_left_to_it() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    std::fs::create_dir_all(bench.path("out/tiny/slow")).unwrap();
+    let lock = std::fs::File::create(bench.path("out/tiny/slow/.seed-1.lock")).unwrap();
+    lock.lock().unwrap();
+    bench
+        .bn_runner("run tiny.yaml -o out --seeds 1")
+        .exits(100)
+        .says("another process is training it just now");
+    assert!(!bench.has("out/tiny/slow/seed-1"));
+    drop(lock);
+    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0).says("trials to train: 1,");
+}

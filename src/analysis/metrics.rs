@@ -106,29 +106,12 @@ impl EpochMetric {
 
 /// The epoch with the highest validation accuracy, the earliest of several.
 pub fn best_val_accuracy(epochs: &[EpochRow]) -> Option<BestEpoch> {
-    best(epochs, EpochMetric::ValAccuracy, |new, old| new > old)
+    BestEpoch::of(epochs, |row| row.val_accuracy, |new, old| new > old)
 }
 
 /// The epoch with the lowest validation loss, the earliest of several.
 pub fn best_val_loss(epochs: &[EpochRow]) -> Option<BestEpoch> {
-    best(epochs, EpochMetric::ValLoss, |new, old| new < old)
-}
-
-fn best(
-    epochs: &[EpochRow],
-    metric: EpochMetric,
-    better: impl Fn(f64, f64) -> bool,
-) -> Option<BestEpoch> {
-    let mut best: Option<BestEpoch> = None;
-    for row in epochs {
-        let Some(value) = metric.of(row).filter(|value| !value.is_nan()) else {
-            continue;
-        };
-        if best.is_none_or(|best| better(value, best.value)) {
-            best = Some(BestEpoch { epoch: row.epoch, value });
-        }
-    }
-    best
+    BestEpoch::of(epochs, |row| row.val_loss, |new, old| new < old)
 }
 
 #[cfg(test)]

@@ -27,12 +27,12 @@ enum DataVerb {
 pub fn data(args: &DataArgs) -> Result<ExitCode> {
     match &args.verb {
         DataVerb::Fetch(source) => {
-            let folder = data::fetch(&source.options())?;
+            let folder = data::fetch(&source.options(true))?;
             print(&format!("{}\n", folder.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         DataVerb::Verify(source) => {
-            let reports = data::verify(&source.options())?;
+            let reports = data::verify(&source.options(true))?;
             let bad = reports.iter().filter(|report| report.problem.is_some()).count();
             for report in &reports {
                 let state = report.problem.as_deref().unwrap_or("ok");
@@ -40,7 +40,7 @@ pub fn data(args: &DataArgs) -> Result<ExitCode> {
             }
             Ok(ExitCode::from(if bad == 0 { 0 } else { 3 }))
         }
-        DataVerb::Path(source) => match data::locate(&source.options()) {
+        DataVerb::Path(source) => match data::locate(&source.options(true)) {
             Some(folder) => {
                 print(&format!("{}\n", folder.display()))?;
                 Ok(ExitCode::SUCCESS)

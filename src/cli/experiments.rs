@@ -5,12 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
-
-use crate::data;
+use crate::data::{self, Shape};
 use crate::lint::{Lint, lint};
 use crate::model::{Placed, place};
-use crate::spec::{Case, Experiment, Overrides, Part, Path, Problem, Problems, load, suggest};
+use crate::spec::{
+    Case, Experiment, Finding, Overrides, Part, Path, Problem, Problems, load, suggest,
+};
 
 /// A checked experiment with the layers of each of its cases.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl std::error::Error for Mistakes {}
 /// # Errors
 /// [`Mistakes`] with every mistake of every file, or a data error where a folder's shape cannot
 /// be read.
-pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>> {
+pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<Prepared>> {
     let mut mistakes = Vec::new();
     let mut data_error = None;
     let mut prepared: Vec<Prepared> = Vec::new();
@@ -82,17 +82,27 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
             ));
         }
         let mut placed = Vec::new();
+        let mut warnings = Vec::new();
+        problems.extend(unknown_lints(&experiment));
         for case in &experiment.cases {
-            match place_case(&experiment, case) {
-                Ok(Ok(layers)) => placed.push(layers),
-                Ok(Err(list)) => problems.extend(list),
+            let shape = match data::shape(&case.setup.dataset) {
+                Ok(shape) => shape,
                 // What is wrong in the files is told first: it needs no data to be put right.
                 Err(error) => {
                     data_error.get_or_insert(error);
+                    continue;
+                }
+            };
+            match place_case(case, shape) {
+                Ok(layers) => placed.push(layers),
+                Err(findings) => {
+                    let problem = |finding| case.problem(&experiment.source, finding);
+                    problems.extend(findings.into_iter().map(problem));
                 }
             }
+            warnings.extend(case_warnings(&experiment, case, shape));
         }
-        let warnings = warnings(&experiment, &mut problems);
+        let warnings = Problems::new(experiment.source.clone(), warnings);
         if problems.is_empty() {
             prepared.push(Prepared { experiment: Arc::new(experiment), placed, warnings });
         } else {
@@ -101,44 +111,50 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
     }
     match data_error {
         _ if !mistakes.is_empty() => Err(Mistakes(mistakes).into()),
-        Some(error) => Err(error),
+        Some(error) => Err(error.into()),
         None => Ok(prepared),
     }
 }
 
-/// Warnings about all cases, but for those that the file allows. A code in `lints:` that is none
-/// is a mistake.
-fn warnings(experiment: &Experiment, problems: &mut Vec<Problem>) -> Problems {
+/// Codes in `lints:` that are none.
+fn unknown_lints(experiment: &Experiment) -> Vec<Problem> {
     let codes = Lint::ALL.map(Lint::code);
     let allow = Path::default().key("lints").key("allow");
-    for (i, code) in experiment.allowed_lints.iter().enumerate() {
-        if !codes.contains(&code.as_str()) {
-            let span = experiment.source.span(&allow.index(i), Part::Value);
-            let message = format!("no warning has the code `{code}`");
-            problems.push(Problem::new(Some(span), message, suggest(code, &codes)));
-        }
-    }
-    let mut list = Vec::new();
-    for case in &experiment.cases {
-        let rows = data::training_rows(&case.setup.dataset);
-        for (lint, finding) in lint(&case.setup, rows) {
-            if !experiment.allowed_lints.iter().any(|code| code == lint.code()) {
-                let problem = case.problem(&experiment.source, finding);
-                list.push(Problem { warning: Some(lint.code()), ..problem });
-            }
-        }
-    }
-    Problems::new(experiment.source.clone(), list)
+    let unknown = |(_, code): &(usize, &String)| !codes.contains(&code.as_str());
+    let problem = |(i, code): (usize, &String)| {
+        let span = experiment.source.span(&allow.index(i), Part::Value);
+        let message = format!("no warning has the code `{code}`");
+        Problem::new(Some(span), message, suggest(code, &codes))
+    };
+    experiment.allowed_lints.iter().enumerate().filter(unknown).map(problem).collect()
 }
 
-fn place_case(
-    experiment: &Experiment,
-    case: &Case,
-) -> Result<std::result::Result<Vec<Placed>, Vec<Problem>>> {
-    let shape = data::shape(&case.setup.dataset)?;
+/// Warnings about a case, but for those that the file allows.
+fn case_warnings(experiment: &Experiment, case: &Case, shape: Shape) -> Vec<Problem> {
+    let rows = shape.rows.saturating_sub(case.setup.dataset.validation);
+    let rows = case.setup.dataset.train_limit.map_or(rows, |limit| limit.min(rows));
+    let allowed = |lint: Lint| experiment.allowed_lints.iter().any(|code| code == lint.code());
+    lint(&case.setup, rows)
+        .into_iter()
+        .filter(|(lint, _)| !allowed(*lint))
+        .map(|(lint, finding)| Problem {
+            warning: Some(lint.code()),
+            ..case.problem(&experiment.source, finding)
+        })
+        .collect()
+}
+
+/// The layers of a case, or what does not fit its data.
+fn place_case(case: &Case, shape: Shape) -> Result<Vec<Placed>, Vec<Finding>> {
     let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
-    Ok(placed.map_err(|findings| {
-        let problem = |finding| case.problem(&experiment.source, finding);
-        findings.into_iter().map(problem).collect()
-    }))
+    let validation = case.setup.dataset.validation;
+    if validation < shape.rows {
+        return placed;
+    }
+    let finding = Finding::new(
+        Path::default().key("dataset").key("validation"),
+        format!("{validation} of {} training images leave none to train on", shape.rows),
+        format!("keep it below {}", shape.rows),
+    );
+    Err(placed.err().into_iter().flatten().chain([finding]).collect())
 }

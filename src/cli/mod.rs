@@ -88,13 +88,13 @@ struct SourceArgs {
 }
 
 impl SourceArgs {
-    fn options(&self) -> DataOptions {
+    fn options(&self, progress: bool) -> DataOptions {
         DataOptions {
             data_dir: self.data_dir.clone(),
             url: self.data_url.clone(),
             offline: self.offline,
             cache_dir: None,
-            progress: true,
+            progress,
         }
     }
 }

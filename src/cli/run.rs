@@ -15,6 +15,7 @@ use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Job};
 use crate::plan::Trial;
+use crate::record::TrialDir;
 use crate::render;
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
@@ -78,7 +79,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         let warnings: Vec<_> = warnings.filter(|file| !file.list().is_empty()).collect();
         print_warnings(&warnings);
     }
-    let mut library = Library::new(args.source.options());
+    let mut library = Library::new(args.source.options(!args.quiet));
     let planned = prepared
         .into_iter()
         .map(|prepared| plan(prepared, args, &mut library))
@@ -101,20 +102,22 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let options = launch::Options {
         jobs: args.jobs.map_or_else(|| default_jobs(&planned), usize::from),
         fail_fast: args.fail_fast,
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
         quiet: args.quiet,
+        force: args.force,
     };
     let report = launch::run(jobs, &options);
-    let charts = write_results(&args.out, &planned)?;
-
-    for chart in charts {
-        eprintln!("wrote {}", chart.display());
-    }
+    // Before the tables, which may fail for the same reason.
     for (title, reason) in &report.failed {
         eprintln!("failed: {title}: {reason}");
     }
     if report.skipped > 0 {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
+    }
+    for chart in write_results(&args.out, &planned)? {
+        if !args.quiet {
+            eprintln!("wrote {}", chart.display());
+        }
     }
     Ok(ExitCode::from(if report.failed.is_empty() { 0 } else { 100 }))
 }
@@ -179,16 +182,31 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
         let experiment = &planned.prepared.experiment;
         // A trial that could not even make its folder has no record; the report names it. What an
         // earlier run left where a trial was not started is not this experiment's.
-        let record = |trial: &Trial| {
-            trial.dir.read().ok().filter(|found| found.manifest.trial_hash == trial.hash)
+        let record = |trial: &Trial| match trial.dir.read() {
+            Ok(found) => Some(found).filter(|found| found.manifest.trial_hash == trial.hash),
+            Err(error) => {
+                if trial.dir.manifest().exists() {
+                    eprintln!("warning: {} is left out: {error:#}", trial.title());
+                }
+                None
+            }
         };
-        let recorded = planned.trials.iter().filter_map(record).collect();
+        let recorded: Vec<_> = planned.trials.iter().filter_map(record).collect();
+        let folder = out.join(&experiment.name);
+        let others = TrialDir::count(&folder).saturating_sub(recorded.len());
+        if others > 0 {
+            eprintln!(
+                "note: tables and charts of `{}` are of the {} trials of this command; others in \
+                 its folder, left as they are: {others}",
+                experiment.name,
+                recorded.len(),
+            );
+        }
         let results = ExperimentResults::new(
             experiment.name.clone(),
             experiment.description.clone(),
             recorded,
         );
-        let folder = out.join(&experiment.name);
         analysis::write_tables(&folder, &results)?;
         charts.extend(render::draw_experiment(&folder, &results)?);
         all.push(results);

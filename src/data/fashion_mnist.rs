@@ -28,10 +28,8 @@ pub(super) const CLASS_NAMES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// Images to train and validate on.
-pub(super) const TRAINING_IMAGES: usize = 60_000;
-
-pub(super) const SHAPE: Shape = Shape { height: 28, width: 28, classes: CLASS_NAMES.len() };
+pub(super) const SHAPE: Shape =
+    Shape { height: 28, width: 28, classes: CLASS_NAMES.len(), rows: 60_000 };
 
 /// Public mirrors of the official files. The second is the authors' own server and does not
 /// speak HTTPS; the pinned checksums make up for it.

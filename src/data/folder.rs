@@ -104,6 +104,7 @@ impl Folder<'_> {
                 height: size.0,
                 width: size.1,
                 classes: classes(&train_labels.body, &test_labels.body),
+                rows: train_labels.rows,
             },
             checksum: hex_checksum(&[&train_images, &train_labels, &test_images, &test_labels]),
             train_images: Arc::new(train_images.body),
@@ -135,6 +136,7 @@ impl Folder<'_> {
             height: size.0,
             width: size.1,
             classes: classes(&train_labels.body, &test_labels.body),
+            rows: train_rows,
         })
     }
 

@@ -1,6 +1,6 @@
 //! The images: found or fetched, verified, split, and kept in memory as bytes.
 //!
-//! [`load`] gives a [`Dataset`] of three [`Split`]s; turning bytes into numbers on a device is
+//! A [`Library`] gives [`Dataset`]s of three [`Split`]s; turning bytes into numbers on a device is
 //! not done here. `idx` reads one file and knows nothing of data sets; `folder` reads four and
 //! checks that they belong together; `fashion_mnist` knows the published content and where to
 //! look for it; `fetch` fills the cache, over `http` or with `debian`'s package.
@@ -93,6 +93,8 @@ pub struct Shape {
     pub width: usize,
     /// Labels are below this.
     pub classes: usize,
+    /// Images to train and validate on.
+    pub rows: usize,
 }
 
 /// What [`verify`] found out about one file.
@@ -114,15 +116,6 @@ pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
         Source::Named(DatasetName::FashionMnist) => Ok(fashion_mnist::SHAPE),
         Source::Folder(path) => idx_folder(path).shape(),
     }
-}
-
-/// The number of training rows of a data set, where it is known without looking at files.
-pub fn training_rows(spec: &DatasetSpec) -> Option<usize> {
-    let rows = match spec.name? {
-        DatasetName::FashionMnist => fashion_mnist::TRAINING_IMAGES,
-    };
-    let rows = rows.saturating_sub(spec.validation);
-    Some(spec.train_limit.map_or(rows, |limit| limit.min(rows)))
 }
 
 /// Finds (or fetches), verifies and splits a data set. All of it is in memory once, one byte per

@@ -464,7 +464,7 @@ fn any_four_files_in_mnist_format_are_a_data_set() {
     let lines: String = tiny().iter().map(|c| hex(&Sha256::digest(c)) + "\n").collect();
     assert_eq!(data.checksum, hex(&Sha256::digest(lines)));
     let shape = shape(&idx_spec(folder.path())).unwrap();
-    assert_eq!(shape, Shape { height: 2, width: 2, classes: 3 });
+    assert_eq!(shape, Shape { height: 2, width: 2, classes: 3, rows: 6 });
 }
 
 #[test]
@@ -554,7 +554,7 @@ fn fashion_mnist_is_what_the_book_says() {
     };
     let data = load(&spec, &options).unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (55_000, 5_000, 10_000));
-    assert_eq!(shape(&spec).unwrap(), Shape { height: 28, width: 28, classes: 10 });
+    assert_eq!(shape(&spec).unwrap(), Shape { height: 28, width: 28, classes: 10, rows: 60_000 });
     assert_eq!((data.height, data.width, data.classes), (28, 28, 10));
     // The book's first training image is a coat.
     assert_eq!(data.class_names[usize::from(data.train.labels()[0])], "Coat");

@@ -31,7 +31,7 @@ pub fn statistics(x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
     }
 }
 
-/// Appends `(x − shift) · scale + offset` per feature to `out`, which then is [rows, features].
+/// Writes `(x − shift) · scale + offset` per feature to `out`; both are [rows, features].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn normalize(x: &[f32], shift: &[f32], scale: &[f32], offset: &[f32], out: &mut [f32]) {
     let features = shift.len();

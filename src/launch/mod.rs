@@ -4,14 +4,19 @@ mod progress;
 mod recorder;
 
 use std::collections::VecDeque;
+use std::fs::{File, TryLockError};
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, bail};
 
 use crate::backend::Opened;
 use crate::data::Dataset;
 use crate::model::Placed;
 use crate::plan::Trial;
+use crate::train::{Trained, train};
 
 use progress::Progress;
 use recorder::Recorder;
@@ -40,6 +45,8 @@ pub struct Options {
     pub command: Vec<String>,
     /// No progress on standard error.
     pub quiet: bool,
+    /// Train what is done already, too.
+    pub force: bool,
 }
 
 /// What became of the jobs.
@@ -100,26 +107,56 @@ fn run_one(
     options: &Options,
 ) -> Result<(), String> {
     let line = progress.trial(job);
-    let mut recorder = match Recorder::start(job, workers, &options.command, line) {
-        Ok(recorder) => recorder,
-        Err(error) => return Err(format!("{error:#}")),
-    };
-    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let Job { trial, placed, dataset, backend } = job;
-        let setup = &trial.case().setup;
-        crate::train::train(setup, placed, trial.seed, dataset, backend, &mut recorder)
-            .map_err(anyhow::Error::from)
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let _lock = lock(job)?;
+        // Another process may have trained it since this one made its plan.
+        if !options.force && job.trial.is_done() {
+            return Ok(None);
+        }
+        let mut recorder = Recorder::start(job, workers, &options.command, &line)?;
+        let trained = train_one(job, &mut recorder);
+        let ended = trained.and_then(|trained| {
+            recorder.complete(&trained)?;
+            Ok(Some(trained.test))
+        });
+        ended.inspect_err(|error| recorder.fail(&format!("{error:#}")))
     }));
-    let result = match outcome {
-        Ok(Ok(trained)) => recorder.complete(&trained),
-        Ok(Err(error)) => Err(error),
-        Err(panic) => Err(anyhow::anyhow!("internal error: {}", panic_message(&*panic))),
+    let ended = result.unwrap_or_else(|panic| Err(internal_error(&*panic)));
+    line.end(&ended);
+    ended.map(|_| ()).map_err(|error| format!("{error:#}"))
+}
+
+/// Trains, and turns a panic into the reason of a failure, so that it can be recorded.
+fn train_one(job: &Job<'_>, recorder: &mut Recorder<'_>) -> anyhow::Result<Trained> {
+    let Job { trial, placed, dataset, backend } = job;
+    let setup = &trial.case().setup;
+    let train = || train(setup, placed, trial.seed, dataset, backend, recorder);
+    match std::panic::catch_unwind(AssertUnwindSafe(train)) {
+        Ok(trained) => Ok(trained?),
+        Err(panic) => Err(internal_error(&*panic)),
+    }
+}
+
+/// Keeps other processes from the trial for as long as the lock is held. It is on a file beside
+/// the trial's folder, which may be moved aside meanwhile.
+fn lock(job: &Job<'_>) -> anyhow::Result<File> {
+    let path = job.trial.dir.lock();
+    let open = || {
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        File::options().create(true).append(true).open(&path)
     };
-    result.map_err(|error| {
-        let reason = format!("{error:#}");
-        recorder.fail(&reason);
-        reason
-    })
+    let file = open().with_context(|| format!("cannot write `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another process is training it just now"),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock `{}`", path.display()))
+        }
+    }
+}
+
+fn internal_error(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
+    anyhow::anyhow!("internal error: {}", panic_message(panic))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -1,8 +1,10 @@
 //! Progress on standard error: a live line per running trial and one for the whole on a terminal,
 //! a plain line per epoch elsewhere.
 
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -18,7 +20,13 @@ pub struct Progress {
 }
 
 enum Mode {
-    Live { bars: MultiProgress, whole: ProgressBar },
+    /// The whole counts rows, as the trials do.
+    Live {
+        bars: MultiProgress,
+        whole: ProgressBar,
+        trials: usize,
+        ended: AtomicUsize,
+    },
     Lines,
     Quiet,
 }
@@ -31,7 +39,7 @@ pub struct TrialLine<'a> {
     rows: usize,
     epochs: usize,
     started: Instant,
-    last: String,
+    last: RefCell<String>,
 }
 
 impl Progress {
@@ -41,11 +49,11 @@ impl Progress {
             Mode::Quiet
         } else if std::io::stderr().is_terminal() {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-            let whole = bars.add(ProgressBar::new(jobs.len() as u64));
-            whole.set_style(style("{msg} [{bar:30}] {pos}/{len} trials, {elapsed} elapsed"));
-            whole.set_message("all");
-            whole.enable_steady_tick(Duration::from_millis(500));
-            Mode::Live { bars, whole }
+            let work = jobs.iter().map(work).sum();
+            let whole = bars.add(ProgressBar::new(work));
+            whole.set_style(style("all [{bar:12}] {wide_msg}"));
+            let ended = AtomicUsize::new(0);
+            Mode::Live { bars, whole, trials: jobs.len(), ended }
         } else {
             eprintln!("trials to train: {}, {workers} at a time", jobs.len());
             Mode::Lines
@@ -59,9 +67,10 @@ impl Progress {
         let rows = job.dataset.train.len();
         let epochs = job.trial.case().setup.training.epochs;
         let bar = match &self.mode {
-            Mode::Live { bars, whole } => {
-                let bar = bars.insert_before(whole, ProgressBar::new((rows * epochs) as u64));
-                bar.set_style(style("{prefix} [{bar:20}] {msg}"));
+            Mode::Live { bars, whole, .. } => {
+                let bar = bars.insert_before(whole, ProgressBar::new(work(job)));
+                // The message is cut where the terminal ends; what matters most stands first.
+                bar.set_style(style("{prefix} [{bar:12}] {wide_msg}"));
                 bar.set_prefix(self.pad(&job.trial.title()));
                 bar
             }
@@ -74,7 +83,7 @@ impl Progress {
             rows,
             epochs,
             started: Instant::now(),
-            last: String::new(),
+            last: RefCell::default(),
         }
     }
 
@@ -90,6 +99,19 @@ impl Progress {
         }
     }
 
+    fn show_whole(&self, ended: usize, trials: usize) {
+        if let Mode::Live { whole, .. } = &self.mode {
+            let seconds = self.started.elapsed().as_secs_f64();
+            let done = whole.position() as f64 / whole.length().unwrap_or(1).max(1) as f64;
+            let left = match done > 0.0 {
+                true => duration(seconds / done * (1.0 - done)),
+                false => "…".to_owned(),
+            };
+            let gone = duration(seconds);
+            whole.set_message(format!("{ended} of {trials} trials, {gone}, {left} left"));
+        }
+    }
+
     fn pad(&self, title: &str) -> String {
         let fill = self.longest_title.min(60).saturating_sub(title.chars().count());
         format!("{title}{}", " ".repeat(fill))
@@ -98,35 +120,38 @@ impl Progress {
 
 impl TrialLine<'_> {
     /// So many rows of an epoch are done.
-    pub fn step(&mut self, epoch: usize, rows_done: usize) {
+    pub fn step(&self, epoch: usize, rows_done: usize) {
         if let Mode::Live { .. } = self.progress.mode {
             let done = (epoch - 1) * self.rows + rows_done;
-            self.bar.set_position(done as u64);
+            self.advance(done as u64);
             let rate = done as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
             let left = (self.rows * self.epochs - done) as f64 / rate.max(1e-9);
             let left = if done == 0 { "…".to_owned() } else { duration(left) };
             self.bar.set_message(format!(
-                "epoch {epoch}/{} {}· {:.0} samples/s · {left} left",
-                self.epochs, self.last, rate
+                "epoch {epoch}/{}, {left} left{} · {rate:.0} samples/s",
+                self.epochs,
+                self.last.borrow(),
             ));
         }
     }
 
     /// An epoch is done; the same facts come back for the log.
-    pub fn epoch(&mut self, row: &EpochRow) -> String {
-        let mut text = format!("loss {:.4} accuracy {:.4}", row.loss, row.accuracy);
+    pub fn epoch(&self, row: &EpochRow) -> String {
+        let seen = format!("loss {:.4} accuracy {:.4}", row.loss, row.accuracy);
+        self.last.replace(format!(" · after epoch {}: {seen}", row.epoch));
+        let mut text = seen;
         if let (Some(loss), Some(accuracy)) = (row.val_loss, row.val_accuracy) {
             text.push_str(&format!(" val_loss {loss:.4} val_accuracy {accuracy:.4}"));
         }
-        self.last = format!("{text} ");
         let rate = self.rows as f64 / row.epoch_seconds.max(1e-9);
         let left = row.elapsed_seconds / row.epoch as f64 * (self.epochs - row.epoch) as f64;
+        let left = match self.epochs - row.epoch {
+            0 => String::new(),
+            _ => format!(" · {} left", duration(left)),
+        };
         let text = format!(
-            "epoch {}/{} {text} · {:.2} s, {rate:.0} samples/s · {} left",
-            row.epoch,
-            self.epochs,
-            row.epoch_seconds,
-            duration(left)
+            "epoch {}/{} {text} · {:.2} s, {rate:.0} samples/s{left}",
+            row.epoch, self.epochs, row.epoch_seconds,
         );
         match self.progress.mode {
             Mode::Live { .. } => self.step(row.epoch, self.rows),
@@ -136,29 +161,50 @@ impl TrialLine<'_> {
         text
     }
 
-    /// The trial is done.
-    pub fn completed(&self, test: Score) {
-        let text = format!("test_accuracy {:.4} test_loss {:.4}", test.accuracy, test.loss);
-        self.end(&format!("done in {}: {text}", duration(self.started.elapsed().as_secs_f64())));
+    /// The trial has ended: with its test score, with nothing to do, or with an error.
+    pub fn end(&self, ended: &anyhow::Result<Option<Score>>) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.last_words(&match ended {
+            Ok(Some(test)) => format!(
+                "done in {}: test_accuracy {:.4} test_loss {:.4}",
+                duration(seconds),
+                test.accuracy,
+                test.loss
+            ),
+            Ok(None) => "done meanwhile by another process".to_owned(),
+            Err(error) => format!("failed: {error:#}"),
+        });
     }
 
-    /// The trial has failed.
-    pub fn failed(&self, reason: &str) {
-        self.end(&format!("failed: {reason}"));
+    /// Moves this trial's bar, and the whole's by as much.
+    fn advance(&self, done: u64) {
+        let before = self.bar.position();
+        self.bar.set_position(done);
+        if let Mode::Live { whole, trials, ended, .. } = &self.progress.mode {
+            whole.inc(done.saturating_sub(before));
+            self.progress.show_whole(ended.load(Ordering::Relaxed), *trials);
+        }
     }
 
-    fn end(&self, text: &str) {
+    fn last_words(&self, text: &str) {
         match &self.progress.mode {
-            Mode::Live { bars, whole } => {
+            Mode::Live { bars, trials, ended, .. } => {
+                self.advance(self.bar.length().unwrap_or(0));
                 self.bar.finish_and_clear();
                 // Ended trials stay above the live lines.
                 let _ = bars.println(format!("{}  {text}", self.progress.pad(&self.title)));
-                whole.inc(1);
+                let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;
+                self.progress.show_whole(ended, *trials);
             }
             Mode::Lines => eprintln!("{}: {text}", self.title),
             Mode::Quiet => {}
         }
     }
+}
+
+/// Rows that a trial trains on in all its epochs.
+fn work(job: &Job<'_>) -> u64 {
+    (job.dataset.train.len() * job.trial.case().setup.training.epochs) as u64
 }
 
 fn style(template: &str) -> ProgressStyle {

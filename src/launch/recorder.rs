@@ -22,12 +22,12 @@ pub struct Recorder<'a> {
     metrics: MetricsWriter,
     epochs: Vec<EpochRow>,
     log: File,
-    line: TrialLine<'a>,
+    line: &'a TrialLine<'a>,
 }
 
 impl<'a> Recorder<'a> {
     /// Makes the trial's folder with its config and a manifest that says `running`. What an earlier
-    /// trial of another identity left there is moved aside.
+    /// trial left there is moved aside.
     ///
     /// # Errors
     /// When the folder cannot be written to.
@@ -35,7 +35,7 @@ impl<'a> Recorder<'a> {
         job: &'a Job<'a>,
         workers: usize,
         command: &[String],
-        line: TrialLine<'a>,
+        line: &'a TrialLine<'a>,
     ) -> Result<Self> {
         let dir = &job.trial.dir;
         move_aside(dir.path())?;
@@ -61,8 +61,12 @@ impl<'a> Recorder<'a> {
         write_atomically(&dir.model(), &trained.weights.to_safetensors()?)?;
         let rows = self.job.dataset.train.len() * self.epochs.len();
         let outcome = Outcome {
-            best_val_accuracy: best(&self.epochs, |row| row.val_accuracy, |new, old| new > old),
-            best_val_loss: best(&self.epochs, |row| row.val_loss, |new, old| new < old),
+            best_val_accuracy: BestEpoch::of(
+                &self.epochs,
+                |row| row.val_accuracy,
+                |new, old| new > old,
+            ),
+            best_val_loss: BestEpoch::of(&self.epochs, |row| row.val_loss, |new, old| new < old),
             test_accuracy: trained.test.accuracy,
             test_loss: trained.test.loss,
             train_seconds: trained.seconds,
@@ -71,18 +75,18 @@ impl<'a> Recorder<'a> {
         let test = trained.test;
         self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));
         self.manifest.outcome = Some(outcome);
-        self.end(Status::Completed, None)?;
-        self.line.completed(test);
-        Ok(())
+        // The manifest must not outlive what it speaks of.
+        self.metrics.sync()?;
+        self.end(Status::Completed, None)
     }
 
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all
     /// there is.
     pub fn fail(&mut self, reason: &str) {
         self.note(&format!("failed: {reason}"));
+        self.manifest.outcome = None;
         // A full disk may be the very reason; the manifest then stays at `running`.
         let _ = self.end(Status::Failed, Some(reason.to_owned()));
-        self.line.failed(reason);
     }
 
     fn end(&mut self, status: Status, reason: Option<String>) -> Result<()> {
@@ -156,29 +160,17 @@ fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-/// The earliest epoch at which a metric was best.
-fn best(
-    epochs: &[EpochRow],
-    metric: impl Fn(&EpochRow) -> Option<f64>,
-    better: impl Fn(f64, f64) -> bool,
-) -> Option<BestEpoch> {
-    let values = epochs.iter().filter_map(|row| metric(row).map(|value| (row.epoch, value)));
-    values.fold(None, |best: Option<BestEpoch>, (epoch, value)| match best {
-        Some(best) if !better(value, best.value) => Some(best),
-        _ => Some(BestEpoch { epoch, value }),
-    })
-}
-
 /// Moves a trial's old folder to `<variant>/previous/seed-1-<time it was last written>`, so that
 /// results are never destroyed by new ones.
 fn move_aside(folder: &Path) -> Result<()> {
-    if !folder.join("metrics.csv").exists() {
+    let metrics = folder.join("metrics.csv");
+    let holds = |name: &str| folder.join(name).exists();
+    if !(metrics.exists() || holds("model.safetensors") || holds("manifest.json")) {
         return Ok(());
     }
     let previous = folder.parent().unwrap_or(Path::new(".")).join("previous");
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let written =
-        std::fs::metadata(folder.join("metrics.csv")).and_then(|meta| meta.modified()).ok();
+    let written = std::fs::metadata(&metrics).and_then(|meta| meta.modified()).ok();
     let time = written
         .and_then(|time| jiff::Timestamp::try_from(time).ok())
         .unwrap_or_else(jiff::Timestamp::now)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::EpochRow;
 use crate::spec::{BackendName, GridValue};
 
 /// How far a trial has come.
@@ -44,6 +45,25 @@ pub struct BestEpoch {
     pub epoch: usize,
     /// The metric there.
     pub value: f64,
+}
+
+impl BestEpoch {
+    /// The earliest epoch at which a metric was best; a value that is no number never is.
+    pub fn of(
+        epochs: &[EpochRow],
+        metric: impl Fn(&EpochRow) -> Option<f64>,
+        better: impl Fn(f64, f64) -> bool,
+    ) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        for row in epochs {
+            if let Some(value) = metric(row).filter(|value| !value.is_nan())
+                && best.is_none_or(|best| better(value, best.value))
+            {
+                best = Some(Self { epoch: row.epoch, value });
+            }
+        }
+        best
+    }
 }
 
 /// What a completed trial achieved.

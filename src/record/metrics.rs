@@ -28,7 +28,8 @@ pub struct EpochRow {
     pub elapsed_seconds: f64,
 }
 
-/// Appends rows to a `metrics.csv`; each is on disk when [`MetricsWriter::append`] returns.
+/// Appends rows to a `metrics.csv`; each can be read by others when [`MetricsWriter::append`]
+/// returns, and survives this process; [`MetricsWriter::sync`] makes them survive the machine.
 #[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,
@@ -57,6 +58,14 @@ impl MetricsWriter {
         csv.serialize(row).context("a row of metrics does not fit CSV")?;
         let line = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
         self.write_line(&line)
+    }
+
+    /// Waits until all rows are on disk.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().with_context(|| format!("cannot write `{}`", self.path.display()))
     }
 
     fn write_line(&mut self, line: &[u8]) -> Result<()> {

@@ -36,6 +36,19 @@ impl TrialDir {
         Self { path }
     }
 
+    /// How many trials the folder of an experiment holds, of whichever command.
+    pub fn count(experiment: &Path) -> usize {
+        let folders = |path: &Path| {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect::<Vec<_>>()
+        };
+        let is_trial = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("seed-") && path.join("manifest.json").exists()
+        };
+        folders(experiment).iter().flat_map(|case| folders(case)).filter(is_trial).count()
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
@@ -59,6 +72,12 @@ impl TrialDir {
     /// The final weights.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")
+    }
+
+    /// A file whose lock says that a process is at work on this trial; beside the folder.
+    pub fn lock(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!(".{name}.lock"))
     }
 
     /// What was printed about this trial.

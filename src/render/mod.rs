@@ -22,7 +22,7 @@ pub use table::results_table;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::analysis::ExperimentResults;
 use crate::record::write_atomically;
@@ -39,11 +39,7 @@ pub fn draw_experiment(folder: &Path, results: &ExperimentResults) -> Result<Vec
     ];
     let mut written = Vec::new();
     for (name, png) in charts {
-        if let Some(png) = png {
-            let path = folder.join(name);
-            write_atomically(&path, &png)?;
-            written.push(path);
-        }
+        written.extend(replace(folder.join(name), png)?);
     }
     Ok(written)
 }
@@ -56,10 +52,20 @@ pub fn draw_comparison(
     results: &Path,
     experiments: &[ExperimentResults],
 ) -> Result<Option<PathBuf>> {
-    let Some(png) = comparison::draw(experiments)? else {
-        return Ok(None);
+    replace(results.join("comparison.png"), comparison::draw(experiments)?)
+}
+
+/// Puts a chart in place of the last one. Where there is nothing to show, the last one goes: it
+/// would be taken for this run's.
+fn replace(path: PathBuf, png: Option<Vec<u8>>) -> Result<Option<PathBuf>> {
+    let Some(png) = png else {
+        return match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+            }
+            Ok(()) | Err(_) => Ok(None),
+        };
     };
-    let path = results.join("comparison.png");
     write_atomically(&path, &png)?;
     Ok(Some(path))
 }

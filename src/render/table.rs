@@ -25,22 +25,12 @@ struct Row<'a> {
     rank: Option<usize>,
 }
 
-/// One line per case, ranked by mean test accuracy, cases without any below; several experiments
-/// are named in a column of their own. Ends with a line break; empty without cases.
+/// One line per case, ranked within its experiment by mean test accuracy, cases without any below;
+/// several experiments are named in a column of their own. Ends with a line break; empty without cases.
 pub fn results_table(experiments: &[ExperimentResults]) -> String {
-    let mut rows: Vec<Row> = experiments
-        .iter()
-        .flat_map(|experiment| {
-            let name = experiment.name.as_str();
-            experiment.cases.iter().map(move |case| Row { experiment: name, case, rank: None })
-        })
-        .collect();
+    let rows: Vec<Row> = experiments.iter().flat_map(ranked).collect();
     if rows.is_empty() {
         return String::new();
-    }
-    rows.sort_by(|a, b| score(b.case).total_cmp(&score(a.case)));
-    for (index, row) in rows.iter_mut().enumerate() {
-        row.rank = (score(row.case) > f64::NEG_INFINITY).then_some(index + 1);
     }
     let unfinished = rows.iter().any(|row| !status(row).is_empty());
     let columns = columns(experiments.len() > 1, unfinished);
@@ -48,6 +38,18 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
         vec![columns.iter().map(|column| column.header.to_owned()).collect()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()));
     align(&columns, &lines)
+}
+
+/// An experiment's cases, best first.
+fn ranked(experiment: &ExperimentResults) -> Vec<Row<'_>> {
+    let mut cases: Vec<&Case> = experiment.cases.iter().collect();
+    cases.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    let row = |(index, case)| Row {
+        experiment: &experiment.name,
+        case,
+        rank: (score(case) > f64::NEG_INFINITY).then_some(index + 1),
+    };
+    cases.into_iter().enumerate().map(row).collect()
 }
 
 fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
@@ -63,7 +65,6 @@ fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
         left("test accuracy", |row: &Row| spread(row, Metric::TestAccuracy)),
         right("val accuracy", |row: &Row| mean(row, Metric::ValAccuracy, 4)),
         right("val loss", |row: &Row| mean(row, Metric::ValLoss, 4)),
-        right("best val accuracy", |row: &Row| mean(row, Metric::BestValAccuracy, 4)),
         right("s/epoch", |row: &Row| mean(row, Metric::EpochSeconds, 2)),
         right("parameters", |row: &Row| {
             optional(row.case.parameters().map(|counts| with_separators(counts.total)))
@@ -91,7 +92,11 @@ fn spread(row: &Row, metric: Metric) -> String {
 }
 
 fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
-    optional(row.case.aggregate(metric).map(|aggregate| format!("{:.decimals$}", aggregate.mean)))
+    optional(row.case.aggregate(metric).map(|aggregate| match aggregate.mean {
+        // A loss on its way to infinity would take the whole line.
+        mean if mean.abs() >= 1e5 => format!("{mean:.2e}"),
+        mean => format!("{mean:.decimals$}"),
+    }))
 }
 
 fn status(row: &Row) -> String {
@@ -178,10 +183,10 @@ mod tests {
         );
         let table = results_table(&[results]);
         let expected = "\
-rank  variant   n  test accuracy    val accuracy  val loss  best val accuracy  s/epoch  parameters  status
-   1  bn_after  1  0.8700                 0.8700    0.1300             0.8750     2.00     271,346  1 failed
-   2  no_bn     2  0.8150 ± 0.0035        0.8150    0.1850             0.8150     2.00     271,346
-      broken    0                                                                          271,346  1 failed
+rank  variant   n  test accuracy    val accuracy  val loss  s/epoch  parameters  status
+   1  bn_after  1  0.8700                 0.8700    0.1300     2.00     271,346  1 failed
+   2  no_bn     2  0.8150 ± 0.0035        0.8150    0.1850     2.00     271,346
+      broken    0                                                       271,346  1 failed
 ";
         assert_eq!(table, expected, "\n{table}");
     }

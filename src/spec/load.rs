@@ -16,7 +16,10 @@ use super::{BackendName, Case, Experiment, GridValue, Setup};
 /// Files above this size are not experiments; nothing is read of them.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Cases (variants × grid points) above this number are taken for a mistake.
+/// Longer names of folders are refused by file systems, less what is put before and behind them.
+const MAX_FOLDER_NAME: usize = 200;
+
+/// Grid points above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
 const TOP_LEVEL: [&str; 10] = [
@@ -250,8 +253,11 @@ impl Reader {
             .filter(|(key, _)| SETUP.contains(&key.as_str()))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        let shared = Value::Object(shared);
+        let mut shared = Value::Object(shared);
+        // A variant may change one key of what the file has in its short form.
+        expand(&mut shared);
         let grid = self.grid(root);
+        self.no_set_over_grid(&grid, overrides);
         let mut cases = Vec::new();
         for (variant, overlay) in self.variants(root) {
             let mut tree = shared.clone();
@@ -265,14 +271,38 @@ impl Reader {
             // Some systems do not tell capitals from small letters in folders' names.
             if !labels.insert(case.label().to_lowercase()) {
                 let message = format!("two cases would share the folder `{}`", case.label());
-                self.problem(
-                    &Path::default().key("grid"),
-                    message,
-                    "make the grid's values differ",
-                );
+                let (place, help) = if case.grid.is_empty() {
+                    let variant = Path::default().key("variants").key(&case.variant);
+                    (variant, "give the variants names that differ in more than capitals")
+                } else {
+                    (Path::default().key("grid"), "make the grid's values differ")
+                };
+                self.problem(&place, message, help);
+            }
+            if case.label().len() > MAX_FOLDER_NAME {
+                let message = format!("`{}` is too long for a folder's name", case.label());
+                let help = "shorten the variant's name, or vary fewer keys at once";
+                self.problem(&Path::default().key("grid"), message, help);
             }
         }
         cases
+    }
+
+    /// What `grid:` varies cannot be set for all: folders and tables would tell one value, and the
+    /// training would use the other.
+    fn no_set_over_grid(&mut self, grid: &[(String, Vec<Value>)], overrides: &Overrides) {
+        for text in &overrides.set {
+            let set = Path::dotted(text.split_once('=').map_or("", |(key, _)| key));
+            let clash = grid.iter().find(|(key, _)| {
+                let varied = Path::dotted(key);
+                varied.starts_with(&set) || set.starts_with(&varied)
+            });
+            if let Some((key, _)) = clash {
+                let message = format!("`--set {text}`: `grid:` varies `{key}`");
+                let help = "change the list in the file, or leave the key out of it";
+                self.problems.push(Problem::new(None, message, help));
+            }
+        }
     }
 
     /// Each variant's name and what it changes.
@@ -441,6 +471,7 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
 pub fn unfit_for_an_experiment(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let fits = name.len() <= 100
+        && !is_a_device(name)
         && name.starts_with(plain)
         && name.chars().all(|c| plain(c) || c == '_' || c == '-');
     (!fits).then(|| format!("`{name}` cannot be an experiment's name, which is also a folder's"))
@@ -458,6 +489,8 @@ fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("it begins or ends with a space, or ends with a dot")
     } else if is_a_device(name) {
         Some("it is a device's name on Windows")
+    } else if name.ends_with(".csv") || name.ends_with(".png") {
+        Some("it ends like a file that the folder beside it has")
     } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")
     } else {

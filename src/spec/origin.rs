@@ -26,9 +26,7 @@ pub(super) fn locate(
     finding: Finding,
 ) -> Problem {
     let Finding { path, mut message, help, part } = finding;
-    let from = foreign.iter().rev().find(|foreign| {
-        path.starts_with(&foreign.path) || foreign.path.starts_with(&path) && !path.0.is_empty()
-    });
+    let from = foreign.iter().rev().find(|foreign| path.starts_with(&foreign.path));
     let span = match from.map(|foreign| &foreign.origin) {
         Some(Origin::CommandLine(text)) => {
             message = format!("`--set {text}`: {message}");

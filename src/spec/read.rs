@@ -101,9 +101,26 @@ fn explain(message: &str, path: &mut Path) -> Finding {
     } else if missing_key(message).is_some() {
         (format!("missing key `{wrong}`{inside}"), format!("add `{wrong}: …`"))
     } else {
-        (plain_type(message), String::new())
+        (plain_type(message), remedy(message, path))
     };
     Finding { path: path.clone(), message, help, part }
+}
+
+/// What to write where a value is of another type, if the place says it.
+fn remedy(message: &str, path: &Path) -> String {
+    let key = match path.0.last() {
+        Some(Seg::Key(key)) => key.as_str(),
+        Some(Seg::Index(_)) | None => "",
+    };
+    if message.contains("expected struct") {
+        format!("write its parameters as a map, as in `{key}: {{ … }}`")
+    } else if message.contains("expected a sequence") {
+        format!("write a list, as in `{key}: [ … ]`")
+    } else if message.contains("map with a single key") {
+        format!("give `{key}` one name with its parameters below it: look at the indentation")
+    } else {
+        String::new()
+    }
 }
 
 /// `invalid type: string "x", expected usize` without Rust's type names.
@@ -111,15 +128,21 @@ fn plain_type(message: &str) -> String {
     let Some((found, expected)) = message.split_once(", expected ") else {
         return message.to_owned();
     };
-    let found = found
-        .trim_start_matches("invalid type: ")
-        .trim_start_matches("invalid value: ")
-        .replace("floating point", "number")
-        .replace("boolean", "")
-        .replace("integer", "number")
-        .replace("sequence", "a list")
-        .replace("string", "text")
-        .replace("map", "a map");
+    let found = found.trim_start_matches("invalid type: ").trim_start_matches("invalid value: ");
+    // Only serde's own word is translated; what follows is the user's.
+    let found = [
+        ("floating point", "number"),
+        ("integer", "number"),
+        ("boolean ", ""),
+        ("string", "text"),
+        ("sequence", "a list"),
+        ("map", "a map"),
+        ("null", "nothing"),
+        ("unit value", "nothing"),
+    ]
+    .iter()
+    .find_map(|(serde, ours)| Some(format!("{ours}{}", found.strip_prefix(serde)?)))
+    .unwrap_or_else(|| found.to_owned());
     let expected = match expected {
         "usize" | "u64" | "u32" => "a whole number without point or exponent",
         "f64" | "f32" => "a number",
@@ -130,10 +153,6 @@ fn plain_type(message: &str) -> String {
         "string or map" => "a name",
         other if other.starts_with("struct") => "a map of keys and values",
         other if other.starts_with("enum") => "a name",
-        other => other,
-    };
-    let found = match found.trim() {
-        "null" | "unit value" => "nothing",
         other => other,
     };
     format!("expected {expected}, found {found}")

@@ -118,8 +118,8 @@ impl Source {
         let mut index = Indexer::new(&source.text);
         for event in Parser::new_from_str(&source.text) {
             match event {
-                Ok((event, span)) => index.event(event, span),
-                Err(_) => break,
+                Ok((event, span)) if !index.too_deep => index.event(event, span),
+                Ok(_) | Err(_) => break,
             }
         }
         let Indexer { marks, aliases, duplicates, .. } = index;
@@ -218,7 +218,11 @@ struct Indexer<'t> {
     anchors: HashMap<usize, Path>,
     duplicates: Vec<(Range<usize>, Range<usize>)>,
     open: Vec<Container>,
+    too_deep: bool,
 }
+
+/// Levels of maps and lists that are indexed.
+const MAX_DEPTH: usize = 128;
 
 enum Container {
     Map { path: Path, key: Option<(String, Range<usize>)> },
@@ -240,6 +244,7 @@ impl<'t> Indexer<'t> {
             anchors: HashMap::new(),
             duplicates: Vec::new(),
             open: Vec::new(),
+            too_deep: false,
         }
     }
 
@@ -305,6 +310,10 @@ impl<'t> Indexer<'t> {
                 }
                 let key = key.unwrap_or(range);
                 self.marks.insert(path, Mark { key, scalar: None });
+            }
+            // Deeper than the reader goes; every mark holds its whole path.
+            Event::SequenceStart(..) | Event::MappingStart(..) if self.open.len() >= MAX_DEPTH => {
+                self.too_deep = true;
             }
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
                 let (path, key) = self.place();

@@ -150,6 +150,8 @@ impl Bench {
             .unwrap_or_else(|error| panic!("{folder}: {error}"));
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        // Locks stay when their trial is done, and are nobody's business.
+        names.retain(|name| !name.ends_with(".lock"));
         names.sort();
         names
     }
