@@ -108,7 +108,7 @@ impl Progress {
                 false => "…".to_owned(),
             };
             let gone = duration(seconds);
-            whole.set_message(format!("{ended} of {trials} trials, {gone}, {left} left"));
+            whole.set_message(format!("{ended} of {trials} trials, {gone} so far, {left} left"));
         }
     }
 
