@@ -5,6 +5,7 @@
 //! × grid point) and the seeds each is repeated with. [`load`] reads a file and reports every
 //! mistake in it, each with its place.
 
+mod callback;
 mod check;
 mod dataset;
 mod layer;
@@ -13,17 +14,25 @@ mod optimizer;
 mod origin;
 mod problem;
 mod read;
+mod schedule;
 mod source;
 mod training;
 mod value;
 
+pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
 pub use dataset::{DatasetName, DatasetSpec, Scaling};
 pub use layer::{
     Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
 };
 pub use load::{Overrides, load};
-pub use optimizer::{Adam, OptimizerSpec, Sgd};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
+};
 pub use problem::{Finding, Problem, Problems};
+pub use schedule::{
+    Constant, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant,
+    PolynomialDecay, ScheduleSpec,
+};
 pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
 pub use value::shorten_layers;

@@ -56,9 +56,9 @@ fn local_path(path: &serde_path_to_error::Path) -> Path {
     )
 }
 
-/// Takes a faulty node out: a key from its map, and a layer out of its list by putting one
-/// without parameters in its place, so that the others keep their numbers. The root stays, and
-/// reading ends there.
+/// Takes a faulty node out: a key from its map, and a layer or callback out of its list by putting
+/// one without parameters in its place, so that the others keep their numbers. A list of numbers
+/// goes as a whole. The root stays, and reading ends there.
 fn take_out(tree: &mut Value, path: &Path) -> bool {
     match path.0.split_last() {
         // A layer without its name would be a mistake of its own.
@@ -66,7 +66,14 @@ fn take_out(tree: &mut Value, path: &Path) -> bool {
             take_out(tree, &Path(item.to_vec()))
         }
         Some((Seg::Key(_), _)) => value::remove(tree, path),
-        Some((Seg::Index(_), _)) => value::set(tree, path, json!({"flatten": {}})).is_ok(),
+        Some((Seg::Index(_), list)) => {
+            let filler = match list.last() {
+                Some(Seg::Key(list)) if list == "layers" => json!({"flatten": {}}),
+                Some(Seg::Key(list)) if list == "callbacks" => json!({"early_stopping": {}}),
+                Some(_) | None => return take_out(tree, &Path(list.to_vec())),
+            };
+            value::set(tree, path, filler).is_ok()
+        }
         None => false,
     }
 }
