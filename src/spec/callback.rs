@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::given;
+
 /// One of the list; in a file a map of one key or a bare name. That training ends when the loss is
 /// no number any more (Keras' `TerminateOnNaN`) needs no callback.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,7 +94,7 @@ pub struct EarlyStopping {
     /// Which way is better.
     pub mode: Mode,
     /// A value that has to be passed, too, for an epoch to count as better.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub baseline: Option<f64>,
     /// Whether the network goes back to its weights after the best epoch in the end.
     pub restore_best_weights: bool,

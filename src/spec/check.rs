@@ -92,7 +92,7 @@ fn training(training: &TrainingSpec, ranges: &mut Ranges) {
     if training.optimizer.has_learning_rate() {
         ranges.0.push(Finding::new(
             own.key("learning_rate"),
-            "the step size is given twice, here and by `training.learning_rate`",
+            "the learning rate is given twice, here and by `training.learning_rate`",
             "leave one of them out",
         ));
     }
@@ -129,14 +129,8 @@ fn optimizer(optimizer: &OptimizerSpec, path: &Path, ranges: &mut Ranges) {
             ranges.below_one(&path.key("beta_2"), lion.beta_2);
         }
     }
-    match (optimizer, optimizer.weight_decay()) {
-        (_, Some(decay)) => ranges.not_negative(&path.key("weight_decay"), decay),
-        (OptimizerSpec::Adamw(_), None) => ranges.0.push(Finding::new(
-            path.key("weight_decay"),
-            "`adamw` is Adam with weight decay and needs one",
-            "give a number, or choose `adam`",
-        )),
-        (_, None) => {}
+    if let Some(decay) = optimizer.weight_decay() {
+        ranges.not_negative(&path.key("weight_decay"), decay);
     }
     clipping(optimizer.clipping(), path, ranges);
 }

@@ -37,7 +37,7 @@ pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
 pub use value::shorten_layers;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides what one training run computes, apart from its seed and backend.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,12 @@ pub struct Setup {
     pub model: ModelSpec,
     /// Loss, optimizer and the length of the run.
     pub training: TrainingSpec,
+}
+
+/// For an optional key: absent is fine, but `null` is a mistake. Infinite numbers and `.nan` arrive
+/// as `null`, and must not stand for a default.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// A backend of burn, as named on the command line and in files.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::given;
+
 /// An optimizer and its hyper-parameters; in a file a map of one key or a bare name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,21 +118,21 @@ macro_rules! optimizer {
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
             /// Step size. Not there if `training.learning_rate` has a schedule.
-            #[serde(skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
             pub learning_rate: Option<f64>,
             $( $(#[$field_about])* pub $field: $type, )*
             /// Before each step, every trained weight loses this share of itself, times the step
             /// size.
-            #[serde(skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
             pub weight_decay: Option<f64>,
             /// Largest norm of each variable's gradient; longer ones are scaled down to it.
-            #[serde(skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
             pub clipnorm: Option<f64>,
             /// Largest size of each number in a gradient; larger ones are cut to it.
-            #[serde(skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
             pub clipvalue: Option<f64>,
             /// Largest norm of all gradients together; where it is longer, all are scaled down.
-            #[serde(skip_serializing_if = "Option::is_none")]
+            #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
             pub global_clipnorm: Option<f64>,
         }
 

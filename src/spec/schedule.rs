@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::given;
+
 /// A schedule and its numbers; in a file a map of one key, or a bare number for a constant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,7 +99,7 @@ pub struct CosineDecay {
     #[serde(default)]
     pub alpha: f64,
     /// The step size at the end of the rise; without it, there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub warmup_target: Option<f64>,
     /// Length of the rise, in steps.
     #[serde(default)]
@@ -131,16 +133,16 @@ pub struct OneCycle {
     /// The top.
     pub max_learning_rate: f64,
     /// Step size of the first step; by default a tenth of the top.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub start_learning_rate: Option<f64>,
     /// Where the last stretch leads; by default a thousandth of the first step size.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub last_learning_rate: Option<f64>,
     /// Steps in all; by default those of the whole run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub total_steps: Option<usize>,
     /// Steps of the last stretch; by default a tenth of all, and one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub last_steps: Option<usize>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallbackSpec, OptimizerSpec, ScheduleSpec};
+use super::{CallbackSpec, OptimizerSpec, ScheduleSpec, given};
 
 /// What training makes small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct TrainingSpec {
     /// How weights follow gradients.
     pub optimizer: OptimizerSpec,
     /// How the step size changes from step to step, in place of the optimizer's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<ScheduleSpec>,
     /// Rows per step; the last batch of an epoch may be smaller and is kept.
     #[serde(default = "default_batch_size")]

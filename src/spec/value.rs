@@ -7,13 +7,16 @@ use super::source::{Path, Seg};
 /// Maps at these places hold exactly one key, a name; another name replaces it when merged.
 const ONE_OF: &[&str] = &["training.optimizer", "training.learning_rate"];
 
+/// Whether a map at this place holds exactly one key.
+pub fn is_one_of(at: &Path) -> bool {
+    ONE_OF.contains(&at.to_string().as_str())
+}
+
 /// Lays a variant over the file: maps merge, lists and scalars replace.
 pub fn merge(base: &mut Value, overlay: &Value, at: &Path) {
     match (base, overlay) {
         (Value::Object(base), Value::Object(overlay)) => {
-            if ONE_OF.contains(&at.to_string().as_str())
-                && !overlay.keys().any(|key| base.contains_key(key))
-            {
+            if is_one_of(at) && !overlay.keys().any(|key| base.contains_key(key)) {
                 base.clear();
             }
             // A data set is given by name or by folder: the later word counts.

@@ -221,3 +221,98 @@ fn is_improvement(
         (value - min_delta) as f32 > reference as f32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::ModelSpec;
+    use serde_json::{Value, json};
+
+    const FIXTURE: &str = include_str!("../../tests/fixtures/callbacks.json");
+
+    /// An epoch in which every metric has the same value.
+    fn row(epoch: usize, value: f64, learning_rate: f64) -> EpochRow {
+        EpochRow {
+            epoch,
+            accuracy: value,
+            loss: value,
+            val_accuracy: Some(value),
+            val_loss: Some(value),
+            learning_rate,
+            epoch_seconds: 1.0,
+            elapsed_seconds: epoch as f64,
+        }
+    }
+
+    /// Weights of a small network whose bias is a number that tells the epoch.
+    fn weights(epoch: usize) -> Weights {
+        let layers = json!([{"flatten": {}}, {"dense": {"units": 1, "activation": "softmax"}}]);
+        let model: ModelSpec = serde_json::from_value(json!({ "layers": layers })).unwrap();
+        let placed = crate::model::place(&model, [1, 1, 1], 1).unwrap();
+        let device = crate::backend::open(crate::spec::BackendName::Flex).unwrap().device;
+        let network = crate::model::Network::build(&model, &placed, 1, &device);
+        let mut weights = Weights::of(&network, &placed);
+        weights.set("dense/bias", vec![epoch as f32]).unwrap();
+        weights
+    }
+
+    fn callbacks(case: &Value) -> Callbacks {
+        Callbacks::new(&[serde_json::from_value(case["callback"].clone()).unwrap()])
+    }
+
+    fn numbers(list: &Value) -> Vec<f64> {
+        list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    }
+
+    #[test]
+    fn early_stopping_ends_in_the_epoch_and_with_the_weights_of_keras() {
+        let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
+        for case in fixture["early_stopping"].as_array().unwrap() {
+            let mut callbacks = callbacks(case);
+            let course = numbers(&case["course"]);
+            let stopped = (1..=course.len()).find(|&epoch| {
+                let row = row(epoch, course[epoch - 1], 0.1);
+                callbacks.epoch_end(&row, || weights(epoch)).stop
+            });
+            assert_eq!(json!(stopped), case["stopped"], "{}", case["callback"]);
+            let best = callbacks.best_weights().map(|(epoch, weights)| {
+                assert_eq!(weights.get("dense/bias").unwrap(), [epoch as f32]);
+                epoch
+            });
+            let last = stopped.unwrap_or(course.len());
+            assert_eq!(json!(best.unwrap_or(last)), case["weights_of"], "{}", case["callback"]);
+        }
+    }
+
+    #[test]
+    fn plateaus_lower_the_rate_in_the_epochs_of_keras() {
+        let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
+        for case in fixture["reduce_lr_on_plateau"].as_array().unwrap() {
+            let mut callbacks = callbacks(case);
+            let mut rate = case["learning_rate"].as_f64().unwrap();
+            let course = numbers(&case["course"]);
+            for (i, (value, keras)) in course.iter().zip(numbers(&case["rates"])).enumerate() {
+                let verdict = callbacks.epoch_end(&row(i + 1, *value, rate), || unreachable!());
+                assert_eq!(verdict.learning_rate.is_some(), !verdict.remarks.is_empty());
+                rate = verdict.learning_rate.unwrap_or(rate);
+                assert_eq!(rate as f32, keras as f32, "{}, epoch {}", case["callback"], i + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_goes_on_as_if_nothing_had_been() {
+        let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
+        let cases = fixture["reduce_lr_on_plateau"].as_array().unwrap().iter();
+        for case in cases.chain(fixture["early_stopping"].as_array().unwrap()) {
+            let (mut whole, mut broken) = (callbacks(case), callbacks(case));
+            for (i, value) in numbers(&case["course"]).into_iter().enumerate() {
+                let text = serde_json::to_string(&broken).unwrap();
+                broken = serde_json::from_str(&text).unwrap();
+                let row = row(i + 1, value, 0.1);
+                let verdict = whole.epoch_end(&row, || weights(1));
+                assert_eq!(broken.epoch_end(&row, || weights(1)), verdict, "{text}");
+            }
+        }
+    }
+}
