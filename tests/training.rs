@@ -242,7 +242,9 @@ fn the_learning_rate_is_given_once() {
     bench
         .bn_runner("check both.yaml --set training.optimizer.adam.learning_rate=0.2")
         .exits(2)
-        .says("`--set training.optimizer.adam.learning_rate=0.2`: the learning rate is given twice");
+        .says(
+            "`--set training.optimizer.adam.learning_rate=0.2`: the learning rate is given twice",
+        );
 }
 
 #[test]

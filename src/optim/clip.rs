@@ -23,7 +23,7 @@ pub fn clip<M: Module>(
             let norm = square.sqrt();
             let scale = norm.clone().recip().clamp_max(1.0 / limit).mul_scalar(limit);
             // Adds nothing, but makes the scale NaN where the norm is infinite.
-            How::Scale(scale + (norm.clone() - norm))
+            How::Scale(Box::new(scale + (norm.clone() - norm)))
         }
         Clipping { clipvalue: Some(limit), .. } => How::Value(limit),
         Clipping { clipnorm: None, clipvalue: None, global_clipnorm: None } => return gradients,
@@ -39,7 +39,7 @@ enum How {
     /// Each number to this size at most.
     Value(f64),
     /// All gradients times this number, [1].
-    Scale(Tensor<1>),
+    Scale(Box<Tensor<1>>),
 }
 
 impl How {
@@ -50,7 +50,7 @@ impl How {
                 gradient.mul_scalar(*limit) / norm.clamp_min(*limit).reshape([1; D])
             }
             Self::Value(limit) => gradient.clamp(-limit, *limit),
-            Self::Scale(scale) => gradient * scale.clone().reshape([1; D]),
+            Self::Scale(scale) => gradient * scale.as_ref().clone().reshape([1; D]),
         }
     }
 }

@@ -64,3 +64,57 @@ impl NetworkOptimizer {
         self.optimizer.step(learning_rate, network, gradients)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend;
+    use crate::spec::BackendName;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::{Tensor, TensorData};
+    use serde_json::json;
+
+    /// A step towards an output of zero.
+    fn step(optimizer: &mut NetworkOptimizer, network: Linear, input: &Tensor<2>) -> Linear {
+        let output = network.forward(input.clone());
+        let gradients =
+            GradientsParams::from_grads((output.clone() * output).mean().backward(), &network);
+        optimizer.step(0.1, network, gradients)
+    }
+
+    #[test]
+    fn the_state_of_every_optimizer_is_written_and_read_whole() {
+        let device = backend::open(BackendName::Flex).unwrap().device.autodiff();
+        let input = TensorData::from([[1.0_f32, -2.0, 0.5], [0.3, 0.8, -1.0]]);
+        let input = Tensor::<2>::from_data(input, &device);
+        for spec in [
+            json!({"sgd": {"momentum": 0.9}}),
+            json!({"rmsprop": {"momentum": 0.9, "centered": true}}),
+            json!({"adagrad": {}}),
+            json!({"adadelta": {}}),
+            json!({"adam": {"amsgrad": true}}),
+            json!({"adamax": {}}),
+            json!({"nadam": {}}),
+            json!({"adamw": {}}),
+            json!({"lion": {}}),
+        ] {
+            let name = spec.to_string();
+            let spec: OptimizerSpec = serde_json::from_value(spec).unwrap();
+            let network = LinearConfig::new(3, 2).init(&device);
+            let mut optimizer = build(&spec);
+            let network = step(&mut optimizer, network, &input);
+            let network = step(&mut optimizer, network, &input);
+
+            let record = optimizer.optimizer.to_record();
+            let mut read = build(&spec);
+            read.optimizer = read.optimizer.load_record(record);
+            let went_on = step(&mut optimizer, network.clone(), &input);
+            let came_back = step(&mut read, network, &input);
+            assert_eq!(
+                went_on.weight.val().into_data(),
+                came_back.weight.val().into_data(),
+                "{name}"
+            );
+        }
+    }
+}

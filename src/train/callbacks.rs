@@ -71,13 +71,13 @@ impl Callbacks {
 
     /// The epoch and the weights that the run is to end with, if not its last ones.
     pub fn best_weights(&self) -> Option<(usize, &Weights)> {
-        let best = self.0.iter().filter_map(|callback| match callback {
+        // As in Keras, where several want weights back the last one has its way.
+        self.0.iter().rev().find_map(|callback| match callback {
             Callback::EarlyStopping(stopper) => {
                 stopper.best_weights.as_ref().map(|weights| (stopper.best_epoch, weights))
             }
             Callback::ReduceLrOnPlateau(_) => None,
-        });
-        best.last()
+        })
     }
 }
 
