@@ -224,7 +224,14 @@ fn learning_rate(optimizer: &OptimizerSpec, warnings: &mut Warnings) {
     // The range that textbooks and defaults are in, for each.
     let (name, low, high) = match optimizer {
         OptimizerSpec::Sgd(_) => ("sgd", 1e-3, 1e-1),
+        OptimizerSpec::Rmsprop(_) => ("rmsprop", 1e-4, 1e-2),
+        OptimizerSpec::Adagrad(_) => ("adagrad", 1e-3, 1e-1),
+        OptimizerSpec::Adadelta(_) => ("adadelta", 1e-3, 1.0),
         OptimizerSpec::Adam(_) => ("adam", 1e-4, 1e-2),
+        OptimizerSpec::Adamax(_) => ("adamax", 1e-4, 1e-2),
+        OptimizerSpec::Nadam(_) => ("nadam", 1e-4, 1e-2),
+        OptimizerSpec::Adamw(_) => ("adamw", 1e-4, 1e-2),
+        OptimizerSpec::Lion(_) => ("lion", 1e-5, 1e-3),
     };
     let rate = optimizer.learning_rate();
     if rate < low / 10.0 || rate > high * 10.0 {

@@ -1,5 +1,6 @@
 //! One trial, from its setup to a trained network: forward, loss, backward, step, evaluate, record.
 
+mod callbacks;
 mod meter;
 
 use std::time::Instant;
@@ -11,11 +12,12 @@ use burn::optim::GradientsParams;
 use crate::backend::Opened;
 use crate::data::{Dataset, Feed, Scaler};
 use crate::model::{Network, Pass, Placed, Weights};
-use crate::optim;
+use crate::optim::{self, Schedule};
 use crate::record::EpochRow;
 use crate::rng::{Purpose, Stream};
 use crate::spec::Setup;
 
+use callbacks::Callbacks;
 use meter::Meter;
 pub use meter::Score;
 
@@ -39,6 +41,9 @@ pub trait Observer {
     /// # Errors
     /// When it cannot be recorded, which ends the trial.
     fn epoch(&mut self, row: &EpochRow) -> anyhow::Result<()>;
+
+    /// Something was decided that the numbers alone do not tell.
+    fn remark(&mut self, text: &str);
 }
 
 /// Why a trial ended early.
@@ -72,7 +77,7 @@ pub enum TrainError {
 /// What training leaves behind.
 #[derive(Debug)]
 pub struct Trained {
-    /// The final weights.
+    /// The final weights, or those of the best epoch if that was asked for.
     pub weights: Weights,
     /// On the test rows.
     pub test: Score,
@@ -101,14 +106,18 @@ pub fn train(
 
     let mut network = Network::build(&setup.model, placed, seed, &device);
     let mut optimizer = optim::build(&spec.optimizer);
-    let learning_rate = spec.optimizer.learning_rate();
+    let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
+    let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
+    let mut callbacks = Callbacks::new(&spec.callbacks);
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
 
     let start = Instant::now();
+    let mut last_epoch = 0;
     for epoch in 1..=spec.epochs {
         let epoch_start = Instant::now();
         let order = row_order(dataset.train.len(), spec.shuffle, seed, epoch);
         let mut meter = Meter::new(order.len());
+        let mut learning_rate = 0.0;
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             // [batch, pixels] and [batch]
             let (images, labels) = training.batch(rows);
@@ -118,6 +127,7 @@ pub fn train(
             // [1], the mean over the batch
             let loss = cross_entropy.forward(logits.clone(), labels);
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
             network = optimizer.step(learning_rate, network, gradients);
 
             meter.add(loss.inner(), logits.inner());
@@ -132,7 +142,7 @@ pub fn train(
         let validation = evaluate(&network, &validation)
             .map(|score| score.finite(epoch, "validation"))
             .transpose()?;
-        observer.epoch(&EpochRow {
+        let row = EpochRow {
             epoch,
             accuracy: seen.accuracy,
             loss: seen.loss,
@@ -141,12 +151,29 @@ pub fn train(
             learning_rate,
             epoch_seconds: epoch_start.elapsed().as_secs_f64(),
             elapsed_seconds: start.elapsed().as_secs_f64(),
-        })?;
+        };
+        observer.epoch(&row)?;
+        last_epoch = epoch;
+
+        let verdict = callbacks.epoch_end(&row, || Weights::of(&network, placed));
+        verdict.remarks.iter().for_each(|remark| observer.remark(remark));
+        if let Some(rate) = verdict.learning_rate {
+            schedule = Schedule::Constant(rate);
+        }
+        if verdict.stop {
+            break;
+        }
+    }
+    if let Some((epoch, weights)) = callbacks.best_weights()
+        && epoch < last_epoch
+    {
+        network = weights.apply(network, &device);
+        observer.remark(&format!("early_stopping: back to the weights of epoch {epoch}"));
     }
     let seconds = start.elapsed().as_secs_f64();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
     let test =
-        evaluate(&network, &test).expect("a data set has test rows").finite(spec.epochs, "test")?;
+        evaluate(&network, &test).expect("a data set has test rows").finite(last_epoch, "test")?;
     Ok(Trained { weights: Weights::of(&network, placed), test, seconds })
 }
 

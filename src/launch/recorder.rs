@@ -114,6 +114,10 @@ impl Observer for Recorder<'_> {
         self.epochs.push(row.clone());
         Ok(())
     }
+
+    fn remark(&mut self, text: &str) {
+        self.note(text);
+    }
 }
 
 fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {

@@ -1,10 +1,12 @@
 //! Numbers that parse but make no sense.
 
 use super::layer::Layer;
-use super::optimizer::OptimizerSpec;
 use super::problem::Finding;
 use super::source::Path;
-use super::{DatasetSpec, Setup};
+use super::{
+    Adam, Adamax, Adamw, CallbackSpec, Clipping, DatasetSpec, Nadam, OptimizerSpec,
+    PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec,
+};
 
 /// Every number out of its range, with the range.
 pub fn check(setup: &Setup) -> Vec<Finding> {
@@ -14,10 +16,8 @@ pub fn check(setup: &Setup) -> Vec<Finding> {
     for (i, layer) in setup.model.layers.iter().enumerate() {
         check_layer(layer, &layers.index(i).key(layer.kind()), &mut ranges);
     }
-    let training = Path::default().key("training");
-    ranges.at_least_one(&training.key("epochs"), setup.training.epochs);
-    ranges.at_least_one(&training.key("batch_size"), setup.training.batch_size);
-    optimizer(&setup.training.optimizer, &training.key("optimizer"), &mut ranges);
+    training(&setup.training, &mut ranges);
+    callbacks(setup, &mut ranges);
     ranges.0
 }
 
@@ -30,6 +30,10 @@ impl Ranges {
 
     fn positive(&mut self, path: &Path, value: f64) {
         self.require(value > 0.0 && value.is_finite(), path, value, "above 0");
+    }
+
+    fn not_negative(&mut self, path: &Path, value: f64) {
+        self.require(value >= 0.0 && value.is_finite(), path, value, "of 0 or more");
     }
 
     /// From 0 up to but not including 1.
@@ -77,19 +81,221 @@ fn check_layer(layer: &Layer, path: &Path, ranges: &mut Ranges) {
     }
 }
 
+fn training(training: &TrainingSpec, ranges: &mut Ranges) {
+    let path = Path::default().key("training");
+    ranges.at_least_one(&path.key("epochs"), training.epochs);
+    ranges.at_least_one(&path.key("batch_size"), training.batch_size);
+    let own = path.key("optimizer").key(training.optimizer.kind());
+    optimizer(&training.optimizer, &own, ranges);
+    let Some(spec) = &training.learning_rate else { return };
+    schedule(spec, &path.key("learning_rate").key(spec.kind()), ranges);
+    if training.optimizer.has_learning_rate() {
+        ranges.0.push(Finding::new(
+            own.key("learning_rate"),
+            "the learning rate is given twice, here and by `training.learning_rate`",
+            "leave one of them out",
+        ));
+    }
+}
+
 fn optimizer(optimizer: &OptimizerSpec, path: &Path, ranges: &mut Ranges) {
+    ranges.positive(&path.key("learning_rate"), optimizer.learning_rate());
     match optimizer {
-        OptimizerSpec::Sgd(sgd) => {
-            let path = path.key("sgd");
-            ranges.positive(&path.key("learning_rate"), sgd.learning_rate);
-            ranges.below_one(&path.key("momentum"), sgd.momentum);
+        OptimizerSpec::Sgd(sgd) => ranges.below_one(&path.key("momentum"), sgd.momentum),
+        OptimizerSpec::Rmsprop(rmsprop) => {
+            ranges.below_one(&path.key("rho"), rmsprop.rho);
+            ranges.below_one(&path.key("momentum"), rmsprop.momentum);
+            ranges.positive(&path.key("epsilon"), rmsprop.epsilon);
         }
-        OptimizerSpec::Adam(adam) => {
-            let path = path.key("adam");
-            ranges.positive(&path.key("learning_rate"), adam.learning_rate);
-            ranges.below_one(&path.key("beta_1"), adam.beta_1);
-            ranges.below_one(&path.key("beta_2"), adam.beta_2);
-            ranges.positive(&path.key("epsilon"), adam.epsilon);
+        OptimizerSpec::Adagrad(adagrad) => {
+            let start = adagrad.initial_accumulator_value;
+            ranges.not_negative(&path.key("initial_accumulator_value"), start);
+            ranges.positive(&path.key("epsilon"), adagrad.epsilon);
         }
+        OptimizerSpec::Adadelta(adadelta) => {
+            ranges.below_one(&path.key("rho"), adadelta.rho);
+            ranges.positive(&path.key("epsilon"), adadelta.epsilon);
+        }
+        OptimizerSpec::Adam(Adam { beta_1, beta_2, epsilon, .. })
+        | OptimizerSpec::Adamax(Adamax { beta_1, beta_2, epsilon, .. })
+        | OptimizerSpec::Nadam(Nadam { beta_1, beta_2, epsilon, .. })
+        | OptimizerSpec::Adamw(Adamw { beta_1, beta_2, epsilon, .. }) => {
+            ranges.below_one(&path.key("beta_1"), *beta_1);
+            ranges.below_one(&path.key("beta_2"), *beta_2);
+            ranges.positive(&path.key("epsilon"), *epsilon);
+        }
+        OptimizerSpec::Lion(lion) => {
+            ranges.below_one(&path.key("beta_1"), lion.beta_1);
+            ranges.below_one(&path.key("beta_2"), lion.beta_2);
+        }
+    }
+    if let Some(decay) = optimizer.weight_decay() {
+        ranges.not_negative(&path.key("weight_decay"), decay);
+    }
+    clipping(optimizer.clipping(), path, ranges);
+}
+
+fn clipping(clipping: Clipping, path: &Path, ranges: &mut Ranges) {
+    let Clipping { clipnorm, clipvalue, global_clipnorm } = clipping;
+    let limits =
+        [("clipnorm", clipnorm), ("clipvalue", clipvalue), ("global_clipnorm", global_clipnorm)];
+    let mut given = limits.iter().filter_map(|(key, limit)| limit.map(|limit| (*key, limit)));
+    for (key, limit) in given.clone() {
+        ranges.positive(&path.key(key), limit);
+    }
+    if let (Some((first, _)), Some((second, _))) = (given.next(), given.next()) {
+        ranges.0.push(Finding::new(
+            path.key(second),
+            format!("gradients cannot be clipped by both `{first}` and `{second}`"),
+            "keep one of `clipnorm`, `clipvalue` and `global_clipnorm`",
+        ));
+    }
+}
+
+fn schedule(schedule: &ScheduleSpec, path: &Path, ranges: &mut Ranges) {
+    let initial = path.key("initial_learning_rate");
+    let decay_steps = path.key("decay_steps");
+    match schedule {
+        ScheduleSpec::Constant(constant) => {
+            ranges.positive(&path.key("learning_rate"), constant.learning_rate);
+        }
+        ScheduleSpec::ExponentialDecay(decay) => {
+            ranges.positive(&initial, decay.initial_learning_rate);
+            ranges.at_least_one(&decay_steps, decay.decay_steps);
+            ranges.positive(&path.key("decay_rate"), decay.decay_rate);
+        }
+        ScheduleSpec::InverseTimeDecay(decay) => {
+            ranges.positive(&initial, decay.initial_learning_rate);
+            ranges.at_least_one(&decay_steps, decay.decay_steps);
+            ranges.not_negative(&path.key("decay_rate"), decay.decay_rate);
+        }
+        ScheduleSpec::PiecewiseConstant(pieces) => piecewise(pieces, path, ranges),
+        ScheduleSpec::CosineDecay(decay) => {
+            match decay.warmup_target {
+                // A rise may begin at nothing.
+                Some(target) => {
+                    ranges.not_negative(&initial, decay.initial_learning_rate);
+                    ranges.positive(&path.key("warmup_target"), target);
+                }
+                None => {
+                    ranges.positive(&initial, decay.initial_learning_rate);
+                    if decay.warmup_steps > 0 {
+                        ranges.0.push(Finding::new(
+                            path.key("warmup_steps"),
+                            "`warmup_steps` lead nowhere without `warmup_target`",
+                            "add `warmup_target:`, the learning rate at the end of the rise",
+                        ));
+                    }
+                }
+            }
+            ranges.at_least_one(&decay_steps, decay.decay_steps);
+            let share = (0.0..=1.0).contains(&decay.alpha);
+            ranges.require(share, &path.key("alpha"), decay.alpha, "from 0 to 1");
+        }
+        ScheduleSpec::PolynomialDecay(decay) => {
+            ranges.positive(&initial, decay.initial_learning_rate);
+            ranges.at_least_one(&decay_steps, decay.decay_steps);
+            ranges.not_negative(&path.key("end_learning_rate"), decay.end_learning_rate);
+            ranges.positive(&path.key("power"), decay.power);
+        }
+        ScheduleSpec::OneCycle(cycle) => {
+            ranges.positive(&path.key("max_learning_rate"), cycle.max_learning_rate);
+            for (key, rate) in [
+                ("start_learning_rate", cycle.start_learning_rate),
+                ("last_learning_rate", cycle.last_learning_rate),
+            ] {
+                if let Some(rate) = rate {
+                    ranges.not_negative(&path.key(key), rate);
+                }
+            }
+            if let Some(steps) = cycle.total_steps {
+                ranges.at_least_one(&path.key("total_steps"), steps);
+            }
+            if let (Some(last), Some(total)) = (cycle.last_steps, cycle.total_steps) {
+                let fits = last <= total;
+                let range = "up to `total_steps`";
+                ranges.require(fits, &path.key("last_steps"), last as f64, range);
+            }
+        }
+    }
+}
+
+fn piecewise(pieces: &PiecewiseConstant, path: &Path, ranges: &mut Ranges) {
+    let PiecewiseConstant { boundaries, values } = pieces;
+    if boundaries.is_empty() {
+        ranges.0.push(Finding::new(
+            path.key("boundaries"),
+            "`boundaries` has no steps",
+            "list at least one, or choose `constant`",
+        ));
+    } else if values.len() != boundaries.len() + 1 {
+        ranges.0.push(Finding::new(
+            path.key("values"),
+            format!("{} boundaries do not part {} values", boundaries.len(), values.len()),
+            format!("give {} values, one more than there are boundaries", boundaries.len() + 1),
+        ));
+    }
+    for (i, pair) in boundaries.windows(2).enumerate().filter(|(_, pair)| pair[0] >= pair[1]) {
+        ranges.0.push(Finding::new(
+            path.key("boundaries").index(i + 1),
+            format!("boundary {} does not come after {}", pair[1], pair[0]),
+            "list the boundaries in rising order",
+        ));
+    }
+    for (i, value) in
+        values.iter().enumerate().filter(|(_, value)| !(**value > 0.0 && value.is_finite()))
+    {
+        ranges.0.push(Finding::new(
+            path.key("values").index(i),
+            format!("a learning rate cannot be {value}"),
+            "give a number above 0",
+        ));
+    }
+}
+
+fn callbacks(setup: &Setup, ranges: &mut Ranges) {
+    let list = Path::default().key("training").key("callbacks");
+    for (i, callback) in setup.training.callbacks.iter().enumerate() {
+        let path = list.index(i).key(callback.kind());
+        let monitor = callback.monitor();
+        if monitor.is_of_validation() && setup.dataset.validation == 0 {
+            ranges.0.push(Finding::new(
+                path.key("monitor"),
+                format!("there is no `{}` without validation rows", monitor.as_str()),
+                "give `dataset.validation` a number above 0, or monitor `loss` or `accuracy`",
+            ));
+        }
+        match callback {
+            CallbackSpec::EarlyStopping(stopping) => {
+                ranges.not_negative(&path.key("min_delta"), stopping.min_delta);
+                if let Some(baseline) = stopping.baseline {
+                    let key = path.key("baseline");
+                    ranges.require(baseline.is_finite(), &key, baseline, "that is finite");
+                }
+            }
+            CallbackSpec::ReduceLrOnPlateau(plateau) => {
+                let factor = plateau.factor;
+                let shrinks = factor > 0.0 && factor < 1.0;
+                ranges.require(shrinks, &path.key("factor"), factor, "between 0 and 1");
+                ranges.not_negative(&path.key("min_delta"), plateau.min_delta);
+                ranges.not_negative(&path.key("min_lr"), plateau.min_lr);
+                plateau_with_schedule(setup, &path, ranges);
+            }
+        }
+    }
+}
+
+/// As in Keras, two cannot both decide the step size.
+fn plateau_with_schedule(setup: &Setup, path: &Path, ranges: &mut Ranges) {
+    match &setup.training.learning_rate {
+        None | Some(ScheduleSpec::Constant(_)) => {}
+        Some(schedule) => ranges.0.push(Finding::new(
+            path.clone(),
+            format!(
+                "`reduce_lr_on_plateau` cannot change the learning rate that `{}` decides",
+                schedule.kind()
+            ),
+            "leave one of them out",
+        )),
     }
 }

@@ -427,6 +427,7 @@ impl Reader {
         });
         match setup {
             Ok(mut setup) => {
+                setup.training.fill_in();
                 if let Some(folder) = &mut setup.dataset.idx {
                     *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);
                 }

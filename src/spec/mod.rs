@@ -5,6 +5,7 @@
 //! × grid point) and the seeds each is repeated with. [`load`] reads a file and reports every
 //! mistake in it, each with its place.
 
+mod callback;
 mod check;
 mod dataset;
 mod layer;
@@ -13,22 +14,30 @@ mod optimizer;
 mod origin;
 mod problem;
 mod read;
+mod schedule;
 mod source;
 mod training;
 mod value;
 
+pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
 pub use dataset::{DatasetName, DatasetSpec, Scaling};
 pub use layer::{
     Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
 };
 pub use load::{Overrides, load, unfit_for_an_experiment};
-pub use optimizer::{Adam, OptimizerSpec, Sgd};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
+};
 pub use problem::{Finding, Problem, Problems, suggest};
+pub use schedule::{
+    Constant, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant,
+    PolynomialDecay, ScheduleSpec,
+};
 pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
 pub use value::shorten_layers;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides what one training run computes, apart from its seed and backend.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +48,12 @@ pub struct Setup {
     pub model: ModelSpec,
     /// Loss, optimizer and the length of the run.
     pub training: TrainingSpec,
+}
+
+/// For an optional key: absent is fine, but `null` is a mistake. Infinite numbers and `.nan` arrive
+/// as `null`, and must not stand for a default.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 /// A backend of burn, as named on the command line and in files.

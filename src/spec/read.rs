@@ -33,10 +33,10 @@ pub fn read<T: DeserializeOwned>(mut tree: Value, at: &Path) -> Result<T, Vec<Fi
         if !known {
             findings.push(Finding { path: at.join(&path), ..finding });
         }
-        if !take_out(&mut tree, &path) {
-            return Err(findings);
+        match take_out(&mut tree, &path) {
+            Some(path) => removed.push(path),
+            None => return Err(findings),
         }
-        removed.push(path);
     }
     Err(findings)
 }
@@ -56,19 +56,25 @@ fn local_path(path: &serde_path_to_error::Path) -> Path {
     )
 }
 
-/// Takes a faulty node out: a key from its map, and a layer out of its list by putting one
-/// without parameters in its place, so that the others keep their numbers. The root stays, and
-/// reading ends there.
-fn take_out(tree: &mut Value, path: &Path) -> bool {
-    match path.0.split_last() {
+/// Takes a faulty node out and returns what went: a key from its map, with the map where that may
+/// not be empty; a layer or callback from its list by putting one without parameters in its place,
+/// so that the others keep their numbers; a list of numbers as a whole. The root stays, and reading
+/// ends there.
+fn take_out(tree: &mut Value, path: &Path) -> Option<Path> {
+    let (last, parents) = path.0.split_last()?;
+    let parent = Path(parents.to_vec());
+    let filler = match (last, parents.last()) {
         // A layer without its name would be a mistake of its own.
-        Some((Seg::Key(_), item)) if matches!(item.last(), Some(Seg::Index(_))) => {
-            take_out(tree, &Path(item.to_vec()))
+        (Seg::Key(_), Some(Seg::Index(_))) => return take_out(tree, &parent),
+        (Seg::Key(_), _) if value::is_one_of(&parent) => return take_out(tree, &parent),
+        (Seg::Key(_), _) => return value::remove(tree, path).then(|| path.clone()),
+        (Seg::Index(_), Some(Seg::Key(list))) if list == "layers" => json!({"flatten": {}}),
+        (Seg::Index(_), Some(Seg::Key(list))) if list == "callbacks" => {
+            json!({"early_stopping": {}})
         }
-        Some((Seg::Key(_), _)) => value::remove(tree, path),
-        Some((Seg::Index(_), _)) => value::set(tree, path, json!({"flatten": {}})).is_ok(),
-        None => false,
-    }
+        (Seg::Index(_), _) => return take_out(tree, &parent),
+    };
+    value::set(tree, path, filler).ok().map(|()| path.clone())
 }
 
 /// The key that a map lacks, if that is the mistake.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::OptimizerSpec;
+use super::{CallbackSpec, OptimizerSpec, ScheduleSpec, given};
 
 /// What training makes small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct TrainingSpec {
     pub loss: Loss,
     /// How weights follow gradients.
     pub optimizer: OptimizerSpec,
+    /// How the step size changes from step to step, in place of the optimizer's own.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<ScheduleSpec>,
     /// Rows per step; the last batch of an epoch may be smaller and is kept.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
@@ -30,6 +33,19 @@ pub struct TrainingSpec {
     /// Whether each epoch has a new order of rows.
     #[serde(default = "yes")]
     pub shuffle: bool,
+    /// What is decided after each epoch, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<CallbackSpec>,
+}
+
+impl TrainingSpec {
+    /// Writes out what the file leaves to defaults that hang together: the optimizer's step size
+    /// is named unless a schedule decides it.
+    pub(super) fn fill_in(&mut self) {
+        if self.learning_rate.is_none() {
+            self.optimizer.fill_in_learning_rate();
+        }
+    }
 }
 
 fn default_batch_size() -> usize {

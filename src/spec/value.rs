@@ -1,19 +1,22 @@
 //! The file as a tree of JSON values: merging variants, setting dotted paths, short forms.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::source::{Path, Seg};
 
 /// Maps at these places hold exactly one key, a name; another name replaces it when merged.
-const ONE_OF: &[&str] = &["training.optimizer"];
+const ONE_OF: &[&str] = &["training.optimizer", "training.learning_rate"];
+
+/// Whether a map at this place holds exactly one key.
+pub fn is_one_of(at: &Path) -> bool {
+    ONE_OF.contains(&at.to_string().as_str())
+}
 
 /// Lays a variant over the file: maps merge, lists and scalars replace.
 pub fn merge(base: &mut Value, overlay: &Value, at: &Path) {
     match (base, overlay) {
         (Value::Object(base), Value::Object(overlay)) => {
-            if ONE_OF.contains(&at.to_string().as_str())
-                && !overlay.keys().any(|key| base.contains_key(key))
-            {
+            if is_one_of(at) && !overlay.keys().any(|key| base.contains_key(key)) {
                 base.clear();
             }
             // A data set is given by name or by folder: the later word counts.
@@ -23,6 +26,9 @@ pub fn merge(base: &mut Value, overlay: &Value, at: &Path) {
                         base.remove(other);
                     }
                 }
+            }
+            if at.to_string() == "training" {
+                later_rate_counts(base, overlay);
             }
             for (key, value) in overlay {
                 match base.get_mut(key) {
@@ -34,6 +40,27 @@ pub fn merge(base: &mut Value, overlay: &Value, at: &Path) {
             }
         }
         (base, overlay) => *base = overlay.clone(),
+    }
+}
+
+/// The step size is given by a schedule or by the optimizer: the later word counts here, too.
+fn later_rate_counts(training: &mut Map<String, Value>, overlay: &Map<String, Value>) {
+    let has_rate = |optimizer: &Value| {
+        let keys = optimizer.as_object().and_then(|map| map.values().next());
+        keys.is_some_and(|keys| keys.get("learning_rate").is_some())
+    };
+    let schedule = overlay.contains_key("learning_rate");
+    let plain = overlay.get("optimizer").is_some_and(has_rate);
+    if schedule && !plain {
+        let optimizer = training.get_mut("optimizer").and_then(Value::as_object_mut);
+        for keys in optimizer.into_iter().flat_map(|map| map.values_mut()) {
+            if let Value::Object(keys) = keys {
+                keys.shift_remove("learning_rate");
+            }
+        }
+    }
+    if plain && !schedule {
+        training.shift_remove("learning_rate");
     }
 }
 
@@ -92,6 +119,7 @@ pub fn remove(root: &mut Value, path: &Path) -> bool {
 }
 
 /// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
+/// `learning_rate: 0.1` of `training` → `{constant: {learning_rate: 0.1}}`,
 /// `dataset: fashion_mnist` → `{name: fashion_mnist}`.
 pub fn expand(setup: &mut Value) {
     fn named(value: &mut Value) {
@@ -112,11 +140,18 @@ pub fn expand(setup: &mut Value) {
             | Value::Object(_) => {}
         }
     }
-    if let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) {
-        layers.iter_mut().for_each(named);
+    for list in ["/model/layers", "/training/callbacks"] {
+        if let Some(items) = setup.pointer_mut(list).and_then(Value::as_array_mut) {
+            items.iter_mut().for_each(named);
+        }
     }
     if let Some(optimizer) = setup.pointer_mut("/training/optimizer") {
         named(optimizer);
+    }
+    match setup.pointer_mut("/training/learning_rate") {
+        Some(rate @ Value::Number(_)) => *rate = json!({"constant": {"learning_rate": rate}}),
+        Some(schedule) => named(schedule),
+        None => {}
     }
     if let Some(dataset @ Value::String(_)) = setup.pointer_mut("/dataset") {
         let name = dataset.take();
@@ -151,7 +186,6 @@ pub fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn merged(mut base: Value, overlay: Value) -> Value {
         merge(&mut base, &overlay, &Path::default());
@@ -178,6 +212,29 @@ mod tests {
             merged(base, same)["training"]["optimizer"],
             json!({"sgd": {"momentum": 0.9, "nesterov": true}})
         );
+    }
+
+    #[test]
+    fn another_schedule_replaces_and_a_rate_and_a_schedule_replace_each_other() {
+        let training = |value: Value| json!({ "training": value });
+        let plain =
+            training(json!({"optimizer": {"sgd": {"learning_rate": 0.1, "momentum": 0.9}}}));
+        let falling =
+            training(json!({"learning_rate": {"exponential_decay": {"decay_rate": 0.5}}}));
+        let other = training(json!({"learning_rate": {"constant": {"learning_rate": 0.2}}}));
+        let scheduled = merged(plain.clone(), falling.clone());
+        assert_eq!(
+            scheduled,
+            training(json!({
+                "optimizer": {"sgd": {"momentum": 0.9}},
+                "learning_rate": {"exponential_decay": {"decay_rate": 0.5}}
+            }))
+        );
+        assert_eq!(
+            merged(scheduled.clone(), other.clone())["training"]["learning_rate"],
+            other["training"]["learning_rate"]
+        );
+        assert_eq!(merged(scheduled, plain.clone()), plain);
     }
 
     #[test]
