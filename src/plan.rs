@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::model::InitialWeights;
 use crate::record::{Status, TrialDir};
 use crate::spec::{BackendName, Case, Experiment, shorten_layers};
 
@@ -23,22 +24,27 @@ pub struct Trial {
     pub backend: BackendName,
     /// Where its files are.
     pub dir: TrialDir,
+    /// The weights it begins with, where the file gives some.
+    pub initial: Option<Arc<InitialWeights>>,
     /// SHA-256 of all that decides its numbers.
     pub hash: String,
 }
 
 impl Trial {
     /// Plans all trials of an experiment, case by case and seed by seed. `checksums` are the
-    /// identities of the cases' data.
+    /// identities of the cases' data, and `initial` the weights that they begin with.
     pub fn all(
         experiment: &Arc<Experiment>,
         backend: BackendName,
         results: &Path,
         numerics: u32,
         checksums: &[&str],
+        initial: &[Option<Arc<InitialWeights>>],
     ) -> Vec<Self> {
         let mut trials = Vec::new();
-        for (index, (case, data)) in experiment.cases.iter().zip(checksums).enumerate() {
+        let cases = experiment.cases.iter().zip(checksums).zip(initial);
+        for (index, ((case, data), initial)) in cases.enumerate() {
+            let weights = initial.as_ref().map(|initial| &*initial.checksum);
             for &seed in &experiment.seeds {
                 trials.push(Self {
                     experiment: Arc::clone(experiment),
@@ -46,7 +52,8 @@ impl Trial {
                     seed,
                     backend,
                     dir: TrialDir::new(results, &experiment.name, &case.label(), seed),
-                    hash: identity(case, seed, backend, numerics, data),
+                    initial: initial.clone(),
+                    hash: identity(case, seed, backend, numerics, data, weights),
                 });
             }
         }
@@ -73,13 +80,16 @@ impl Trial {
     /// The trial as an experiment file of its own, which trains it again as it is.
     ///
     /// # Errors
-    /// When the data's path is not text.
+    /// When the path of the data or of the initial weights is not text.
     pub fn config(&self) -> Result<String> {
         let case = self.case();
         let mut setup = serde_json::to_value(&case.setup).context("the setup is not plain data")?;
         shorten_layers(&mut setup);
         if let Some(folder) = &case.setup.dataset.idx {
             setup["dataset"]["idx"] = json!(std::path::absolute(folder)?);
+        }
+        if let Some(weights) = &case.setup.model.initial_weights {
+            setup["model"]["initial_weights"] = json!(std::path::absolute(weights)?);
         }
         let mut config = json!({ "name": self.experiment.name });
         if !self.experiment.description.is_empty() {
@@ -95,7 +105,15 @@ impl Trial {
             config["grid"] = case
                 .grid
                 .iter()
-                .map(|point| (point.key.clone(), json!([point.value])))
+                .map(|point| {
+                    // A path from the grid is laid over the setup's again: it must be absolute, too.
+                    let value = match &*point.key {
+                        "dataset.idx" => &config["dataset"]["idx"],
+                        "model.initial_weights" => &config["model"]["initial_weights"],
+                        _ => &point.value,
+                    };
+                    (point.key.clone(), json!([value]))
+                })
                 .collect::<serde_json::Map<_, _>>()
                 .into();
         }
@@ -104,12 +122,23 @@ impl Trial {
     }
 }
 
-/// Names, descriptions, paths and other variants are not part of a trial's identity.
-fn identity(case: &Case, seed: u64, backend: BackendName, numerics: u32, data: &str) -> String {
+/// Names, descriptions, paths and other variants are not part of a trial's identity; of initial
+/// weights it is the file's content that counts.
+fn identity(
+    case: &Case,
+    seed: u64,
+    backend: BackendName,
+    numerics: u32,
+    data: &str,
+    weights: Option<&str>,
+) -> String {
     let mut setup = serde_json::to_value(&case.setup).expect("a setup is plain data");
     if let Some(dataset) = setup.get_mut("dataset").and_then(Value::as_object_mut) {
         dataset.remove("name");
         dataset.remove("idx");
+    }
+    if let Some(checksum) = weights {
+        setup["model"]["initial_weights"] = json!(checksum);
     }
     let identity = json!({
         "setup": setup,

@@ -74,13 +74,16 @@ pub enum TrainError {
 pub struct Trained {
     /// The final weights.
     pub weights: Weights,
+    /// Those of the epoch with the lowest validation loss, the earliest where several tie; `None`
+    /// without validation rows.
+    pub best: Option<Weights>,
     /// On the test rows.
     pub test: Score,
     /// Wall-clock seconds of all epochs.
     pub seconds: f64,
 }
 
-/// Trains one network.
+/// Trains one network, from `initial` weights or, without them, from those drawn for the seed.
 ///
 /// # Errors
 /// When the loss stops being a number, or the observer cannot record an epoch.
@@ -88,6 +91,7 @@ pub fn train(
     setup: &Setup,
     placed: &[Placed],
     seed: u64,
+    initial: Option<&Weights>,
     dataset: &Dataset,
     backend: &Opened,
     observer: &mut dyn Observer,
@@ -100,6 +104,10 @@ pub fn train(
     let spec = &setup.training;
 
     let mut network = Network::build(&setup.model, placed, seed, &device);
+    if let Some(initial) = initial {
+        network = initial.apply(network, &device);
+    }
+    let mut best: Option<(f64, Weights)> = None;
     let mut optimizer = optim::build(&spec.optimizer);
     let learning_rate = spec.optimizer.learning_rate();
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
@@ -142,12 +150,18 @@ pub fn train(
             epoch_seconds: epoch_start.elapsed().as_secs_f64(),
             elapsed_seconds: start.elapsed().as_secs_f64(),
         })?;
+        if let Some(Score { loss, .. }) = validation
+            && best.as_ref().is_none_or(|(lowest, _)| loss < *lowest)
+        {
+            best = Some((loss, Weights::of(&network, placed)));
+        }
     }
     let seconds = start.elapsed().as_secs_f64();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
     let test =
         evaluate(&network, &test).expect("a data set has test rows").finite(spec.epochs, "test")?;
-    Ok(Trained { weights: Weights::of(&network, placed), test, seconds })
+    let best = best.map(|(_, weights)| weights);
+    Ok(Trained { weights: Weights::of(&network, placed), best, test, seconds })
 }
 
 impl Score {

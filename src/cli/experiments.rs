@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::data;
-use crate::model::{Placed, place};
-use crate::spec::{Case, Experiment, Overrides, Part, Path, Problem, Problems, load};
+use crate::model::{InitialWeights, Placed, Unfit, place};
+use crate::spec::{Case, Experiment, Finding, Overrides, Part, Path, Problem, Problems, load};
 
 /// A checked experiment with the layers of each of its cases.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Prepared {
     pub experiment: Arc<Experiment>,
     /// Per case, its placed layers.
     pub placed: Vec<Vec<Placed>>,
+    /// Per case, the weights it begins with, where the file gives some.
+    pub initial: Vec<Option<Arc<InitialWeights>>>,
 }
 
 /// The mistakes of all files.
@@ -42,7 +44,7 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// Reads all files and places all layers.
+/// Reads all files and their initial weights, and places all layers.
 ///
 /// # Errors
 /// [`Mistakes`] with every mistake of every file, or a data error where a folder's shape cannot
@@ -72,10 +74,21 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
                 help: "give one of them another `name:`".to_owned(),
             });
         }
-        let mut placed = Vec::new();
+        let mut placed: Vec<Vec<Placed>> = Vec::new();
+        let mut initial: Vec<Option<Arc<InitialWeights>>> = Vec::new();
         for case in &experiment.cases {
             match place_case(&experiment, case) {
-                Ok(Ok(layers)) => placed.push(layers),
+                Ok(Ok(layers)) => {
+                    let before = experiment.cases.iter().zip(&placed).zip(&initial);
+                    match initial_weights(case, &layers, before) {
+                        Ok(weights) => initial.push(weights),
+                        Err(finding) => {
+                            initial.push(None);
+                            problems.push(case.problem(&experiment.source, finding));
+                        }
+                    }
+                    placed.push(layers);
+                }
                 Ok(Err(list)) => problems.extend(list),
                 // What is wrong in the files is told first: it needs no data to be put right.
                 Err(error) => {
@@ -84,7 +97,7 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
             }
         }
         if problems.is_empty() {
-            prepared.push(Prepared { experiment: Arc::new(experiment), placed });
+            prepared.push(Prepared { experiment: Arc::new(experiment), placed, initial });
         } else {
             mistakes.push(Problems::new(experiment.source, problems));
         }
@@ -96,7 +109,38 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<Prepared>
     }
 }
 
-fn place_case(
+/// The weights that a case begins with. Cases alike share them: a grid can have very many.
+fn initial_weights<'a>(
+    case: &Case,
+    placed: &[Placed],
+    before: impl Iterator<Item = ((&'a Case, &'a Vec<Placed>), &'a Option<Arc<InitialWeights>>)>,
+) -> Result<Option<Arc<InitialWeights>>, Finding> {
+    let Some(path) = &case.setup.model.initial_weights else { return Ok(None) };
+    for ((other, other_placed), weights) in before {
+        if other.setup.model.initial_weights.as_ref() == Some(path) && *other_placed == placed {
+            return Ok(weights.clone());
+        }
+    }
+    let weights = InitialWeights::read(path, placed).map_err(|Unfit(reasons)| {
+        Finding::new(
+            Path::default().key("model").key("initial_weights"),
+            format!(
+                "`{}` has not the weights of this network:\n  {}",
+                path.display(),
+                reasons.join("\n  ")
+            ),
+            "give a file that holds this network's variables and no others; \
+             `bn-runner summary --variables` lists them",
+        )
+    })?;
+    Ok(Some(Arc::new(weights)))
+}
+
+/// Places the layers of one case. What does not fit is a mistake in the file.
+///
+/// # Errors
+/// Where the shape of the data cannot be found out.
+pub fn place_case(
     experiment: &Experiment,
     case: &Case,
 ) -> Result<std::result::Result<Vec<Placed>, Vec<Problem>>> {

@@ -107,7 +107,8 @@ fn run_one(
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let Job { trial, placed, dataset, backend } = job;
         let setup = &trial.case().setup;
-        crate::train::train(setup, placed, trial.seed, dataset, backend, &mut recorder)
+        let initial = trial.initial.as_ref().map(|initial| &initial.weights);
+        crate::train::train(setup, placed, trial.seed, initial, dataset, backend, &mut recorder)
             .map_err(anyhow::Error::from)
     }));
     let result = match outcome {

@@ -11,4 +11,4 @@ mod weights;
 pub use layers::{Network, Pass};
 pub use shape::{Placed, SampleShape, Variable, place};
 pub use summary::{Counts, counts, summary_table, variables_table};
-pub use weights::Weights;
+pub use weights::{InitialWeights, Unfit, Weights};

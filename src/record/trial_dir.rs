@@ -61,6 +61,11 @@ impl TrialDir {
         self.path.join("model.safetensors")
     }
 
+    /// The weights of the epoch with the lowest validation loss, where there is validation.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
     /// What was printed about this trial.
     pub fn log(&self) -> PathBuf {
         self.path.join("run.log")
