@@ -24,7 +24,7 @@ pub struct Prepared {
 
 /// The mistakes of all files.
 #[derive(Debug)]
-pub struct Mistakes(Vec<Problems>);
+pub struct Mistakes(pub Vec<Problems>);
 
 impl Mistakes {
     /// The report that people read.

@@ -4,8 +4,10 @@ mod backends;
 mod check;
 mod data;
 mod experiments;
+mod predict;
 mod run;
 mod summary;
+mod trained;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -19,6 +21,7 @@ use crate::data::{DataError, DataOptions};
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
+use trained::NotTrained;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -44,6 +47,8 @@ enum Verb {
     Check(check::CheckArgs),
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
+    /// Let a trained network classify images; write a CSV file.
+    Predict(predict::PredictArgs),
     /// Find, fetch or verify Fashion-MNIST.
     Data(data::DataArgs),
     /// List the backends and the devices that this machine gives them.
@@ -102,6 +107,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Summary(args) => summary::summary(&args),
+        Verb::Predict(args) => predict::predict(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),
     };
@@ -123,7 +129,7 @@ fn report(error: &anyhow::Error) {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| {
-        if cause.is::<Mistakes>() || cause.is::<Unavailable>() {
+        if cause.is::<Mistakes>() || cause.is::<Unavailable>() || cause.is::<NotTrained>() {
             Some(2)
         } else if cause.is::<DataError>() {
             Some(3)
