@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::InitialWeights;
 use crate::record::{Status, TrialDir};
-use crate::spec::{BackendName, Case, Experiment, shorten_layers};
+use crate::spec::{BackendName, Case, Experiment, ModelSpec, Setup, shorten_layers};
 
 /// One training run: a case with one seed on one backend.
 #[derive(Debug, Clone)]
@@ -82,23 +82,9 @@ impl Trial {
     /// # Errors
     /// When the path of the data or of the initial weights is not text.
     pub fn config(&self) -> Result<String> {
+        let Experiment { name, description, .. } = &*self.experiment;
         let case = self.case();
-        let mut setup = serde_json::to_value(&case.setup).context("the setup is not plain data")?;
-        shorten_layers(&mut setup);
-        if let Some(folder) = &case.setup.dataset.idx {
-            setup["dataset"]["idx"] = json!(std::path::absolute(folder)?);
-        }
-        if let Some(weights) = &case.setup.model.initial_weights {
-            setup["model"]["initial_weights"] = json!(std::path::absolute(weights)?);
-        }
-        let mut config = json!({ "name": self.experiment.name });
-        if !self.experiment.description.is_empty() {
-            config["description"] = json!(self.experiment.description);
-        }
-        config["backend"] = json!(self.backend);
-        for (key, value) in setup.as_object().into_iter().flatten() {
-            config[key] = value.clone();
-        }
+        let mut config = resolved(name, description, self.backend, &case.setup)?;
         config["seeds"] = json!([self.seed]);
         config["variants"] = json!({ &case.variant: {} });
         if !case.grid.is_empty() {
@@ -117,9 +103,57 @@ impl Trial {
                 .collect::<serde_json::Map<_, _>>()
                 .into();
         }
-        let yaml = serde_yaml::to_string(&config).context("the setup does not fit YAML")?;
-        Ok(format!("# One trial, resolved. `bn-runner run` on this file trains it again.\n{yaml}"))
+        to_yaml("One trial, resolved. `bn-runner run` on this file trains it again.", &config)
     }
+}
+
+/// The folded network of a trial as an experiment file, which trains it on from `weights`, a file
+/// beside it. The grid is left out: its paths may lead to layers that are gone.
+///
+/// # Errors
+/// When the data's path is not text.
+pub fn folded_config(
+    trial: &Experiment,
+    backend: BackendName,
+    model: &ModelSpec,
+    weights: &str,
+) -> Result<String> {
+    let case = &trial.cases[0];
+    let setup = Setup { model: model.clone(), ..case.setup.clone() };
+    // A name of its own, so that training it on does not take the trial's folder. Names have at
+    // most 100 letters, all of them ASCII.
+    let name = format!("{}-folded", &trial.name[..trial.name.len().min(93)]);
+    let mut config = resolved(&name, &trial.description, backend, &setup)?;
+    config["model"]["initial_weights"] = json!(weights);
+    config["seeds"] = json!(trial.seeds);
+    config["variants"] = json!({ &case.variant: {} });
+    to_yaml("A trained network, folded. `bn-runner predict` on this folder uses it.", &config)
+}
+
+/// What all resolved files begin with: names, and the setup with absolute paths.
+fn resolved(name: &str, description: &str, backend: BackendName, setup: &Setup) -> Result<Value> {
+    let mut tree = serde_json::to_value(setup).context("the setup is not plain data")?;
+    shorten_layers(&mut tree);
+    if let Some(folder) = &setup.dataset.idx {
+        tree["dataset"]["idx"] = json!(std::path::absolute(folder)?);
+    }
+    if let Some(weights) = &setup.model.initial_weights {
+        tree["model"]["initial_weights"] = json!(std::path::absolute(weights)?);
+    }
+    let mut config = json!({ "name": name });
+    if !description.is_empty() {
+        config["description"] = json!(description);
+    }
+    config["backend"] = json!(backend);
+    for (key, value) in tree.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
+    Ok(config)
+}
+
+fn to_yaml(comment: &str, config: &Value) -> Result<String> {
+    let yaml = serde_yaml::to_string(config).context("the setup does not fit YAML")?;
+    Ok(format!("# {comment}\n{yaml}"))
 }
 
 /// Names, descriptions, paths and other variants are not part of a trial's identity; of initial

@@ -4,6 +4,7 @@ mod backends;
 mod check;
 mod data;
 mod experiments;
+mod fold;
 mod predict;
 mod run;
 mod summary;
@@ -49,6 +50,8 @@ enum Verb {
     Summary(summary::SummaryArgs),
     /// Let a trained network classify images; write a CSV file.
     Predict(predict::PredictArgs),
+    /// Remove a trained network's batch normalizations where its neighbours can do their work.
+    Fold(fold::FoldArgs),
     /// Find, fetch or verify Fashion-MNIST.
     Data(data::DataArgs),
     /// List the backends and the devices that this machine gives them.
@@ -108,6 +111,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Check(args) => check::check(&args),
         Verb::Summary(args) => summary::summary(&args),
         Verb::Predict(args) => predict::predict(&args),
+        Verb::Fold(args) => fold::fold(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),
     };

@@ -132,6 +132,11 @@ impl TrainedRun {
         &self.experiment.cases[0]
     }
 
+    /// The shape of a sample: height, width and channels.
+    pub fn image(&self) -> [usize; 3] {
+        [self.shape.height, self.shape.width, 1]
+    }
+
     /// The backend to use: the one asked for, or else the one it was trained on.
     pub fn backend(&self, asked: Option<BackendName>) -> BackendName {
         asked.or(self.experiment.backend).unwrap_or(BackendName::ALL[0])
