@@ -2,11 +2,12 @@
 //!
 //! An experiment file says what to try ([`spec`]). It is laid out into trials ([`plan`]), each of
 //! which is one network trained with one seed ([`train`]): a layer stack built in burn ([`model`])
-//! on a device ([`backend`], with a few fast operations of our own in [`kernels`]), fed from a data set ([`data`]), improved by an optimizer ([`optim`]),
-//! with all randomness from a counter-based generator ([`rng`]). Trials run side by side
-//! ([`launch`]) and leave files behind ([`record`]). A network that was trained once can be asked
-//! again ([`predict`]). From those files alone come the numbers over
-//! seeds ([`analysis`]) and the charts and tables ([`render`]). [`cli`] puts it together.
+//! on a device ([`backend`], with a few fast operations of our own in [`kernels`]), fed from a data
+//! set ([`data`]), improved by an optimizer ([`optim`]), with all randomness from a counter-based
+//! generator ([`rng`]). Trials run side by side ([`launch`]) and leave files behind ([`record`]).
+//! From those files alone come the numbers over seeds ([`analysis`]) and the charts and tables
+//! ([`render`]); the weights among them can be put to work again ([`predict`]). [`cli`] puts it
+//! together.
 //!
 //! Imports point one way: `cli` → `launch` → `train` → `model`, `optim`, `data`, `record` → `spec`,
 //! and `render` → `analysis` → `record`. Only `backend`, `data::batches`, `kernels`, `model`,

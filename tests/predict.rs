@@ -72,6 +72,24 @@ fn backends_and_weights_can_be_chosen() {
 }
 
 #[test]
+fn a_trial_without_validation_has_no_best_weights_and_says_so() {
+    let bench = Bench::with("tiny.yaml", &edited(TINY, "validation: 40", "validation: 0"));
+    bench.bn_runner("run tiny.yaml -o out --seeds 1 -q").exits(0);
+    bench.bn_runner(&format!("predict {TRIAL} --weights best")).exits(2).says(
+        "best.safetensors` is not there: a trial without validation images has no best epoch",
+    );
+}
+
+#[test]
+fn other_data_than_the_network_was_trained_on_is_noticed() {
+    let bench = trained("unit");
+    let mut labels = bench.bytes("data/t10k-labels-idx1-ubyte");
+    labels[8] = 3;
+    bench.write("data/t10k-labels-idx1-ubyte", labels);
+    bench.bn_runner(&format!("predict {TRIAL}")).exits(0).says("warning: the data has changed");
+}
+
+#[test]
 fn a_folder_is_predicted_with_or_without_its_labels() {
     let bench = trained("unit");
     bench.write_data("other");
@@ -176,7 +194,7 @@ fn a_folder_that_is_no_finished_trial_is_refused() {
     bench
         .bn_runner(&format!("predict {TRIAL}"))
         .exits(2)
-        .says("model.safetensors` is not there: the trial is completed");
+        .says("model.safetensors` is not there: `bn-runner run --force` trains the trial again");
     let config = bench.text(&format!("{TRIAL}/config.yaml"));
     bench.write("copy/model.safetensors", other);
     bench.write("copy/config.yaml", edited(&config, "units: 16", "units: 15"));

@@ -72,7 +72,7 @@ pub struct TrainedRun {
     pub placed: Vec<Placed>,
     /// Its weights.
     pub weights: Weights,
-    /// What is recorded of its training; a folded network has nothing of its own.
+    /// What is recorded of its training.
     manifest: Option<Manifest>,
 }
 
@@ -111,16 +111,13 @@ impl TrainedRun {
         let placed = place_case(&experiment, case)?.map_err(|problems| {
             Mistakes(vec![Problems::new(experiment.source.clone(), problems)])
         })?;
-        let manifest = dir.read_manifest();
+        // A folded network lies in the folder of its trial.
+        let parent = || TrialDir::existing(folder.join("..")).read_manifest();
+        let manifest = trial.read_manifest().or_else(|| is_folded.then(parent).flatten());
         if !file.exists() {
-            let why = match &manifest {
-                Some(manifest) if which == Some(Which::Best) && trial.model().exists() => {
-                    format!("the {} trial had no validation images", manifest.status)
-                }
-                Some(manifest) => format!("the trial is {}", manifest.status),
-                None => "the folder has no manifest.json either".to_owned(),
-            };
-            return Err(NotTrained::NoWeights { path: file, why }.into());
+            return Err(
+                NotTrained::NoWeights { path: file, why: missing(manifest.as_ref()) }.into()
+            );
         }
         let weights = Weights::read(&file, &placed)
             .map_err(|unfit| NotTrained::Unfit { path: file, unfit })?;
@@ -169,5 +166,19 @@ impl TrainedRun {
             Some(scaler) => Ok(scaler),
             None => Ok(Scaler::of(&*self.dataset(library)?)),
         }
+    }
+}
+
+/// Why a trial has not the weights asked for.
+fn missing(manifest: Option<&Manifest>) -> String {
+    let Some(manifest) = manifest else {
+        return "the folder has no manifest.json either".to_owned();
+    };
+    match &manifest.outcome {
+        None => format!("the trial is {}", manifest.status),
+        Some(outcome) if outcome.best_val_loss.is_none() => {
+            "a trial without validation images has no best epoch".to_owned()
+        }
+        Some(_) => "`bn-runner run --force` trains the trial again and keeps them".to_owned(),
     }
 }
