@@ -183,3 +183,56 @@ fn identity(
     });
     Sha256::digest(identity.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::spec::{Overrides, load};
+
+    const BN_AFTER: &str = "\
+name: any
+dataset: fashion_mnist
+model:
+  layers:
+    - flatten
+    - batch_normalization
+    - dense: { units: 300, activation: relu }
+    - batch_normalization
+    - dense: { units: 100, activation: relu }
+    - batch_normalization
+    - dense: { units: 10, activation: softmax }
+training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
+";
+
+    fn identity_of(text: &str, weights: Option<&str>) -> String {
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let overrides = Overrides { seeds: Some(vec![1]), ..Overrides::default() };
+        let experiment = load(file.path(), &overrides).unwrap_or_else(|error| panic!("{error}"));
+        let data = "7b0688d0999122d67a4eb2b95499a3bf7c5afbfaef15b7295b9f619d9e48a0bc";
+        identity(&experiment.cases[0], 1, BackendName::Flex, 1, data, weights)
+    }
+
+    #[test]
+    fn new_keys_do_not_change_what_was_trained_without_them() {
+        // As recorded by the first version of this program: where this fails, all that anybody has
+        // trained would be trained again.
+        assert_eq!(
+            identity_of(BN_AFTER, None),
+            "b3566ab91a806b5d4729f5c4f25fa130127d87978f330de3607acc13b08d4fe1"
+        );
+    }
+
+    #[test]
+    fn initial_weights_count_by_their_content() {
+        let from = |path: &str, content| {
+            let text = BN_AFTER.replace("model:", &format!("model:\n  initial_weights: {path}"));
+            identity_of(&text, Some(content))
+        };
+        assert_eq!(from("a", "one"), from("b", "one"));
+        assert_ne!(from("a", "one"), from("a", "two"));
+        assert_ne!(from("a", "one"), identity_of(BN_AFTER, None));
+    }
+}

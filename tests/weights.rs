@@ -103,6 +103,8 @@ fn initial_weights_that_do_not_fit_are_listed_at_their_place_in_the_file() {
 
     bench.write("missing.yaml", with_weights("nowhere.safetensors"));
     bench.bn_runner("check missing.yaml").exits(2).says("missing.yaml:4:20").says("cannot be read");
+    bench.write("folder.yaml", with_weights("data"));
+    bench.bn_runner("check folder.yaml").exits(2).says("it is no file");
     bench.write("wrong.yaml", with_weights("plain.yaml"));
     bench.bn_runner("check wrong.yaml").exits(2).says("it is no safetensors file");
 }

@@ -193,6 +193,10 @@ impl InitialWeights {
 pub struct Unfit(pub Vec<String>);
 
 fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
+    // A pipe or a device would be read for ever.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(Unfit(vec!["it is no file".to_owned()]));
+    }
     std::fs::read(path).map_err(|error| Unfit(vec![format!("it cannot be read: {error}")]))
 }
 
