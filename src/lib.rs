@@ -2,14 +2,16 @@
 //!
 //! An experiment file says what to try ([`spec`]; [`lint`] warns of what seldom works). It is laid out into trials ([`plan`]), each of
 //! which is one network trained with one seed ([`train`]): a layer stack built in burn ([`model`])
-//! on a device ([`backend`], with a few fast operations of our own in [`kernels`]), fed from a data set ([`data`]), improved by an optimizer ([`optim`]),
-//! with all randomness from a counter-based generator ([`rng`]). Trials run side by side
-//! ([`launch`]) and leave files behind ([`record`]). From those files alone come the numbers over
-//! seeds ([`analysis`]) and the charts and tables ([`render`]). [`cli`] puts it together.
+//! on a device ([`backend`], with a few fast operations of our own in [`kernels`]), fed from a data
+//! set ([`data`]), improved by an optimizer ([`optim`]), with all randomness from a counter-based
+//! generator ([`rng`]). Trials run side by side ([`launch`]) and leave files behind ([`record`]).
+//! From those files alone come the numbers over seeds ([`analysis`]) and the charts and tables
+//! ([`render`]); the weights among them can be put to work again ([`predict`]). [`cli`] puts it
+//! together.
 //!
 //! Imports point one way: `cli` → `launch` → `train` → `model`, `optim`, `data`, `record` → `spec`,
 //! and `render` → `analysis` → `record`. Only `backend`, `data::batches`, `kernels`, `model`,
-//! `optim` and `train` know burn.
+//! `optim`, `predict` and `train` know burn.
 
 pub mod analysis;
 pub mod backend;
@@ -21,6 +23,7 @@ pub mod lint;
 pub mod model;
 pub mod optim;
 pub mod plan;
+pub mod predict;
 pub mod record;
 pub mod render;
 pub mod rng;

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::model::InitialWeights;
 use crate::record::{Status, TrialDir};
-use crate::spec::{BackendName, Case, Experiment, shorten_layers};
+use crate::spec::{BackendName, Case, Experiment, ModelSpec, Setup, shorten_layers};
 
 /// One training run: a case with one seed on one backend.
 #[derive(Debug, Clone)]
@@ -23,22 +24,27 @@ pub struct Trial {
     pub backend: BackendName,
     /// Where its files are.
     pub dir: TrialDir,
+    /// The weights it begins with, where the file gives some.
+    pub initial: Option<Arc<InitialWeights>>,
     /// SHA-256 of all that decides its numbers.
     pub hash: String,
 }
 
 impl Trial {
     /// Plans all trials of an experiment, case by case and seed by seed. `checksums` are the
-    /// identities of the cases' data.
+    /// identities of the cases' data, and `initial` the weights that they begin with.
     pub fn all(
         experiment: &Arc<Experiment>,
         backend: BackendName,
         results: &Path,
         numerics: u32,
         checksums: &[&str],
+        initial: &[Option<Arc<InitialWeights>>],
     ) -> Vec<Self> {
         let mut trials = Vec::new();
-        for (index, (case, data)) in experiment.cases.iter().zip(checksums).enumerate() {
+        let cases = experiment.cases.iter().zip(checksums).zip(initial);
+        for (index, ((case, data), initial)) in cases.enumerate() {
+            let weights = initial.as_ref().map(|initial| &*initial.checksum);
             for &seed in &experiment.seeds {
                 trials.push(Self {
                     experiment: Arc::clone(experiment),
@@ -46,7 +52,8 @@ impl Trial {
                     seed,
                     backend,
                     dir: TrialDir::new(results, &experiment.name, &case.label(), seed),
-                    hash: identity(case, seed, backend, numerics, data),
+                    initial: initial.clone(),
+                    hash: identity(case, seed, backend, numerics, data, weights),
                 });
             }
         }
@@ -76,48 +83,113 @@ impl Trial {
     /// The trial as an experiment file of its own, which trains it again as it is.
     ///
     /// # Errors
-    /// When the data's path is not text.
+    /// When the path of the data or of the initial weights is not text.
     pub fn config(&self) -> Result<String> {
+        let Experiment { name, description, .. } = &*self.experiment;
         let case = self.case();
-        let mut setup = case.setup.clone();
-        setup.dataset.idx = None;
-        let mut setup = serde_json::to_value(&setup).context("the setup is not plain data")?;
-        shorten_layers(&mut setup);
-        if let Some(folder) = &case.setup.dataset.idx {
-            setup["dataset"]["idx"] = serde_json::to_value(std::path::absolute(folder)?)
-                .context("the path of the data is not text")?;
-        }
-        let mut config = json!({ "name": self.experiment.name });
-        if !self.experiment.description.is_empty() {
-            config["description"] = json!(self.experiment.description);
-        }
-        config["backend"] = json!(self.backend);
-        for (key, value) in setup.as_object().into_iter().flatten() {
-            config[key] = value.clone();
-        }
+        let mut config = resolved(name, description, self.backend, &case.setup)?;
         config["seeds"] = json!([self.seed]);
         config["variants"] = json!({ &case.variant: {} });
         if !case.grid.is_empty() {
             config["grid"] = case
                 .grid
                 .iter()
-                .map(|point| (point.key.clone(), json!([point.value])))
+                .map(|point| {
+                    // A path from the grid is laid over the setup's again: it must be absolute, too.
+                    let value = match &*point.key {
+                        "dataset.idx" => &config["dataset"]["idx"],
+                        "model.initial_weights" => &config["model"]["initial_weights"],
+                        _ => &point.value,
+                    };
+                    (point.key.clone(), json!([value]))
+                })
                 .collect::<serde_json::Map<_, _>>()
                 .into();
         }
-        let yaml = serde_yaml::to_string(&config).context("the setup does not fit YAML")?;
-        Ok(format!(
-            "# One trial, resolved. `bn-runner run -o another-folder` on this file trains it again.\n{yaml}"
-        ))
+        to_yaml(
+            "One trial, resolved. `bn-runner run -o another-folder` on this file trains it again.",
+            &config,
+        )
     }
 }
 
-/// Names, descriptions, paths and other variants are not part of a trial's identity.
-fn identity(case: &Case, seed: u64, backend: BackendName, numerics: u32, data: &str) -> String {
-    let mut setup = case.setup.clone();
-    setup.dataset.name = None;
+/// The folded network of a trial as an experiment file, which trains it on from `weights`, a file
+/// beside it. The grid is left out: its paths may lead to layers that are gone.
+///
+/// # Errors
+/// When the data's path is not text.
+pub fn folded_config(
+    trial: &Experiment,
+    backend: BackendName,
+    model: &ModelSpec,
+    weights: &str,
+) -> Result<String> {
+    let case = &trial.cases[0];
+    let setup = Setup { model: model.clone(), ..case.setup.clone() };
+    // A name of its own, so that training it on does not take the trial's folder. Names have at
+    // most 100 letters, all of them ASCII.
+    let name = format!("{}-folded", &trial.name[..trial.name.len().min(93)]);
+    let mut config = resolved(&name, &trial.description, backend, &setup)?;
+    config["model"]["initial_weights"] = json!(weights);
+    config["seeds"] = json!(trial.seeds);
+    config["variants"] = json!({ &case.variant: {} });
+    to_yaml("A trained network, folded. `bn-runner predict` on this folder uses it.", &config)
+}
+
+/// What all resolved files begin with: names, and the setup with absolute paths.
+fn resolved(name: &str, description: &str, backend: BackendName, setup: &Setup) -> Result<Value> {
+    let mut tree = serde_json::to_value(without_paths(setup))?;
+    shorten_layers(&mut tree);
+    let absolute = |path: &Path| -> Result<Value> {
+        serde_json::to_value(std::path::absolute(path)?)
+            .with_context(|| format!("the path `{}` is not text", path.display()))
+    };
+    if let Some(folder) = &setup.dataset.idx {
+        tree["dataset"]["idx"] = absolute(folder)?;
+    }
+    if let Some(weights) = &setup.model.initial_weights {
+        tree["model"]["initial_weights"] = absolute(weights)?;
+    }
+    let mut config = json!({ "name": name });
+    if !description.is_empty() {
+        config["description"] = json!(description);
+    }
+    config["backend"] = json!(backend);
+    for (key, value) in tree.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
+    Ok(config)
+}
+
+/// A path need not be text, which all else in a setup is.
+fn without_paths(setup: &Setup) -> Setup {
+    let mut setup = setup.clone();
     setup.dataset.idx = None;
-    let setup = serde_json::to_value(&setup).expect("a setup without paths is plain data");
+    setup.model.initial_weights = None;
+    setup
+}
+
+fn to_yaml(comment: &str, config: &Value) -> Result<String> {
+    let yaml = serde_yaml::to_string(config).context("the setup does not fit YAML")?;
+    Ok(format!("# {comment}\n{yaml}"))
+}
+
+/// Names, descriptions, paths and other variants are not part of a trial's identity; of initial
+/// weights it is the file's content that counts.
+fn identity(
+    case: &Case,
+    seed: u64,
+    backend: BackendName,
+    numerics: u32,
+    data: &str,
+    weights: Option<&str>,
+) -> String {
+    let mut setup = without_paths(&case.setup);
+    setup.dataset.name = None;
+    let mut setup = serde_json::to_value(&setup).expect("a setup without paths is plain data");
+    if let Some(checksum) = weights {
+        setup["model"]["initial_weights"] = json!(checksum);
+    }
     let identity = json!({
         "setup": setup,
         "data": data,
@@ -126,4 +198,57 @@ fn identity(case: &Case, seed: u64, backend: BackendName, numerics: u32, data: &
         "numerics": numerics,
     });
     Sha256::digest(identity.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::spec::{Overrides, load};
+
+    const BN_AFTER: &str = "\
+name: any
+dataset: fashion_mnist
+model:
+  layers:
+    - flatten
+    - batch_normalization
+    - dense: { units: 300, activation: relu }
+    - batch_normalization
+    - dense: { units: 100, activation: relu }
+    - batch_normalization
+    - dense: { units: 10, activation: softmax }
+training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
+";
+
+    fn identity_of(text: &str, weights: Option<&str>) -> String {
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let overrides = Overrides { seeds: Some(vec![1]), ..Overrides::default() };
+        let experiment = load(file.path(), &overrides).unwrap_or_else(|error| panic!("{error}"));
+        let data = "7b0688d0999122d67a4eb2b95499a3bf7c5afbfaef15b7295b9f619d9e48a0bc";
+        identity(&experiment.cases[0], 1, BackendName::Flex, 1, data, weights)
+    }
+
+    #[test]
+    fn new_keys_do_not_change_what_was_trained_without_them() {
+        // As recorded by the first version of this program: where this fails, all that anybody has
+        // trained would be trained again.
+        assert_eq!(
+            identity_of(BN_AFTER, None),
+            "4479199cf115581d5b937bfaa1c160f10ade3f481b52000fc9f4d5c0037df50f"
+        );
+    }
+
+    #[test]
+    fn initial_weights_count_by_their_content() {
+        let from = |path: &str, content| {
+            let text = BN_AFTER.replace("model:", &format!("model:\n  initial_weights: {path}"));
+            identity_of(&text, Some(content))
+        };
+        assert_eq!(from("a", "one"), from("b", "one"));
+        assert_ne!(from("a", "one"), from("a", "two"));
+        assert_ne!(from("a", "one"), identity_of(BN_AFTER, None));
+    }
 }

@@ -79,13 +79,16 @@ pub enum TrainError {
 pub struct Trained {
     /// The final weights, or those of the best epoch if that was asked for.
     pub weights: Weights,
+    /// Those of the epoch with the lowest validation loss, the earliest where several tie; `None`
+    /// without validation rows.
+    pub best: Option<Weights>,
     /// On the test rows.
     pub test: Score,
     /// Wall-clock seconds of all epochs.
     pub seconds: f64,
 }
 
-/// Trains one network.
+/// Trains one network, from `initial` weights or, without them, from those drawn for the seed.
 ///
 /// # Errors
 /// When the loss stops being a number, or the observer cannot record an epoch.
@@ -93,6 +96,7 @@ pub fn train(
     setup: &Setup,
     placed: &[Placed],
     seed: u64,
+    initial: Option<&Weights>,
     dataset: &Dataset,
     backend: &Opened,
     observer: &mut dyn Observer,
@@ -105,6 +109,10 @@ pub fn train(
     let spec = &setup.training;
 
     let mut network = Network::build(&setup.model, placed, seed, &device);
+    if let Some(initial) = initial {
+        network = initial.apply(network, &device);
+    }
+    let mut best: Option<(f64, Weights)> = None;
     let mut optimizer = optim::build(&spec.optimizer);
     let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
     let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
@@ -154,6 +162,11 @@ pub fn train(
         };
         observer.epoch(&row)?;
         last_epoch = epoch;
+        if let Some(Score { loss, .. }) = validation
+            && best.as_ref().is_none_or(|(lowest, _)| loss < *lowest)
+        {
+            best = Some((loss, Weights::of(&network, placed)));
+        }
 
         let verdict = callbacks.epoch_end(&row, || Weights::of(&network, placed));
         verdict.remarks.iter().for_each(|remark| observer.remark(remark));
@@ -174,7 +187,8 @@ pub fn train(
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
     let test =
         evaluate(&network, &test).expect("a data set has test rows").finite(last_epoch, "test")?;
-    Ok(Trained { weights: Weights::of(&network, placed), test, seconds })
+    let best = best.map(|(_, weights)| weights);
+    Ok(Trained { weights: Weights::of(&network, placed), best, test, seconds })
 }
 
 impl Score {

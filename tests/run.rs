@@ -53,7 +53,14 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
     for trial in TRIALS {
         assert_eq!(
             bench.names(&format!("out/tiny/{trial}")),
-            ["config.yaml", "manifest.json", "metrics.csv", "model.safetensors", "run.log"]
+            [
+                "best.safetensors",
+                "config.yaml",
+                "manifest.json",
+                "metrics.csv",
+                "model.safetensors",
+                "run.log"
+            ]
         );
     }
     for chart in
@@ -263,7 +270,7 @@ fn force_moves_old_results_aside_and_trains_to_the_same_numbers() {
     assert_eq!(previous.len(), 2, "{previous:?}");
     assert!(previous[0].starts_with("seed-1-20"), "{previous:?}");
     let old = format!("out/tiny/quick/previous/{}", previous[0]);
-    assert_eq!(bench.names(&old).len(), 5);
+    assert_eq!(bench.names(&old).len(), 6);
     assert_eq!(metrics, bench.bytes(&format!("{old}/metrics.csv")));
 
     // Thrice: the third finds a name beside the second, even within one second.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::data::{self, Shape};
 use crate::lint::{Lint, lint};
-use crate::model::{Placed, place};
+use crate::model::{InitialWeights, Placed, Unfit, place};
 use crate::spec::{
     Case, Experiment, Finding, Overrides, Part, Path, Problem, Problems, load, suggest,
 };
@@ -21,6 +21,8 @@ pub struct Prepared {
     pub placed: Vec<Vec<Placed>>,
     /// What runs but seldom does what was meant.
     pub warnings: Problems,
+    /// Per case, the weights it begins with, where the file gives some.
+    pub initial: Vec<Option<Arc<InitialWeights>>>,
 }
 
 /// The mistakes of all files.
@@ -51,7 +53,7 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// Reads all files and places all layers.
+/// Reads all files and their initial weights, and places all layers.
 ///
 /// # Errors
 /// [`Mistakes`] with every mistake of every file, or a data error where a folder's shape cannot
@@ -81,10 +83,12 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
                 "give one of them another `name:`",
             ));
         }
-        let mut placed = Vec::new();
+        let mut placed: Vec<Vec<Placed>> = Vec::new();
+        let mut initial: Vec<Option<Arc<InitialWeights>>> = Vec::new();
         let mut warnings = Vec::new();
         problems.extend(unknown_lints(&experiment));
         for case in &experiment.cases {
+            let problem = |finding| case.problem(&experiment.source, finding);
             let shape = match data::shape(&case.setup.dataset) {
                 Ok(shape) => shape,
                 // What is wrong in the files is told first: it needs no data to be put right.
@@ -94,17 +98,24 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
                 }
             };
             match place_case(case, shape) {
-                Ok(layers) => placed.push(layers),
-                Err(findings) => {
-                    let problem = |finding| case.problem(&experiment.source, finding);
-                    problems.extend(findings.into_iter().map(problem));
+                Ok(layers) => {
+                    let before = experiment.cases.iter().zip(&placed).zip(&initial);
+                    match initial_weights(case, &layers, before) {
+                        Ok(weights) => initial.push(weights),
+                        Err(finding) => {
+                            initial.push(None);
+                            problems.push(problem(finding));
+                        }
+                    }
+                    placed.push(layers);
                 }
+                Err(findings) => problems.extend(findings.into_iter().map(problem)),
             }
             warnings.extend(case_warnings(&experiment, case, shape));
         }
         let warnings = Problems::new(experiment.source.clone(), warnings);
         if problems.is_empty() {
-            prepared.push(Prepared { experiment: Arc::new(experiment), placed, warnings });
+            prepared.push(Prepared { experiment: Arc::new(experiment), placed, initial, warnings });
         } else {
             mistakes.push(Problems::new(experiment.source, problems));
         }
@@ -145,7 +156,7 @@ fn case_warnings(experiment: &Experiment, case: &Case, shape: Shape) -> Vec<Prob
 }
 
 /// The layers of a case, or what does not fit its data.
-fn place_case(case: &Case, shape: Shape) -> Result<Vec<Placed>, Vec<Finding>> {
+pub fn place_case(case: &Case, shape: Shape) -> Result<Vec<Placed>, Vec<Finding>> {
     let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
     let validation = case.setup.dataset.validation;
     if validation < shape.rows {
@@ -157,4 +168,31 @@ fn place_case(case: &Case, shape: Shape) -> Result<Vec<Placed>, Vec<Finding>> {
         format!("keep it below {}", shape.rows),
     );
     Err(placed.err().into_iter().flatten().chain([finding]).collect())
+}
+
+/// The weights that a case begins with. Cases alike share them: a grid can have very many.
+fn initial_weights<'a>(
+    case: &Case,
+    placed: &[Placed],
+    before: impl Iterator<Item = ((&'a Case, &'a Vec<Placed>), &'a Option<Arc<InitialWeights>>)>,
+) -> Result<Option<Arc<InitialWeights>>, Finding> {
+    let Some(path) = &case.setup.model.initial_weights else { return Ok(None) };
+    for ((other, other_placed), weights) in before {
+        if other.setup.model.initial_weights.as_ref() == Some(path) && *other_placed == placed {
+            return Ok(weights.clone());
+        }
+    }
+    let weights = InitialWeights::read(path, placed).map_err(|Unfit(reasons)| {
+        Finding::new(
+            Path::default().key("model").key("initial_weights"),
+            format!(
+                "`{}` has not the weights of this network:\n  {}",
+                path.display(),
+                reasons.join("\n  ")
+            ),
+            "give a file that holds this network's variables and no others; \
+             `bn-runner summary --variables` lists them",
+        )
+    })?;
+    Ok(Some(Arc::new(weights)))
 }

@@ -4,9 +4,12 @@ mod backends;
 mod check;
 mod data;
 mod experiments;
+mod fold;
 mod new;
+mod predict;
 mod run;
 mod summary;
+mod trained;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -20,6 +23,7 @@ use crate::data::{DataError, DataOptions};
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
+use trained::NotTrained;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -47,6 +51,10 @@ enum Verb {
     New(new::NewArgs),
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
+    /// Let a trained network classify images; write a CSV file.
+    Predict(predict::PredictArgs),
+    /// Remove a trained network's batch normalizations where its neighbours can do their work.
+    Fold(fold::FoldArgs),
     /// Find, fetch or verify Fashion-MNIST.
     Data(data::DataArgs),
     /// List the backends and the devices that this machine gives them.
@@ -106,6 +114,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Check(args) => check::check(&args),
         Verb::New(args) => new::new(&args),
         Verb::Summary(args) => summary::summary(&args),
+        Verb::Predict(args) => predict::predict(&args),
+        Verb::Fold(args) => fold::fold(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),
     };
@@ -127,7 +137,7 @@ fn report(error: &anyhow::Error) {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| {
-        if cause.is::<Mistakes>() || cause.is::<Unavailable>() {
+        if cause.is::<Mistakes>() || cause.is::<Unavailable>() || cause.is::<NotTrained>() {
             Some(2)
         } else if cause.is::<DataError>() {
             Some(3)

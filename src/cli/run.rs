@@ -132,7 +132,8 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
         .map(|case| library.dataset(&case.setup.dataset))
         .collect::<Result<Vec<_>, _>>()?;
     let checksums: Vec<&str> = datasets.iter().map(|dataset| &*dataset.checksum).collect();
-    let trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums);
+    let initial = &prepared.initial;
+    let trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums, initial);
     Ok(Planned { prepared, backend, datasets, trials })
 }
 

@@ -19,10 +19,16 @@ pub enum Scaler {
 impl Scaler {
     /// The scaler that a data set's spec asks for; statistics come from its training rows.
     pub fn of(dataset: &Dataset) -> Self {
-        match dataset.scaling {
-            Scaling::Unit => Self::Unit,
-            Scaling::Standardize => Self::Standardize(standardization(&dataset.train)),
-            Scaling::None => Self::None,
+        Self::without_data(dataset.scaling)
+            .unwrap_or_else(|| Self::Standardize(standardization(&dataset.train)))
+    }
+
+    /// The scaler of a kind that needs no statistics of the data.
+    pub fn without_data(scaling: Scaling) -> Option<Self> {
+        match scaling {
+            Scaling::Unit => Some(Self::Unit),
+            Scaling::Standardize => None,
+            Scaling::None => Some(Self::None),
         }
     }
 

@@ -44,6 +44,15 @@ pub enum DataError {
         disagreement: String,
     },
 
+    /// A PNG file that is none, or of another size.
+    #[error("{}: {problem}", path.display())]
+    BadImage {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what is expected.
+        problem: String,
+    },
+
     /// Neither a folder nor a source had Fashion-MNIST.
     #[error(
         "Fashion-MNIST was not found on this machine and could not be fetched; tried in turn:\n{tried}\n\

@@ -13,6 +13,7 @@ mod fetch;
 mod folder;
 mod http;
 mod idx;
+mod images;
 mod library;
 mod split;
 mod standardize;
@@ -26,6 +27,7 @@ use sha2::{Digest, Sha256};
 pub use batches::{Feed, Scaler};
 pub use error::{DataError, FileProblem, Promise, Tried};
 pub use idx::Kind;
+pub use images::Images;
 pub use library::Library;
 pub use split::Split;
 pub use standardize::{Standardization, standardization};
@@ -150,6 +152,24 @@ pub fn locate(options: &DataOptions) -> Option<PathBuf> {
     Search::new(options).locate()
 }
 
+/// The names of a data set's classes, without loading it.
+///
+/// # Errors
+/// When the spec names no data set, or two.
+pub fn class_names(spec: &DatasetSpec, shape: Shape) -> Result<Vec<String>, DataError> {
+    match source(spec)? {
+        Source::Named(DatasetName::FashionMnist) => {
+            Ok(fashion_mnist::CLASS_NAMES.map(str::to_owned).into())
+        }
+        Source::Folder(_) => Ok(numbered(shape.classes)),
+    }
+}
+
+/// Classes that have no names but their numbers.
+fn numbered(classes: usize) -> Vec<String> {
+    (0..classes).map(|class| class.to_string()).collect()
+}
+
 /// Where a spec says the data is.
 enum Source<'a> {
     Named(DatasetName),
@@ -192,7 +212,7 @@ fn read(spec: &DatasetSpec, options: &DataOptions) -> Result<Raw, DataError> {
         }),
         Source::Folder(path) => {
             let contents = idx_folder(path).read()?;
-            let class_names = (0..contents.shape.classes).map(|class| class.to_string()).collect();
+            let class_names = numbered(contents.shape.classes);
             Ok(Raw { name: folder_name(path), class_names, contents })
         }
     }

@@ -130,7 +130,8 @@ fn run_one(
 fn train_one(job: &Job<'_>, recorder: &mut Recorder<'_>) -> anyhow::Result<Trained> {
     let Job { trial, placed, dataset, backend } = job;
     let setup = &trial.case().setup;
-    let train = || train(setup, placed, trial.seed, dataset, backend, recorder);
+    let initial = trial.initial.as_ref().map(|initial| &initial.weights);
+    let train = || train(setup, placed, trial.seed, initial, dataset, backend, recorder);
     match std::panic::catch_unwind(AssertUnwindSafe(train)) {
         Ok(trained) => Ok(trained?),
         Err(panic) => Err(internal_error(&*panic)),

@@ -59,6 +59,9 @@ impl<'a> Recorder<'a> {
     pub fn complete(&mut self, trained: &Trained) -> Result<()> {
         let dir = &self.job.trial.dir;
         write_atomically(&dir.model(), &trained.weights.to_safetensors()?)?;
+        if let Some(best) = &trained.best {
+            write_atomically(&dir.best(), &best.to_safetensors()?)?;
+        }
         let rows = self.job.dataset.train.len() * self.epochs.len();
         let outcome = Outcome {
             best_val_accuracy: BestEpoch::of(

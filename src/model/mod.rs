@@ -2,13 +2,15 @@
 //!
 //! [`place`] works a stack out without allocating anything; [`Network::build`] makes it.
 
+mod fold;
 mod initializer;
 mod layers;
 mod shape;
 mod summary;
 mod weights;
 
+pub use fold::{Folded, Outcome, Step, fold};
 pub use layers::{Network, Pass};
 pub use shape::{Placed, SampleShape, Variable, place};
-pub use summary::{Counts, counts, summary_table, variables_table};
-pub use weights::Weights;
+pub use summary::{Counts, counts, summary_table, thousands, variables_table};
+pub use weights::{InitialWeights, Unfit, Weights};

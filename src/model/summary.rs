@@ -72,7 +72,7 @@ fn camel_case(kind: &str) -> String {
 }
 
 /// 271346 → 271,346
-fn thousands(number: usize) -> String {
+pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
         .as_bytes()

@@ -1,10 +1,14 @@
 //! Weights outside a network: by Keras' variable paths, in safetensors files.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use burn::module::{Module as _, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
 
 use super::layers::Network;
 use super::shape::{Placed, Variable};
@@ -14,6 +18,77 @@ use super::shape::{Placed, Variable};
 pub struct Weights(Vec<(Variable, Vec<f32>)>);
 
 impl Weights {
+    /// Takes the values of a placed stack's variables from wherever they are.
+    ///
+    /// # Errors
+    /// When there is none for a variable, or one of another size.
+    pub fn collect(
+        placed: &[Placed],
+        mut values: impl FnMut(&Variable) -> Option<Vec<f32>>,
+    ) -> Result<Self> {
+        let variables = placed.iter().flat_map(|layer| &layer.variables);
+        let pair = |variable: &Variable| {
+            let found = values(variable)
+                .filter(|found| found.len() == variable.size())
+                .with_context(|| format!("`{}` has no values of its size", variable.path))?;
+            Ok((variable.clone(), found))
+        };
+        variables.map(pair).collect::<Result<_>>().map(Self)
+    }
+
+    /// Reads the content of a safetensors file, which must hold the variables of a placed stack
+    /// and nothing else.
+    ///
+    /// # Errors
+    /// Every tensor that is missing, superfluous, of another shape or not of 32-bit floats.
+    pub fn from_safetensors(content: &[u8], placed: &[Placed]) -> Result<Self, Unfit> {
+        let file = SafeTensors::deserialize(content)
+            .map_err(|error| Unfit(vec![format!("it is no safetensors file: {error}")]))?;
+        let mut unfit = Vec::new();
+        let mut known = HashSet::new();
+        let mut list = Vec::new();
+        for variable in placed.iter().flat_map(|layer| &layer.variables) {
+            let path = &*variable.path;
+            known.insert(path);
+            match file.tensor(path) {
+                Err(_) => {
+                    unfit.push(format!(
+                        "`{path}` is missing: the network has it as {}",
+                        shape_text(&variable.shape)
+                    ));
+                }
+                Ok(view) if view.shape() != variable.shape => unfit.push(format!(
+                    "`{path}` has shape {}: the network has it as {}",
+                    shape_text(view.shape()),
+                    shape_text(&variable.shape)
+                )),
+                Ok(view) if view.dtype() != Dtype::F32 => unfit.push(format!(
+                    "`{path}` is of type {}: 32-bit floats (F32) are needed",
+                    view.dtype()
+                )),
+                Ok(view) => {
+                    let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
+                    let values = view.data().as_chunks().0.iter().map(number).collect();
+                    list.push((variable.clone(), values));
+                }
+            }
+        }
+        let mut names = file.names();
+        names.sort_unstable();
+        for name in names.into_iter().filter(|name| !known.contains(name)) {
+            unfit.push(format!("`{name}` is too much: the network has no such variable"));
+        }
+        if unfit.is_empty() { Ok(Self(list)) } else { Err(Unfit(unfit)) }
+    }
+
+    /// Reads a safetensors file; see [`Weights::from_safetensors`].
+    ///
+    /// # Errors
+    /// As there, and when the file cannot be read.
+    pub fn read(path: &Path, placed: &[Placed]) -> Result<Self, Unfit> {
+        Self::from_safetensors(&read(path)?, placed)
+    }
+
     /// Reads a network's values back from its device.
     pub fn of(network: &Network, placed: &[Placed]) -> Self {
         let variables = placed.iter().flat_map(|layer| layer.variables.iter().cloned());
@@ -88,6 +163,48 @@ impl Weights {
     }
 }
 
+/// The weights a network begins with in place of drawn ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InitialWeights {
+    /// The values.
+    pub weights: Weights,
+    /// SHA-256 of the file they are from.
+    pub checksum: String,
+}
+
+impl InitialWeights {
+    /// Reads a safetensors file for a placed stack.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn read(path: &Path, placed: &[Placed]) -> Result<Self, Unfit> {
+        let content = read(path)?;
+        let digest = Sha256::digest(&content);
+        Ok(Self {
+            weights: Weights::from_safetensors(&content, placed)?,
+            checksum: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+}
+
+/// Why a file's weights are not a network's: each reason a lowercase fragment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct Unfit(pub Vec<String>);
+
+fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
+    // A pipe or a device would be read for ever.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(Unfit(vec!["it is no file".to_owned()]));
+    }
+    std::fs::read(path).map_err(|error| Unfit(vec![format!("it cannot be read: {error}")]))
+}
+
+fn shape_text(shape: &[usize]) -> String {
+    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("[{}]", sizes.join(", "))
+}
+
 struct GradientReader<'a> {
     gradients: &'a GradientsParams,
     values: Vec<Vec<f32>>,
@@ -103,4 +220,58 @@ impl ModuleVisitor for GradientReader<'_> {
 
 fn numbers(data: TensorData) -> Vec<f32> {
     data.convert::<f32>().try_into_vec().expect("converted to 32-bit numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::place;
+
+    fn placed() -> Vec<Placed> {
+        let layers = r#"{"layers": [
+            {"flatten": {}},
+            {"dense": {"units": 3}},
+            {"dense": {"units": 2, "activation": "softmax"}}
+        ]}"#;
+        place(&serde_json::from_str(layers).unwrap(), [2, 2, 1], 2).unwrap()
+    }
+
+    #[test]
+    fn weights_come_back_from_their_own_file() {
+        let mut count = 0.0;
+        let values = |variable: &Variable| {
+            count += 1.0;
+            Some(vec![count; variable.size()])
+        };
+        let weights = Weights::collect(&placed(), values).unwrap();
+        let file = weights.to_safetensors().unwrap();
+        assert_eq!(Weights::from_safetensors(&file, &placed()), Ok(weights));
+    }
+
+    #[test]
+    fn every_tensor_that_does_not_fit_is_listed() {
+        let bytes = [0_u8; 96];
+        let view = |dtype, shape: &[usize], size| {
+            TensorView::new(dtype, shape.to_vec(), &bytes[..size]).unwrap()
+        };
+        let file = [
+            ("dense/kernel", view(Dtype::F32, &[3, 4], 48)),
+            ("dense/bias", view(Dtype::F64, &[3], 24)),
+            ("dense_1/kernel", view(Dtype::F32, &[3, 2], 24)),
+            ("batch_normalization/gamma", view(Dtype::F32, &[4], 16)),
+        ];
+        let file = safetensors::serialize(file, None).unwrap();
+        let Unfit(list) = Weights::from_safetensors(&file, &placed()).unwrap_err();
+        assert_eq!(
+            list,
+            [
+                "`dense/kernel` has shape [3, 4]: the network has it as [4, 3]",
+                "`dense/bias` is of type F64: 32-bit floats (F32) are needed",
+                "`dense_1/bias` is missing: the network has it as [2]",
+                "`batch_normalization/gamma` is too much: the network has no such variable",
+            ]
+        );
+        let Unfit(list) = Weights::from_safetensors(b"no tensors", &placed()).unwrap_err();
+        assert!(list.len() == 1 && list[0].starts_with("it is no safetensors file: "), "{list:?}");
+    }
 }

@@ -80,6 +80,26 @@ impl TrialDir {
         self.path.with_file_name(format!(".{name}.lock"))
     }
 
+    /// The weights of the epoch with the lowest validation loss, where there is validation.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
+    /// The network without its batch normalizations, a folder with a config and weights of its own.
+    pub fn folded(&self) -> Self {
+        Self { path: self.path.join("folded") }
+    }
+
+    /// The weights in a folder of a folded network.
+    pub fn folded_weights(&self) -> PathBuf {
+        self.path.join("folded.safetensors")
+    }
+
+    /// How a network was folded, and that it computes the same.
+    pub fn fold_report(&self) -> PathBuf {
+        self.path.join("fold.json")
+    }
+
     /// What was printed about this trial.
     pub fn log(&self) -> PathBuf {
         self.path.join("run.log")

@@ -1,5 +1,7 @@
 //! `model:` the layer stack, in Keras' vocabulary and with Keras' defaults.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// A stack of layers, first to last.
@@ -8,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct ModelSpec {
     /// The layers; the last one ends in `softmax`.
     pub layers: Vec<Layer>,
+    /// A safetensors file with the weights to begin with, in place of drawn ones. Once loaded, the
+    /// path is relative to the working directory; in the file it is relative to the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<PathBuf>,
 }
 
 /// One layer of the stack. In a file it is a map of one key, `dense: { units: 10 }`, or a bare

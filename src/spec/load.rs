@@ -428,8 +428,9 @@ impl Reader {
         match setup {
             Ok(mut setup) => {
                 setup.training.fill_in();
-                if let Some(folder) = &mut setup.dataset.idx {
-                    *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);
+                let here = self.source.path.parent().unwrap_or(FilePath::new(""));
+                for path in [&mut setup.dataset.idx, &mut setup.model.initial_weights] {
+                    *path = path.as_ref().map(|path| here.join(path));
                 }
                 Some(Case { variant: variant.to_owned(), grid, setup, foreign })
             }
