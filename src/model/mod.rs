@@ -2,11 +2,13 @@
 //!
 //! [`place`] works a stack out without allocating anything; [`Network::build`] makes it.
 
+mod fit;
 mod initializer;
 mod layers;
 mod shape;
 mod summary;
 mod weights;
+mod window;
 
 pub use layers::{Network, Pass};
 pub use shape::{Placed, SampleShape, Variable, place};

@@ -6,9 +6,10 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
-use super::origin::{self, Foreign, Origin};
+use super::origin::{Foreign, Origin, Origins};
 use super::problem::{Finding, Problem, Problems, suggest};
 use super::read::read;
+use super::repeat::unroll;
 use super::source::{Part, Path, Source};
 use super::value::{expand, merge, set};
 use super::{BackendName, Case, Experiment, GridValue, Setup};
@@ -375,21 +376,25 @@ impl Reader {
             }
         }
         expand(&mut tree);
-        let setup = read::<Setup>(tree, &Path::default()).and_then(|setup| match check(&setup) {
-            findings if findings.is_empty() => Ok(setup),
-            findings => Err(findings),
-        });
+        let (layers, mut findings) = unroll(&mut tree);
+        let origins = Origins { foreign, layers };
+        let setup = read::<Setup>(tree, &Path::default())
+            .and_then(|setup| match check(&setup) {
+                findings if findings.is_empty() => Ok(setup),
+                findings => Err(findings),
+            })
+            .map_err(|others| findings.extend(others));
+        let setup = if findings.is_empty() { setup.map_err(|()| findings) } else { Err(findings) };
         match setup {
             Ok(mut setup) => {
                 if let Some(folder) = &mut setup.dataset.idx {
                     *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);
                 }
-                Some(Case { variant: variant.to_owned(), grid, setup, foreign })
+                Some(Case { variant: variant.to_owned(), grid, setup, origins })
             }
             Err(findings) => {
                 for finding in findings {
-                    let problem = origin::locate(&self.source, variant, &foreign, finding);
-                    self.problems.push(problem);
+                    self.problems.push(origins.locate(&self.source, variant, finding));
                 }
                 None
             }

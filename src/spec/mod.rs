@@ -6,20 +6,29 @@
 //! mistake in it, each with its place.
 
 mod check;
+mod check_layer;
 mod dataset;
+mod dimensions;
+mod function;
 mod layer;
 mod load;
 mod optimizer;
 mod origin;
 mod problem;
 mod read;
+mod repeat;
 mod source;
 mod training;
 mod value;
 
 pub use dataset::{DatasetName, DatasetSpec, Scaling};
+pub use function::{
+    Activation, Constant, Constraint, Initializer, L1, L1L2, L2, LeakyRelu, MaxNorm, Normal,
+    Orthogonal, RandomUniform, Regularizer,
+};
 pub use layer::{
-    Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
+    ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
+    GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
 pub use load::{Overrides, load};
 pub use optimizer::{Adam, OptimizerSpec, Sgd};
@@ -103,8 +112,8 @@ pub struct Case {
     pub grid: Vec<GridValue>,
     /// The resolved setup.
     pub setup: Setup,
-    /// Which of its values are from the grid or the command line.
-    foreign: Vec<origin::Foreign>,
+    /// Where its values are in the file, if not at their own places.
+    origins: origin::Origins,
 }
 
 impl Case {
@@ -124,7 +133,7 @@ impl Case {
 
     /// A mistake in this case's setup as one in the file.
     pub fn problem(&self, source: &Source, finding: Finding) -> Problem {
-        origin::locate(source, &self.variant, &self.foreign, finding)
+        self.origins.locate(source, &self.variant, finding)
     }
 }
 
