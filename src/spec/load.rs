@@ -376,16 +376,18 @@ impl Reader {
             }
         }
         expand(&mut tree);
-        let (layers, mut findings) = unroll(&mut tree);
+        let (layers, mistakes) = unroll(&mut tree);
         let origins = Origins { foreign, layers };
-        let setup = read::<Setup>(tree, &Path::default())
-            .and_then(|setup| match check(&setup) {
-                findings if findings.is_empty() => Ok(setup),
-                findings => Err(findings),
-            })
-            .map_err(|others| findings.extend(others));
-        let setup = if findings.is_empty() { setup.map_err(|()| findings) } else { Err(findings) };
+        let repeats_well = mistakes.is_empty();
+        for finding in mistakes {
+            self.problems.push(origins.locate_as_written(&self.source, variant, finding));
+        }
+        let setup = read::<Setup>(tree, &Path::default()).and_then(|setup| match check(&setup) {
+            findings if findings.is_empty() => Ok(setup),
+            findings => Err(findings),
+        });
         match setup {
+            Ok(_) if !repeats_well => None,
             Ok(mut setup) => {
                 if let Some(folder) = &mut setup.dataset.idx {
                     *folder = self.source.path.parent().unwrap_or(FilePath::new("")).join(&folder);

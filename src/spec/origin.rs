@@ -30,9 +30,14 @@ pub(super) struct Origins {
 
 impl Origins {
     /// A mistake in a case, at the place where its value came from.
-    pub fn locate(&self, source: &Source, variant: &str, finding: Finding) -> Problem {
+    pub fn locate(&self, source: &Source, variant: &str, mut finding: Finding) -> Problem {
+        finding.path = repeat::place_in_file(&self.layers, finding.path);
+        self.locate_as_written(source, variant, finding)
+    }
+
+    /// As [`Origins::locate`], with a path from before `repeat` blocks were written out.
+    pub fn locate_as_written(&self, source: &Source, variant: &str, finding: Finding) -> Problem {
         let Finding { path, mut message, help, part } = finding;
-        let path = repeat::place_in_file(&self.layers, path);
         let from = self.foreign.iter().rev().find(|foreign| {
             path.starts_with(&foreign.path) || foreign.path.starts_with(&path) && !path.0.is_empty()
         });

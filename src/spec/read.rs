@@ -65,10 +65,19 @@ fn take_out(tree: &mut Value, path: &Path) -> bool {
         Some((Seg::Key(_), item)) if matches!(item.last(), Some(Seg::Index(_))) => {
             take_out(tree, &Path(item.to_vec()))
         }
+        // Nor is a function without its name one.
+        Some((Seg::Key(_), parents)) if is_function(parents) => {
+            take_out(tree, &Path(parents.to_vec()))
+        }
         Some((Seg::Key(_), _)) => value::remove(tree, path),
         Some((Seg::Index(_), _)) => value::set(tree, path, json!({"flatten": {}})).is_ok(),
         None => false,
     }
+}
+
+/// Whether a path leads to a layer's function, a map of one name.
+fn is_function(path: &[Seg]) -> bool {
+    matches!(path.last(), Some(Seg::Key(key)) if value::FUNCTIONS.contains(&key.as_str()))
 }
 
 /// The key that a map lacks, if that is the mistake.
@@ -128,6 +137,7 @@ fn plain_type(message: &str) -> String {
         "a sequence" => "a list",
         "map with a single key" => "one name: a map of exactly one key",
         "string or map" => "a name",
+        "unit" => "the name alone, because it has no parameters",
         other if other.starts_with("struct") => "a map of keys and values",
         other if other.starts_with("enum") => "a name",
         other => other,

@@ -92,7 +92,7 @@ pub fn remove(root: &mut Value, path: &Path) -> bool {
 }
 
 /// Keys of layers whose values are functions, which are bare names or maps of one name.
-const FUNCTIONS: [&str; 6] = [
+pub(super) const FUNCTIONS: [&str; 6] = [
     "activation",
     "kernel_initializer",
     "bias_initializer",
