@@ -78,7 +78,9 @@ fn orthogonal_matrix(mut stream: Stream, rows: usize, columns: usize, gain: f64)
             }
         }
         let norm = vector.iter().map(|number| number * number).sum::<f64>().sqrt();
-        vector.iter_mut().for_each(|number| *number /= norm);
+        for number in &mut vector {
+            *number /= norm;
+        }
         vectors.push(vector);
     }
     let entry = |row: usize, column: usize| {

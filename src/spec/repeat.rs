@@ -62,7 +62,8 @@ impl Flat {
             let at = at.index(i);
             match layer.get("repeat") {
                 Some(block) => {
-                    self.block(block.clone(), layer.as_object().map_or(1, |m| m.len()), &at)
+                    let keys = layer.as_object().map_or(1, serde_json::Map::len);
+                    self.block(block.clone(), keys, &at);
                 }
                 None => {
                     self.layers.push(layer);

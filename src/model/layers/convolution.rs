@@ -46,7 +46,7 @@ impl Conv2d {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         // burn's kernels are [filters, channels in, height, width].
         let kernel = self.kernel.val().permute([3, 2, 0, 1]);
-        let bias = self.bias.as_ref().map(|bias| bias.val());
+        let bias = self.bias.as_ref().map(Param::val);
         let options = ConvOptions::new_with_padding(self.strides, self.padding, [1, 1], 1);
         activation::apply(self.activation, conv2d(x, kernel, bias, options))
     }

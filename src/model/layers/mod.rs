@@ -115,7 +115,6 @@ pub struct Network {
 }
 
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a network has few layers, and they never move")]
 enum Block {
     Flatten(Flatten),
     Dense(Dense),
