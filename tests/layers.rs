@@ -200,6 +200,21 @@ fn mistakes_in_a_block_itself_are_told_with_those_of_other_layers() {
 }
 
 #[test]
+fn a_block_may_be_repeated_as_often_as_a_grid_says() {
+    let text = with_layers(&[
+        "- flatten",
+        "- repeat: { times: 1, layers: [{ dense: { units: 8 } }] }",
+        "- dense: { units: 4, activation: softmax }",
+    ]);
+    let text = format!("{text}grid:\n  model.layers.1.repeat.times: [1, 3]\n");
+    let bench = Bench::with("tiny.yaml", &text);
+    let ended = bench.bn_runner("summary tiny.yaml").exits(0);
+    assert_eq!(ended.stdout.matches(" dense_1 (Dense) ").count(), 4, "{ended}");
+    assert_eq!(ended.stdout.matches(" dense_3 (Dense) ").count(), 2, "{ended}");
+    refused(&["- repaet: { times: 2, layers: [flatten] }"]).says("did you mean `repeat`?");
+}
+
+#[test]
 fn functions_that_make_no_sense_are_told_with_a_remedy() {
     let dense = |keys: &str| format!("- dense: {{ units: 4, activation: softmax, {keys} }}");
     for (keys, message) in [

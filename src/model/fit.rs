@@ -147,12 +147,18 @@ fn windows(
         unreachable!("the caller has asked for an image")
     };
     let places = |image, i: usize| way(image, window[i], strides[i], padding);
+    let shown = format!("its window of {} × {}", window[0], window[1]);
+    // From twice the image's size on, a window sees all of it from everywhere, and the rows that
+    // it lacks would fill the memory.
+    if window[0] > 2 * height || window[1] > 2 * width {
+        return Err(format!(
+            "{shown} is more than twice as large as the image: give it a smaller `{key}`"
+        ));
+    }
     match (places(height, 0), places(width, 1)) {
         (Some(Way { places: down, .. }), Some(Way { places: across, .. })) => Ok([down, across]),
         (None, _) | (_, None) => Err(format!(
-            "its window of {} × {} is larger than the image: give it `padding: same` or a smaller \
-             `{key}`",
-            window[0], window[1]
+            "{shown} is larger than the image: give it `padding: same` or a smaller `{key}`"
         )),
     }
 }

@@ -329,6 +329,8 @@ mod tests {
         assert!(help(&[conv, FLATTEN, SOFTMAX]).contains("`padding: same`"));
         let huge = r#"{"conv2d": {"filters": 4000000000, "kernel_size": 3}}"#;
         assert!(help(&[huge, FLATTEN, SOFTMAX]).contains("fewer `filters`"));
+        let vast = r#"{"max_pooling2d": {"pool_size": 1000000000, "padding": "same"}}"#;
+        assert!(help(&[vast, FLATTEN, SOFTMAX]).contains("more than twice as large"));
         let axes = r#"{"prelu": {"shared_axes": [2]}}"#;
         assert!(help(&[FLATTEN, axes, SOFTMAX]).contains("dimensions 1 to 1"));
         let twice = r#"{"dropout": {"rate": 0.5, "name": "dense"}}"#;

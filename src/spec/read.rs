@@ -105,8 +105,11 @@ fn explain(message: &str, path: &mut Path) -> Finding {
         }
         (format!("unknown key `{wrong}`{inside}"), suggest(wrong, known))
     } else if message.starts_with("unknown variant") {
-        // An unknown layer is reported at its list item, an unknown word at its key.
-        (format!("unknown name `{wrong}`"), suggest(wrong, known))
+        // An unknown layer is reported at its list item, an unknown word at its key. A block is
+        // no layer, but may stand where one can.
+        let block = matches!(path.0.last(), Some(Seg::Index(_))).then_some("repeat");
+        let known: Vec<&str> = known.iter().copied().chain(block).collect();
+        (format!("unknown name `{wrong}`"), suggest(wrong, &known))
     } else if missing_key(message).is_some() {
         (format!("missing key `{wrong}`{inside}"), format!("add `{wrong}: …`"))
     } else {

@@ -8,7 +8,7 @@ use super::read::read;
 use super::source::{Path, Seg};
 
 /// Stacks of more layers are taken for a mistake.
-const MAX_LAYERS: usize = 10_000;
+const MAX_LAYERS: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,6 +148,6 @@ mod tests {
         }
         let mut setup = json!({"model": {"layers": [layer]}});
         let (_, findings) = unroll(&mut setup);
-        assert!(findings[0].message.contains("more than 10000 layers"));
+        assert!(findings[0].message.contains("more than 1000 layers"));
     }
 }
