@@ -75,19 +75,9 @@ fn layers(layers: &[Layer], warnings: &mut Warnings) {
         match layer {
             Layer::Dense(dense) => {
                 let linear = dense.activation == Activation::Linear;
-                if bn_next && linear && dense.use_bias {
-                    warnings.push((
-                        Lint::BiasBeforeBatchNormalization,
-                        Finding::new(
-                            here.clone(),
-                            "a bias right before batch normalization does nothing",
-                            "write `use_bias: false`: the normalization takes it out, and its own \
-                             beta does its work",
-                        ),
-                    ));
-                }
+                useless_bias(bn_next && linear && dense.use_bias, &here, warnings);
                 let at = here.key("kernel_initializer");
-                initializer(dense.kernel_initializer, acting(layers, i), deep, &at, warnings);
+                initializer(&dense.kernel_initializer, acting(layers, i), deep, &at, warnings);
             }
             Layer::BatchNormalization(bn) => {
                 if bn.momentum <= 0.5 {
@@ -126,36 +116,85 @@ fn layers(layers: &[Layer], warnings: &mut Warnings) {
                      later, so that the moving variance is wrong (Li et al. 2019)",
                 ),
             )),
-            Layer::Dropout(_) | Layer::Flatten(_) | Layer::Activation(_) => {}
+            Layer::Conv2d(conv) => {
+                let linear = conv.activation == Activation::Linear;
+                useless_bias(bn_next && linear && conv.use_bias, &here, warnings);
+                let at = here.key("kernel_initializer");
+                initializer(&conv.kernel_initializer, acting(layers, i), deep, &at, warnings);
+            }
+            Layer::Dropout(_)
+            | Layer::Flatten(_)
+            | Layer::Activation(_)
+            | Layer::MaxPooling2d(_)
+            | Layer::AveragePooling2d(_)
+            | Layer::GlobalAveragePooling2d(_)
+            | Layer::LayerNormalization(_)
+            | Layer::Prelu(_)
+            | Layer::AlphaDropout(_)
+            | Layer::GaussianNoise(_) => {}
         }
     }
 }
 
-/// The activation that a dense layer's outputs go through: its own, or the first one after it
+fn useless_bias(is_there: bool, layer: &Path, warnings: &mut Warnings) {
+    if is_there {
+        let finding = Finding::new(
+            layer.clone(),
+            "a bias right before batch normalization does nothing",
+            "write `use_bias: false`: the normalization takes it out, and its own beta does its \
+             work",
+        );
+        warnings.push((Lint::BiasBeforeBatchNormalization, finding));
+    }
+}
+
+/// The activation that the outputs of a layer with a kernel go through: its own, or the first one after it
 /// with nothing but batch normalization and dropout between.
-fn acting(layers: &[Layer], dense: usize) -> Activation {
-    let own = match &layers[dense] {
-        Layer::Dense(dense) => dense.activation,
+fn acting(layers: &[Layer], at: usize) -> Activation {
+    // What comes after a layer that has no activation of its own to give.
+    let mut own = own_activation(&layers[at]);
+    for layer in &layers[at + 1..] {
+        if own != Some(Activation::Linear) {
+            break;
+        }
+        own = match layer {
+            Layer::BatchNormalization(_) | Layer::Dropout(_) | Layer::AlphaDropout(_) => own,
+            Layer::Activation(activation) => return activation.0,
+            Layer::Dense(_)
+            | Layer::Conv2d(_)
+            | Layer::Flatten(_)
+            | Layer::MaxPooling2d(_)
+            | Layer::AveragePooling2d(_)
+            | Layer::GlobalAveragePooling2d(_)
+            | Layer::LayerNormalization(_)
+            | Layer::Prelu(_)
+            | Layer::GaussianNoise(_) => None,
+        };
+    }
+    own.unwrap_or_default()
+}
+
+/// The activation of a layer with a kernel.
+fn own_activation(layer: &Layer) -> Option<Activation> {
+    match layer {
+        Layer::Dense(dense) => Some(dense.activation),
+        Layer::Conv2d(conv) => Some(conv.activation),
         Layer::Flatten(_)
         | Layer::BatchNormalization(_)
         | Layer::Activation(_)
-        | Layer::Dropout(_) => Activation::Linear,
-    };
-    if own != Activation::Linear {
-        return own;
+        | Layer::Dropout(_)
+        | Layer::MaxPooling2d(_)
+        | Layer::AveragePooling2d(_)
+        | Layer::GlobalAveragePooling2d(_)
+        | Layer::LayerNormalization(_)
+        | Layer::Prelu(_)
+        | Layer::AlphaDropout(_)
+        | Layer::GaussianNoise(_) => None,
     }
-    for layer in &layers[dense + 1..] {
-        match layer {
-            Layer::BatchNormalization(_) | Layer::Dropout(_) => {}
-            Layer::Activation(activation) => return activation.0,
-            Layer::Dense(_) | Layer::Flatten(_) => break,
-        }
-    }
-    Activation::Linear
 }
 
 fn relu_follows(layers: &[Layer], i: usize) -> bool {
-    matches!(layers[i], Layer::Dense(_)) && acting(layers, i) == Activation::Relu
+    own_activation(&layers[i]).is_some() && acting(layers, i) == Activation::Relu
 }
 
 fn is_softmax(layer: Option<&Layer>) -> bool {
@@ -163,7 +202,7 @@ fn is_softmax(layer: Option<&Layer>) -> bool {
 }
 
 fn initializer(
-    initializer: Initializer,
+    initializer: &Initializer,
     activation: Activation,
     deep: bool,
     path: &Path,
@@ -174,6 +213,8 @@ fn initializer(
     let saturating = matches!(activation, Activation::Tanh | Activation::Sigmoid);
     let (message, help) = if he && saturating {
         ("a he initializer before a saturating activation", "take `glorot_uniform`, made for it")
+    } else if activation == Activation::Selu && !matches!(initializer, Initializer::LecunNormal) {
+        ("selu without its initializer", "take `lecun_normal`: selu keeps mean and variance with it")
     } else if glorot && deep && activation == Activation::Relu {
         (
             "a glorot initializer in a deep stack of relu layers",

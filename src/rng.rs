@@ -15,6 +15,10 @@ pub enum Purpose {
     Shuffle = 2,
     /// Dropout masks; the index is made of the layer and the step.
     Dropout = 3,
+    /// Masks of alpha dropout; the index is made of the layer and the step.
+    AlphaDropout = 16,
+    /// Gaussian noise; the index is made of the layer and the step.
+    GaussianNoise = 17,
 }
 
 /// The numbers for one (seed, purpose, epoch, index), in order.
@@ -81,6 +85,11 @@ impl Stream {
                 return normal;
             }
         }
+    }
+
+    /// A standard normal number (Box & Muller 1958).
+    pub fn normal(&mut self) -> f64 {
+        self.truncated_normal(f64::INFINITY)
     }
 
     /// The numbers 0 to `length` − 1 in random order (Fisher & Yates).

@@ -132,11 +132,11 @@ pub fn train(
             let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
             // [batch, classes]
             let logits = network.logits(images, pass);
-            // [1], the mean over the batch
-            let loss = cross_entropy.forward(logits.clone(), labels);
+            // [1], the mean over the batch and what regularizers add
+            let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
             learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
-            network = optimizer.step(learning_rate, network, gradients);
+            network = optimizer.step(learning_rate, network, gradients).constrained();
 
             meter.add(loss.inner(), logits.inner());
             if step % STEPS_PER_REPORT == 0 {
@@ -223,7 +223,8 @@ fn evaluate(network: &Network, feed: &Feed<'_>) -> Option<Score> {
     for rows in rows.chunks(EVALUATION_BATCH) {
         let (images, labels) = feed.batch(rows);
         let logits = network.logits(images, Pass::Inference);
-        meter.add(cross_entropy.forward(logits.clone(), labels), logits);
+        let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
+        meter.add(loss, logits);
     }
     let (score, _) = meter.read(|i| feed.label(i));
     Some(score)

@@ -27,8 +27,8 @@ pub fn summary(args: &SummaryArgs) -> Result<ExitCode> {
             if !text.is_empty() {
                 text.push('\n');
             }
-            let kinds: Vec<&str> = case.setup.model.layers.iter().map(Layer::kind).collect();
-            text.push_str(&summary_table(&case.label(), &kinds, placed));
+            let classes: Vec<&str> = case.setup.model.layers.iter().map(Layer::class).collect();
+            text.push_str(&summary_table(&case.label(), &classes, placed));
             if args.variables {
                 text.push_str(&variables_table(placed));
             }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use super::shape::{Placed, place};
 use super::weights::Weights;
-use crate::spec::{Activation, BatchNormalization, Dense, Layer, ModelSpec};
+use crate::spec::{Activation, BatchNormalization, Conv2d, Dense, Layer, ModelSpec};
 
 /// A network that computes the same with fewer layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,6 +140,8 @@ enum Role<'l> {
     Passes,
     /// x · kernel + bias, and the function of that.
     Dense(&'l Dense),
+    /// The same at each place of an image.
+    Conv2d(&'l Conv2d),
     /// Another one, or this one.
     BatchNormalization(&'l BatchNormalization),
     /// Nothing can be folded through it.
@@ -148,11 +150,20 @@ enum Role<'l> {
 
 fn role(layer: &Layer) -> Role<'_> {
     match layer {
-        Layer::Flatten(_) | Layer::Dropout(_) => Role::Passes,
+        Layer::Flatten(_)
+        | Layer::Dropout(_)
+        | Layer::AlphaDropout(_)
+        | Layer::GaussianNoise(_) => Role::Passes,
+        Layer::Conv2d(conv) => Role::Conv2d(conv),
         Layer::Dense(dense) => Role::Dense(dense),
         Layer::BatchNormalization(bn) => Role::BatchNormalization(bn),
         Layer::Activation(activation) if activation.0 == Activation::Linear => Role::Passes,
-        Layer::Activation(_) => Role::Blocks,
+        Layer::Activation(_)
+        | Layer::MaxPooling2d(_)
+        | Layer::AveragePooling2d(_)
+        | Layer::GlobalAveragePooling2d(_)
+        | Layer::LayerNormalization(_)
+        | Layer::Prelu(_) => Role::Blocks,
     }
 }
 
@@ -177,6 +188,11 @@ fn preceding(nodes: &[Node], at: usize, features: usize) -> Result<usize, String
             }
             Role::Dense(dense) if dense.units == features => Ok(i),
             Role::Dense(_) => Err(format!("`{name}` before it has other features")),
+            Role::Conv2d(conv) if conv.activation != Activation::Linear => {
+                Err(format!("`{name}` before it is not linear"))
+            }
+            Role::Conv2d(conv) if conv.filters == features => Ok(i),
+            Role::Conv2d(_) => Err(format!("`{name}` before it has other channels")),
             Role::BatchNormalization(_) | Role::Blocks => Err(format!("`{name}` is before it")),
         };
     }
@@ -190,6 +206,8 @@ fn following(nodes: &[Node], at: usize, features: usize) -> Result<usize, String
             Role::Passes => continue,
             Role::Dense(dense) if node.values["kernel"].len() == features * dense.units => Ok(i),
             Role::Dense(_) => Err(format!("`{name}` after it has other features")),
+            // What is padded with zeros is not shifted, so that the edges would differ.
+            Role::Conv2d(_) => Err(format!("`{name}` after it is a convolution")),
             Role::BatchNormalization(_) | Role::Blocks => Err(format!("`{name}` is after it")),
         };
     }
@@ -226,10 +244,10 @@ impl Node {
         Some(Affine { scale, shift })
     }
 
-    /// Lets a dense layer compute scale · (x · W + b) + shift.
+    /// Lets a layer compute scale · (x · W + b) + shift; outputs are its kernel's last dimension.
     fn scale_outputs(&mut self, affine: &Affine) {
         let (kernel, bias) = self.kernel_and_bias();
-        // [inputs, units]
+        // [inputs, units] or [height, width, inputs, filters]
         for row in kernel.chunks_exact_mut(affine.scale.len()) {
             row.iter_mut().zip(&affine.scale).for_each(|(weight, scale)| *weight *= scale);
         }
@@ -252,9 +270,22 @@ impl Node {
 
     /// A dense layer's values; the bias is made if there was none.
     fn kernel_and_bias(&mut self) -> (&mut [f64], &mut [f64]) {
-        let Layer::Dense(dense) = &mut self.layer else { unreachable!("targets are dense layers") };
-        dense.use_bias = true;
-        let units = dense.units;
+        let (use_bias, units) = match &mut self.layer {
+            Layer::Dense(dense) => (&mut dense.use_bias, dense.units),
+            Layer::Conv2d(conv) => (&mut conv.use_bias, conv.filters),
+            Layer::Flatten(_)
+            | Layer::BatchNormalization(_)
+            | Layer::Activation(_)
+            | Layer::Dropout(_)
+            | Layer::MaxPooling2d(_)
+            | Layer::AveragePooling2d(_)
+            | Layer::GlobalAveragePooling2d(_)
+            | Layer::LayerNormalization(_)
+            | Layer::Prelu(_)
+            | Layer::AlphaDropout(_)
+            | Layer::GaussianNoise(_) => unreachable!("targets have kernels"),
+        };
+        *use_bias = true;
         self.values.entry("bias".to_owned()).or_insert_with(|| vec![0.0; units]);
         let [kernel, bias] = self.values.get_disjoint_mut(["kernel", "bias"]);
         (kernel.expect("dense layers have one"), bias.expect("it was just made"))

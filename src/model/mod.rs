@@ -2,12 +2,14 @@
 //!
 //! [`place`] works a stack out without allocating anything; [`Network::build`] makes it.
 
+mod fit;
 mod fold;
 mod initializer;
 mod layers;
 mod shape;
 mod summary;
 mod weights;
+mod window;
 
 pub use fold::{Folded, Outcome, Step, fold};
 pub use layers::{Network, Pass};

@@ -1,5 +1,8 @@
 //! Shapes and parameter counts of a layer stack, worked out before anything is allocated.
 
+use std::collections::{HashMap, HashSet};
+
+use super::fit::fit;
 use crate::spec::{Activation, Finding, Layer, ModelSpec, Path};
 
 /// The shape of one sample between two layers, without the batch dimension.
@@ -17,6 +20,13 @@ impl SampleShape {
         match self {
             Self::Image([height, width, channels]) => height * width * channels,
             Self::Flat(features) => features,
+        }
+    }
+
+    /// Numbers along its last dimension: channels or features.
+    pub fn features(self) -> usize {
+        match self {
+            Self::Image([_, _, features]) | Self::Flat(features) => features,
         }
     }
 }
@@ -38,7 +48,8 @@ impl std::fmt::Display for SampleShape {
 pub struct Variable {
     /// `dense/kernel`: the layer's name and the variable's.
     pub path: String,
-    /// Its dimensions, kernels as [inputs, outputs].
+    /// Its dimensions: kernels as [inputs, outputs], of convolutions as [height, width, channels
+    /// in, filters].
     pub shape: Vec<usize>,
     /// Whether gradients change it.
     pub trainable: bool,
@@ -54,7 +65,7 @@ impl Variable {
 /// One layer with everything that its neighbours decide about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// The layer's name, numbered per kind as Keras does: `dense`, `dense_1`.
+    /// The layer's name: the file's, or numbered per kind as Keras does: `dense`, `dense_1`.
     pub name: String,
     /// What comes in.
     pub input: SampleShape,
@@ -64,90 +75,108 @@ pub struct Placed {
     pub variables: Vec<Variable>,
 }
 
-/// Numbers in one variable (8 GiB of them) above which a layer is taken for a mistake.
-const MAX_VARIABLE: usize = 1 << 31;
-
 /// Places each layer of a stack.
 ///
 /// # Errors
-/// Every layer that does not fit the one before it, and an output that is not one probability per
-/// class, at its path in the setup.
+/// Every layer that does not fit the one before it, names that are there twice, and an output
+/// that is not one probability per class, each at its path in the setup.
 pub fn place(
     model: &ModelSpec,
     image: [usize; 3],
     classes: usize,
 ) -> Result<Vec<Placed>, Vec<Finding>> {
     let layers_path = Path::default().key("model").key("layers");
-    let mut findings = Vec::new();
+    let (names, mut findings) = names(model, &layers_path);
     let mut placed: Vec<Placed> = Vec::new();
     let mut shape = SampleShape::Image(image);
-    for (i, layer) in model.layers.iter().enumerate() {
-        let kind = layer.kind();
-        let same_kind = model.layers[..i].iter().filter(|other| other.kind() == kind).count();
-        let name = if same_kind == 0 { kind.to_owned() } else { format!("{kind}_{same_kind}") };
-        let path = layers_path.index(i);
+    for (i, (layer, name)) in model.layers.iter().zip(names).enumerate() {
         match fit(layer, shape) {
-            Ok((output, variables)) => {
-                let variables = variables
-                    .into_iter()
-                    .map(|(variable, shape, trainable)| Variable {
-                        path: format!("{name}/{variable}"),
-                        shape,
-                        trainable,
-                    })
-                    .collect();
-                placed.push(Placed { name, input: shape, output, variables });
-                shape = output;
+            Ok(fit) => {
+                let mut variables = fit.variables;
+                for variable in &mut variables {
+                    variable.path = format!("{name}/{}", variable.path);
+                }
+                placed.push(Placed { name, input: shape, output: fit.output, variables });
+                shape = fit.output;
             }
             Err(help) => {
                 let message = format!("layer {} (`{name}`) does not fit its input {shape}", i + 1);
-                findings.push(Finding::new(path, message, help));
+                findings.push(Finding::new(layers_path.index(i), message, help));
                 // What follows is checked as if the remedy had been taken.
-                let flat = SampleShape::Flat(shape.size());
-                shape = fit(layer, flat).map_or(flat, |(output, _)| output);
+                if let Ok(fit) = fit(layer, SampleShape::Flat(shape.size())) {
+                    shape = fit.output;
+                }
             }
         }
     }
-    findings.extend(output_problem(model, &layers_path, shape, classes));
+    let problem = output_problem(model, &layers_path, shape, classes);
+    if problem.is_none() && findings.is_empty() {
+        findings.extend(nothing_to_train(&placed, layers_path));
+    }
+    findings.extend(problem);
     if findings.is_empty() { Ok(placed) } else { Err(findings) }
 }
 
-type Fit = (SampleShape, Vec<(&'static str, Vec<usize>, bool)>);
+/// Each layer's name, and the names that are given twice. As in Keras, a layer that has a name of
+/// its own does not count where the others of its kind are numbered
+/// (keras/src/utils/naming.py, `auto_name`).
+fn names(model: &ModelSpec, layers: &Path) -> (Vec<String>, Vec<Finding>) {
+    let mut counts = HashMap::<&str, usize>::new();
+    let names: Vec<String> = model
+        .layers
+        .iter()
+        .map(|layer| match layer.name() {
+            Some(name) => name.to_owned(),
+            None => {
+                let stem = layer.name_stem();
+                let count = counts.entry(stem).or_default();
+                *count += 1;
+                if *count == 1 { stem.to_owned() } else { format!("{stem}_{}", *count - 1) }
+            }
+        })
+        .collect();
+    let mut taken = HashSet::new();
+    let numbered = model.layers.iter().zip(&names).filter(|(layer, _)| layer.name().is_none());
+    taken.extend(numbered.map(|(_, name)| name));
+    let mut findings = Vec::new();
+    for (i, (layer, name)) in model.layers.iter().zip(&names).enumerate() {
+        if layer.name().is_some() && !taken.insert(name) {
+            findings.push(Finding::new(
+                layers.index(i).key(layer.kind()).key("name"),
+                format!("another layer is called `{name}`, too"),
+                "give each layer a name of its own, or none; in a `repeat` block, none",
+            ));
+        }
+    }
+    (names, findings)
+}
 
-/// A layer's output and variables for an input, or what to do where it does not fit.
-fn fit(layer: &Layer, input: SampleShape) -> Result<Fit, String> {
-    let flat = |why: &str| match input {
-        SampleShape::Flat(features) => Ok(features),
-        SampleShape::Image(_) => Err(format!("{why}: put `flatten` before it")),
-    };
-    match layer {
-        Layer::Flatten(_) => Ok((SampleShape::Flat(input.size()), Vec::new())),
-        Layer::Dense(dense) => {
-            let inputs = flat("`dense` takes flat features")?;
-            if inputs.checked_mul(dense.units).is_none_or(|size| size > MAX_VARIABLE) {
-                return Err(format!(
-                    "its kernel would have {inputs} × {} numbers: give it fewer `units`",
-                    dense.units
-                ));
-            }
-            let mut variables = vec![("kernel", vec![inputs, dense.units], true)];
-            if dense.use_bias {
-                variables.push(("bias", vec![dense.units], true));
-            }
-            Ok((SampleShape::Flat(dense.units), variables))
-        }
-        Layer::BatchNormalization(_) => {
-            let features = flat("`batch_normalization` works on flat features here")?;
-            let variables = [
-                ("gamma", true),
-                ("beta", true),
-                ("moving_mean", false),
-                ("moving_variance", false),
-            ]
-            .map(|(name, trainable)| (name, vec![features], trainable));
-            Ok((input, variables.to_vec()))
-        }
-        Layer::Activation(_) | Layer::Dropout(_) => Ok((input, Vec::new())),
+/// Training needs a variable that gradients may change.
+fn nothing_to_train(placed: &[Placed], layers: Path) -> Option<Finding> {
+    let mut variables = placed.iter().flat_map(|layer| &layer.variables);
+    if variables.any(|variable| variable.trainable) {
+        return None;
+    }
+    let help = "leave `trainable: false` out of at least one layer, or add a `dense` layer";
+    Some(Finding::new(layers, "no layer has anything to train", help))
+}
+
+/// The activation that a network ends in if this layer stands last.
+fn final_activation(last: &Layer) -> Option<Activation> {
+    match last {
+        Layer::Dense(dense) => Some(dense.activation),
+        Layer::Activation(activation) => Some(activation.0),
+        Layer::Flatten(_)
+        | Layer::BatchNormalization(_)
+        | Layer::Dropout(_)
+        | Layer::Conv2d(_)
+        | Layer::MaxPooling2d(_)
+        | Layer::AveragePooling2d(_)
+        | Layer::GlobalAveragePooling2d(_)
+        | Layer::LayerNormalization(_)
+        | Layer::Prelu(_)
+        | Layer::AlphaDropout(_)
+        | Layer::GaussianNoise(_) => None,
     }
 }
 
@@ -165,12 +194,7 @@ fn output_problem(
         ));
     };
     let path = layers.index(before.len());
-    let softmax = match last {
-        Layer::Dense(dense) => dense.activation == Activation::Softmax,
-        Layer::Activation(activation) => activation.0 == Activation::Softmax,
-        Layer::Flatten(_) | Layer::BatchNormalization(_) | Layer::Dropout(_) => false,
-    };
-    if !softmax {
+    if final_activation(last) != Some(Activation::Softmax) {
         return Some(Finding::new(
             path,
             "the last layer gives no probabilities, which this loss needs",
@@ -178,17 +202,17 @@ fn output_problem(
         ));
     }
     if output != SampleShape::Flat(classes) {
-        let path = match last {
-            Layer::Dense(_) => path.key("dense").key("units"),
-            Layer::Flatten(_)
-            | Layer::BatchNormalization(_)
-            | Layer::Activation(_)
-            | Layer::Dropout(_) => path,
+        let is_dense = matches!(last, Layer::Dense(_));
+        let help = match output {
+            SampleShape::Flat(_) => format!("give the last dense layer `units: {classes}`"),
+            SampleShape::Image(_) => format!(
+                "end with `flatten` and `dense: {{ units: {classes}, activation: softmax }}`"
+            ),
         };
         return Some(Finding::new(
-            path,
+            if is_dense { path.key("dense").key("units") } else { path },
             format!("the model's output is {output}, but the data set has {classes} classes"),
-            format!("give the last dense layer `units: {classes}`"),
+            help,
         ));
     }
     None
@@ -236,5 +260,84 @@ mod tests {
         let findings = place_all(&[FLATTEN, nine].join(","));
         assert_eq!(findings[0].path.to_string(), "model.layers[1].dense.units");
         assert!(place_all("")[0].message.contains("needs layers"));
+    }
+    #[test]
+    fn images_are_sized_and_counted_as_in_keras() {
+        let stack = [
+            r#"{"conv2d": {"filters": 32, "kernel_size": 3, "activation": "relu"}}"#,
+            r#"{"batch_normalization": {"scale": false}}"#,
+            r#"{"max_pooling2d": {"pool_size": 2, "padding": "same"}}"#,
+            r#"{"conv2d": {"filters": 8, "kernel_size": [5, 3], "strides": 2, "padding": "same", "use_bias": false}}"#,
+            r#"{"prelu": {"shared_axes": [1, 2]}}"#,
+            r#"{"prelu": {}}"#,
+            r#"{"average_pooling2d": {"pool_size": 3, "strides": 1}}"#,
+            r#"{"layer_normalization": {}}"#,
+            r#"{"global_average_pooling2d": {}}"#,
+            r#"{"dense": {"units": 4, "name": "neck", "trainable": false}}"#,
+            r#"{"dense": {"units": 10, "activation": "softmax"}}"#,
+        ];
+        let placed = place(&model(&stack.join(",")), [28, 28, 1], 10).unwrap();
+        let shown: Vec<String> = placed
+            .iter()
+            .map(|layer| {
+                let size: usize = layer.variables.iter().map(Variable::size).sum();
+                format!("{} {} {size}", layer.name, layer.output)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "conv2d (None, 26, 26, 32) 320",
+                "batch_normalization (None, 26, 26, 32) 96",
+                "max_pooling2d (None, 13, 13, 32) 0",
+                "conv2d_1 (None, 7, 7, 8) 3840",
+                "p_re_lu (None, 7, 7, 8) 8",
+                "p_re_lu_1 (None, 7, 7, 8) 392",
+                "average_pooling2d (None, 5, 5, 8) 0",
+                "layer_normalization (None, 5, 5, 8) 16",
+                "global_average_pooling2d (None, 8) 0",
+                "neck (None, 4) 36",
+                "dense (None, 10) 50",
+            ]
+        );
+        let frozen: Vec<&str> = placed
+            .iter()
+            .flat_map(|layer| &layer.variables)
+            .filter(|variable| !variable.trainable)
+            .map(|variable| variable.path.as_str())
+            .collect();
+        assert_eq!(
+            frozen,
+            [
+                "batch_normalization/moving_mean",
+                "batch_normalization/moving_variance",
+                "neck/kernel",
+                "neck/bias"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_an_image_is_told_with_a_remedy() {
+        let help = |layers: &[&str]| {
+            let findings = place(&model(&layers.join(",")), [4, 4, 1], 10).unwrap_err();
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            format!("{}: {}", findings[0].message, findings[0].help)
+        };
+        let conv = r#"{"conv2d": {"filters": 2, "kernel_size": 5}}"#;
+        assert!(help(&[FLATTEN, conv, SOFTMAX]).contains("put it before `flatten`"));
+        assert!(help(&[conv, FLATTEN, SOFTMAX]).contains("`padding: same`"));
+        let huge = r#"{"conv2d": {"filters": 4000000000, "kernel_size": 3}}"#;
+        assert!(help(&[huge, FLATTEN, SOFTMAX]).contains("fewer `filters`"));
+        let vast = r#"{"max_pooling2d": {"pool_size": 1000000000, "padding": "same"}}"#;
+        assert!(help(&[vast, FLATTEN, SOFTMAX]).contains("more than twice as large"));
+        let axes = r#"{"prelu": {"shared_axes": [2]}}"#;
+        assert!(help(&[FLATTEN, axes, SOFTMAX]).contains("dimensions 1 to 1"));
+        let twice = r#"{"dropout": {"rate": 0.5, "name": "dense"}}"#;
+        assert!(help(&[FLATTEN, twice, SOFTMAX]).contains("another layer is called `dense`"));
+        let frozen = r#"{"dense": {"units": 10, "activation": "softmax", "trainable": false}}"#;
+        assert!(help(&[FLATTEN, frozen]).contains("no layer has anything to train"));
+        let softmax = r#"{"activation": "softmax"}"#;
+        assert!(help(&[softmax]).contains("end with `flatten` and"));
     }
 }

@@ -26,14 +26,15 @@ pub fn counts(placed: &[Placed]) -> Counts {
     }
 }
 
-/// Keras 3's `model.summary()`: layers with output shapes and parameters, and the totals.
-pub fn summary_table(title: &str, kinds: &[&str], placed: &[Placed]) -> String {
+/// Keras 3's `model.summary()`: layers with their classes, output shapes and parameters, and the
+/// totals.
+pub fn summary_table(title: &str, classes: &[&str], placed: &[Placed]) -> String {
     let rows: Vec<[String; 3]> = placed
         .iter()
-        .zip(kinds)
-        .map(|(layer, kind)| {
+        .zip(classes)
+        .map(|(layer, class)| {
             [
-                format!("{} ({})", layer.name, camel_case(kind)),
+                format!("{} ({class})", layer.name),
                 layer.output.to_string(),
                 thousands(layer.variables.iter().map(Variable::size).sum()),
             ]
@@ -64,11 +65,6 @@ pub fn variables_table(placed: &[Placed]) -> String {
         })
         .collect();
     boxed(["Variable", "Shape", "Trainable"], &rows)
-}
-
-/// `batch_normalization` → `BatchNormalization`.
-fn camel_case(kind: &str) -> String {
-    kind.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
 /// 271346 → 271,346
@@ -126,6 +122,5 @@ mod tests {
         let shown: Vec<String> = [0, 12, 123, 1234, 271_346].map(thousands).to_vec();
         assert_eq!(shown, ["0", "12", "123", "1,234", "271,346"]);
         assert_eq!(memory(271_346), "1.04 MB");
-        assert_eq!(camel_case("batch_normalization"), "BatchNormalization");
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers that parse but make no sense.
 
-use super::layer::Layer;
+use super::check_layer::check_layer;
 use super::problem::Finding;
 use super::source::Path;
 use super::{
@@ -21,14 +21,15 @@ pub fn check(setup: &Setup) -> Vec<Finding> {
     ranges.0
 }
 
-struct Ranges(Vec<Finding>);
+/// Collects what is out of its range.
+pub(super) struct Ranges(pub Vec<Finding>);
 
 impl Ranges {
-    fn at_least_one(&mut self, path: &Path, value: usize) {
+    pub fn at_least_one(&mut self, path: &Path, value: usize) {
         self.require(value >= 1, path, value as f64, "1 or more");
     }
 
-    fn positive(&mut self, path: &Path, value: f64) {
+    pub fn positive(&mut self, path: &Path, value: f64) {
         self.require(value > 0.0 && value.is_finite(), path, value, "above 0");
     }
 
@@ -37,11 +38,11 @@ impl Ranges {
     }
 
     /// From 0 up to but not including 1.
-    fn below_one(&mut self, path: &Path, value: f64) {
+    pub fn below_one(&mut self, path: &Path, value: f64) {
         self.require((0.0..1.0).contains(&value), path, value, "from 0 up to but not including 1");
     }
 
-    fn require(&mut self, holds: bool, path: &Path, value: f64, range: &str) {
+    pub fn require(&mut self, holds: bool, path: &Path, value: f64, range: &str) {
         if !holds {
             let key = Path(path.0.last().cloned().into_iter().collect());
             self.0.push(Finding::new(
@@ -66,18 +67,6 @@ fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges) {
         if let Some(limit) = limit {
             ranges.at_least_one(&path.key(key), limit);
         }
-    }
-}
-
-fn check_layer(layer: &Layer, path: &Path, ranges: &mut Ranges) {
-    match layer {
-        Layer::Dense(dense) => ranges.at_least_one(&path.key("units"), dense.units),
-        Layer::BatchNormalization(bn) => {
-            ranges.below_one(&path.key("momentum"), bn.momentum);
-            ranges.positive(&path.key("epsilon"), bn.epsilon);
-        }
-        Layer::Dropout(dropout) => ranges.below_one(&path.key("rate"), dropout.rate),
-        Layer::Flatten(_) | Layer::Activation(_) => {}
     }
 }
 

@@ -6,9 +6,10 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
-use super::origin::{self, Foreign, Origin};
+use super::origin::{Foreign, Origin, Origins};
 use super::problem::{Finding, Problem, Problems, suggest};
 use super::read::read;
+use super::repeat::unroll;
 use super::source::{Part, Path, Source};
 use super::value::{expand, merge, set};
 use super::{BackendName, Case, Experiment, GridValue, Setup};
@@ -421,23 +422,29 @@ impl Reader {
             }
         }
         expand(&mut tree);
+        let (layers, mistakes) = unroll(&mut tree);
+        let origins = Origins { foreign, layers };
+        let repeats_well = mistakes.is_empty();
+        for finding in mistakes {
+            self.problems.push(origins.locate_as_written(&self.source, variant, finding));
+        }
         let setup = read::<Setup>(tree, &Path::default()).and_then(|setup| match check(&setup) {
             findings if findings.is_empty() => Ok(setup),
             findings => Err(findings),
         });
         match setup {
+            Ok(_) if !repeats_well => None,
             Ok(mut setup) => {
                 setup.training.fill_in();
                 let here = self.source.path.parent().unwrap_or(FilePath::new(""));
                 for path in [&mut setup.dataset.idx, &mut setup.model.initial_weights] {
                     *path = path.as_ref().map(|path| here.join(path));
                 }
-                Some(Case { variant: variant.to_owned(), grid, setup, foreign })
+                Some(Case { variant: variant.to_owned(), grid, setup, origins })
             }
             Err(findings) => {
                 for finding in findings {
-                    let problem = origin::locate(&self.source, variant, &foreign, finding);
-                    self.problems.push(problem);
+                    self.problems.push(origins.locate(&self.source, variant, finding));
                 }
                 None
             }

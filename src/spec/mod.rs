@@ -7,13 +7,17 @@
 
 mod callback;
 mod check;
+mod check_layer;
 mod dataset;
+mod dimensions;
+mod function;
 mod layer;
 mod load;
 mod optimizer;
 mod origin;
 mod problem;
 mod read;
+mod repeat;
 mod schedule;
 mod source;
 mod training;
@@ -21,8 +25,13 @@ mod value;
 
 pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
 pub use dataset::{DatasetName, DatasetSpec, Scaling};
+pub use function::{
+    Activation, Constant, Constraint, Initializer, L1, L1L2, L2, LeakyRelu, MaxNorm, Normal,
+    Orthogonal, RandomUniform, Regularizer,
+};
 pub use layer::{
-    Activation, ActivationLayer, BatchNormalization, Dense, Dropout, Initializer, Layer, ModelSpec,
+    ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
+    GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
 pub use load::{Overrides, load, unfit_for_an_experiment};
 pub use optimizer::{
@@ -30,8 +39,8 @@ pub use optimizer::{
 };
 pub use problem::{Finding, Problem, Problems, suggest};
 pub use schedule::{
-    Constant, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant,
-    PolynomialDecay, ScheduleSpec,
+    CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant, PolynomialDecay,
+    ScheduleSpec,
 };
 pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
@@ -118,8 +127,8 @@ pub struct Case {
     pub grid: Vec<GridValue>,
     /// The resolved setup.
     pub setup: Setup,
-    /// Which of its values are from the grid or the command line.
-    foreign: Vec<origin::Foreign>,
+    /// Where its values are in the file, if not at their own places.
+    origins: origin::Origins,
 }
 
 impl Case {
@@ -139,7 +148,7 @@ impl Case {
 
     /// A mistake in this case's setup as one in the file.
     pub fn problem(&self, source: &Source, finding: Finding) -> Problem {
-        origin::locate(source, &self.variant, &self.foreign, finding)
+        self.origins.locate(source, &self.variant, finding)
     }
 }
 

@@ -67,6 +67,8 @@ fn take_out(tree: &mut Value, path: &Path) -> Option<Path> {
         // A layer without its name would be a mistake of its own.
         (Seg::Key(_), Some(Seg::Index(_))) => return take_out(tree, &parent),
         (Seg::Key(_), _) if value::is_one_of(&parent) => return take_out(tree, &parent),
+        // Nor is a function without its name one.
+        (Seg::Key(_), _) if is_function(parents) => return take_out(tree, &parent),
         (Seg::Key(_), _) => return value::remove(tree, path).then(|| path.clone()),
         (Seg::Index(_), Some(Seg::Key(list))) if list == "layers" => json!({"flatten": {}}),
         (Seg::Index(_), Some(Seg::Key(list))) if list == "callbacks" => {
@@ -75,6 +77,11 @@ fn take_out(tree: &mut Value, path: &Path) -> Option<Path> {
         (Seg::Index(_), _) => return take_out(tree, &parent),
     };
     value::set(tree, path, filler).ok().map(|()| path.clone())
+}
+
+/// Whether a path leads to a layer's function, a map of one name.
+fn is_function(path: &[Seg]) -> bool {
+    matches!(path.last(), Some(Seg::Key(key)) if value::FUNCTIONS.contains(&key.as_str()))
 }
 
 /// The key that a map lacks, if that is the mistake.
@@ -102,8 +109,11 @@ fn explain(message: &str, path: &mut Path) -> Finding {
         }
         (format!("unknown key `{wrong}`{inside}"), suggest(wrong, known))
     } else if message.starts_with("unknown variant") {
-        // An unknown layer is reported at its list item, an unknown word at its key.
-        (format!("unknown name `{wrong}`"), suggest(wrong, known))
+        // An unknown layer is reported at its list item, an unknown word at its key. A block is
+        // no layer, but may stand where one can.
+        let block = matches!(path.0.last(), Some(Seg::Index(_))).then_some("repeat");
+        let known: Vec<&str> = known.iter().copied().chain(block).collect();
+        (format!("unknown name `{wrong}`"), suggest(wrong, &known))
     } else if missing_key(message).is_some() {
         (format!("missing key `{wrong}`{inside}"), format!("add `{wrong}: …`"))
     } else {
@@ -157,6 +167,7 @@ fn plain_type(message: &str) -> String {
         "a sequence" => "a list",
         "map with a single key" => "one name: a map of exactly one key",
         "string or map" => "a name",
+        "unit" => "the name alone, because it has no parameters",
         other if other.starts_with("struct") => "a map of keys and values",
         other if other.starts_with("enum") => "a name",
         other => other,

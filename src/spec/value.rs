@@ -118,32 +118,40 @@ pub fn remove(root: &mut Value, path: &Path) -> bool {
     node.as_object_mut().is_some_and(|map| map.shift_remove(last).is_some())
 }
 
+/// Keys of layers whose values are functions, which are bare names or maps of one name.
+pub(super) const FUNCTIONS: [&str; 6] = [
+    "activation",
+    "kernel_initializer",
+    "bias_initializer",
+    "alpha_initializer",
+    "kernel_regularizer",
+    "kernel_constraint",
+];
+
+/// Functions that have parameters, and the one that may be given alone, as in `l2: 0.001`.
+const WITH_PARAMETERS: [(&str, Option<&str>); 10] = [
+    ("leaky_relu", None),
+    ("random_normal", None),
+    ("random_uniform", None),
+    ("truncated_normal", None),
+    ("orthogonal", None),
+    ("constant", Some("value")),
+    ("l1", Some("l1")),
+    ("l2", Some("l2")),
+    ("l1_l2", None),
+    ("max_norm", Some("max_value")),
+];
+
 /// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
 /// `learning_rate: 0.1` of `training` → `{constant: {learning_rate: 0.1}}`,
-/// `dataset: fashion_mnist` → `{name: fashion_mnist}`.
+/// `dataset: fashion_mnist` → `{name: fashion_mnist}`, `kernel_regularizer: l2` → `{l2: {}}`.
 pub fn expand(setup: &mut Value) {
-    fn named(value: &mut Value) {
-        match value {
-            Value::String(name) => {
-                let name = std::mem::take(name);
-                *value = Value::Object(Map::from_iter([(name, Value::Object(Map::new()))]));
-            }
-            Value::Object(map) if map.len() == 1 => {
-                if let Some(inner @ Value::Null) = map.values_mut().next() {
-                    *inner = Value::Object(Map::new());
-                }
-            }
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_) => {}
-        }
+    if let Some(layers) = setup.pointer_mut("/model/layers") {
+        expand_layers(layers);
     }
-    for list in ["/model/layers", "/training/callbacks"] {
-        if let Some(items) = setup.pointer_mut(list).and_then(Value::as_array_mut) {
-            items.iter_mut().for_each(named);
-        }
+    if let Some(callbacks) = setup.pointer_mut("/training/callbacks").and_then(Value::as_array_mut)
+    {
+        callbacks.iter_mut().for_each(named);
     }
     if let Some(optimizer) = setup.pointer_mut("/training/optimizer") {
         named(optimizer);
@@ -156,6 +164,73 @@ pub fn expand(setup: &mut Value) {
     if let Some(dataset @ Value::String(_)) = setup.pointer_mut("/dataset") {
         let name = dataset.take();
         *dataset = Value::Object(Map::from_iter([("name".to_owned(), name)]));
+    }
+}
+
+/// `name` → `{name: {}}`
+fn named(value: &mut Value) {
+    match value {
+        Value::String(name) => {
+            let name = std::mem::take(name);
+            *value = Value::Object(Map::from_iter([(name, Value::Object(Map::new()))]));
+        }
+        Value::Object(map) if map.len() == 1 => {
+            if let Some(inner @ Value::Null) = map.values_mut().next() {
+                *inner = Value::Object(Map::new());
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {}
+    }
+}
+
+fn expand_layers(layers: &mut Value) {
+    for layer in layers.as_array_mut().into_iter().flatten() {
+        named(layer);
+        if let Some(inner) = layer.pointer_mut("/repeat/layers") {
+            expand_layers(inner);
+        }
+        // `activation: relu` is a layer whose value is a function.
+        if let Some(activation) = layer.get_mut("activation") {
+            function(activation);
+        }
+        let parameters = layer.as_object_mut().into_iter().flat_map(Map::values_mut);
+        for parameters in parameters.filter_map(Value::as_object_mut) {
+            for key in FUNCTIONS {
+                if let Some(value) = parameters.get_mut(key) {
+                    function(value);
+                }
+            }
+        }
+    }
+}
+
+/// The form that a function is read from: a bare name, or with parameters a map of one name.
+fn function(value: &mut Value) {
+    let with_parameters =
+        |name: &str| WITH_PARAMETERS.iter().find(|(known, _)| *known == name).copied();
+    match value {
+        Value::String(name) if with_parameters(name).is_some() => named(value),
+        Value::Object(map) if map.len() == 1 => {
+            let (name, inner) = map.iter_mut().next().expect("it has one");
+            match (with_parameters(name), inner) {
+                (Some((_, Some(main))), inner @ Value::Number(_)) => {
+                    let number = inner.take();
+                    *inner = Value::Object(Map::from_iter([(main.to_owned(), number)]));
+                }
+                (Some(_), inner @ Value::Null) => *inner = Value::Object(Map::new()),
+                (None, Value::Null) => *value = Value::String(name.clone()),
+                (None, Value::Object(inner)) if inner.is_empty() => {
+                    *value = Value::String(name.clone());
+                }
+                (Some(_) | None, _) => {}
+            }
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {}
     }
 }
 

@@ -1,0 +1,66 @@
+//! The fully connected layer.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Tensor, TensorData};
+
+use super::kernel::Rules;
+use super::{Build, Values, activation};
+use crate::spec::{self, Activation};
+
+#[derive(Module, Debug)]
+pub(super) struct Dense {
+    linear: Linear,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    rules: Rules,
+}
+
+impl Dense {
+    pub fn build(spec: &spec::Dense, build: &Build<'_>) -> Self {
+        Self {
+            linear: Linear {
+                weight: build.variable(0, spec.kernel_initializer),
+                bias: spec.use_bias.then(|| build.variable(1, spec.bias_initializer)),
+            },
+            activation: spec.activation,
+            rules: Rules {
+                regularizer: spec.kernel_regularizer,
+                constraint: spec.kernel_constraint.clone(),
+                trainable: spec.trainable,
+            },
+        }
+    }
+
+    /// [batch, inputs] → [batch, units]
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        activation::apply(self.activation, self.scores(x))
+    }
+
+    /// As [`Dense::forward`], before the activation.
+    pub fn scores(&self, x: Tensor<2>) -> Tensor<2> {
+        self.linear.forward(x)
+    }
+
+    pub fn penalty(&self) -> Option<Tensor<1>> {
+        self.rules.penalty(&self.linear.weight)
+    }
+
+    pub fn constrained(mut self) -> Self {
+        self.linear.weight = self.rules.constrained(self.linear.weight);
+        self
+    }
+
+    pub fn tensors(&self) -> Vec<TensorData> {
+        let bias = self.linear.bias.as_ref().map(|bias| bias.val().into_data());
+        std::iter::once(self.linear.weight.val().into_data()).chain(bias).collect()
+    }
+
+    pub fn with_tensors(mut self, values: &mut Values<'_>) -> Self {
+        let trainable = self.rules.trainable;
+        self.linear.weight = values.parameter(trainable);
+        self.linear.bias = self.linear.bias.map(|_| values.parameter(trainable));
+        self
+    }
+}

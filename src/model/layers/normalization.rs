@@ -1,0 +1,159 @@
+//! Normalization over the batch, and over each sample's features.
+
+use burn::module::{Flag, Module, Param, RunningState};
+use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::tensor::module::layer_norm;
+use burn::tensor::{Tensor, TensorData};
+
+use super::{Build, Data, Pass, Values, of_any_rank};
+use crate::backend;
+use crate::kernels::batch_norm;
+use crate::spec::{self, Initializer};
+
+#[derive(Module, Debug)]
+pub(super) struct BatchNormalization {
+    /// Without `scale`, gamma is 1 and no variable; without `center`, beta is 0 and none.
+    norm: BatchNorm,
+    scale: bool,
+    center: bool,
+    trainable: bool,
+    /// Whether the device has the kernel of our own.
+    fused: bool,
+}
+
+impl BatchNormalization {
+    pub fn build(spec: &spec::BatchNormalization, build: &Build<'_>) -> Self {
+        let mut norm = BatchNormConfig::new(build.place.input.features())
+            // burn's momentum is the share of the new batch, Keras' that of the old average.
+            .with_momentum(1.0 - spec.momentum)
+            .with_epsilon(spec.epsilon)
+            .init(build.device);
+        if !(spec.scale && spec.trainable) {
+            norm.gamma = norm.gamma.set_require_grad(false);
+        }
+        if !(spec.center && spec.trainable) {
+            norm.beta = norm.beta.set_require_grad(false);
+        }
+        // As in Keras, a frozen layer works with its moving statistics and leaves them alone.
+        norm.training = Param::<Flag>::from_bool(spec.trainable);
+        Self {
+            norm,
+            scale: spec.scale,
+            center: spec.center,
+            trainable: spec.trainable,
+            fused: backend::has_fused_kernels(build.device),
+        }
+    }
+
+    /// [batch, features or channels, …] → the same shape. Training moves the moving statistics on.
+    pub fn forward(&self, x: Data, pass: Pass) -> Data {
+        match (x, pass) {
+            (Data::Flat(x), Pass::Training { .. }) if self.fused && self.trainable => {
+                Data::Flat(self.fused(x))
+            }
+            // Two transpositions cost less than the dozen passes that burn's own takes.
+            (Data::Image(x), Pass::Training { .. }) if self.fused && self.trainable => {
+                let [batch, channels, height, width] = x.dims();
+                let rows = x.permute([0, 2, 3, 1]).reshape([batch * height * width, channels]);
+                let rows = self.fused(rows).reshape([batch, height, width, channels]);
+                Data::Image(rows.permute([0, 3, 1, 2]))
+            }
+            // burn's module tells training and inference apart by its device.
+            (x, Pass::Training { .. } | Pass::Inference) => {
+                of_any_rank!(x, x => self.norm.forward(x))
+            }
+        }
+    }
+
+    /// A step of training with the kernel of our own, [rows, features] → the same shape.
+    fn fused(&self, x: Tensor<2>) -> Tensor<2> {
+        let norm = &self.norm;
+        let result = batch_norm::normalize(x, norm.gamma.val(), norm.beta.val(), norm.epsilon);
+        move_on(&norm.running_mean, result.mean, norm.momentum);
+        move_on(&norm.running_var, result.variance, norm.momentum);
+        result.output
+    }
+
+    pub fn tensors(&self) -> Vec<TensorData> {
+        let norm = &self.norm;
+        let gamma = self.scale.then(|| norm.gamma.val().into_data());
+        let beta = self.center.then(|| norm.beta.val().into_data());
+        let moving = [&norm.running_mean, &norm.running_var];
+        let moving = moving.map(|moving| moving.value_sync().into_data());
+        gamma.into_iter().chain(beta).chain(moving).collect()
+    }
+
+    pub fn with_tensors(mut self, values: &mut Values<'_>) -> Self {
+        if self.scale {
+            self.norm.gamma = values.parameter(self.trainable);
+        }
+        if self.center {
+            self.norm.beta = values.parameter(self.trainable);
+        }
+        let mut moving = || RunningState::new(Tensor::from_data(values.next(), values.device));
+        self.norm.running_mean = moving();
+        self.norm.running_var = moving();
+        self
+    }
+}
+
+/// moving ← moving · (1 − share) + batch · share, both [features].
+fn move_on(moving: &RunningState<Tensor<1>>, batch: Tensor<1>, share: f64) {
+    let old = moving.value_sync();
+    moving.update(old.mul_scalar(1.0 - share) + batch.mul_scalar(share));
+}
+
+/// `(x − mean) / √(variance + ε) · gamma + beta` with each sample's own mean and variance over its
+/// features, or at each place of an image over the channels
+/// (keras/src/layers/normalization/layer_normalization.py).
+#[derive(Module, Debug)]
+pub(super) struct LayerNormalization {
+    gamma: Option<Param<Tensor<1>>>,
+    beta: Option<Param<Tensor<1>>>,
+    features: usize,
+    epsilon: f64,
+    trainable: bool,
+}
+
+impl LayerNormalization {
+    pub fn build(spec: &spec::LayerNormalization, build: &Build<'_>) -> Self {
+        let beta = usize::from(spec.scale);
+        Self {
+            gamma: spec.scale.then(|| build.variable(0, Initializer::Ones)),
+            beta: spec.center.then(|| build.variable(beta, Initializer::Zeros)),
+            features: build.place.input.features(),
+            epsilon: spec.epsilon,
+            trainable: spec.trainable,
+        }
+    }
+
+    pub fn forward(&self, x: Data) -> Data {
+        match x {
+            Data::Flat(x) => Data::Flat(self.over_last(x)),
+            Data::Image(x) => {
+                let x = self.over_last(x.permute([0, 2, 3, 1]));
+                Data::Image(x.permute([0, 3, 1, 2]))
+            }
+        }
+    }
+
+    /// [batch, …, features] → the same shape.
+    fn over_last<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let gamma = match &self.gamma {
+            Some(gamma) => gamma.val(),
+            None => Tensor::ones([self.features], &x.device()),
+        };
+        layer_norm(x, gamma, self.beta.as_ref().map(Param::val), self.epsilon)
+    }
+
+    pub fn tensors(&self) -> Vec<TensorData> {
+        let variables = self.gamma.iter().chain(&self.beta);
+        variables.map(|variable| variable.val().into_data()).collect()
+    }
+
+    pub fn with_tensors(mut self, values: &mut Values<'_>) -> Self {
+        self.gamma = self.gamma.map(|_| values.parameter(self.trainable));
+        self.beta = self.beta.map(|_| values.parameter(self.trainable));
+        self
+    }
+}
