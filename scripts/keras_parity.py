@@ -89,6 +89,7 @@ def keras_model(setup):
     parameters = dict(parameters)
     if "learning_rate" in training:
         schedules = keras.optimizers.schedules
+        schedules.PiecewiseConstant = schedules.PiecewiseConstantDecay
         parameters["learning_rate"] = keras_object(schedules, training["learning_rate"])
     model.compile(
         loss="sparse_categorical_crossentropy",

@@ -214,7 +214,10 @@ fn initializer(
     let (message, help) = if he && saturating {
         ("a he initializer before a saturating activation", "take `glorot_uniform`, made for it")
     } else if activation == Activation::Selu && !matches!(initializer, Initializer::LecunNormal) {
-        ("selu without its initializer", "take `lecun_normal`: selu keeps mean and variance with it")
+        (
+            "selu without its initializer",
+            "take `lecun_normal`: selu keeps mean and variance with it",
+        )
     } else if glorot && deep && activation == Activation::Relu {
         (
             "a glorot initializer in a deep stack of relu layers",

@@ -233,8 +233,8 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
 
     #[test]
     fn new_keys_do_not_change_what_was_trained_without_them() {
-        // As recorded by the first version of this program: where this fails, all that anybody has
-        // trained would be trained again.
+        // Where this fails, all that anybody has trained would be trained again: a new key of a file
+        // must not count where it is not written.
         assert_eq!(
             identity_of(BN_AFTER, None),
             "4479199cf115581d5b937bfaa1c160f10ade3f481b52000fc9f4d5c0037df50f"
