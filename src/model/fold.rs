@@ -1,8 +1,8 @@
 //! Batch normalization folded into its neighbours.
 //!
 //! At inference a batch normalization multiplies each feature by s = γ / √(σ² + ε) and adds
-//! t = β − μ s. The dense or convolutional layer before it can do that itself, if nothing but its sum x · W + b
-//! comes between: W' = W s, b' = b s + t (each output its own s and t). So can the dense layer
+//! t = β − μ s. The dense or convolutional layer before it can do that itself, if nothing but its
+//! sum x · W + b comes between: W' = W s, b' = b s + t (each output its own s and t). So can the dense layer
 //! after it, whatever came before: W'ⱼₖ = sⱼ Wⱼₖ, b'ₖ = bₖ + Σⱼ tⱼ Wⱼₖ (each input its own).
 //! Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
 //! Integer-Arithmetic-Only Inference", section 3.2, has the first.
