@@ -21,6 +21,7 @@ pub mod kernels;
 pub mod launch;
 pub mod lint;
 pub mod model;
+pub mod numbers;
 pub mod optim;
 pub mod plan;
 pub mod predict;

@@ -148,17 +148,16 @@ fn useless_bias(is_there: bool, layer: &Path, warnings: &mut Warnings) {
     }
 }
 
-/// The activation that the outputs of a layer with a kernel go through: its own, or the first one after it
-/// with nothing but batch normalization and dropout between.
+/// The activation that the outputs of a layer with a kernel go through: its own, or the first one
+/// after it with nothing but batch normalization and dropout between.
 fn acting(layers: &[Layer], at: usize) -> Activation {
-    // What comes after a layer that has no activation of its own to give.
-    let mut own = own_activation(&layers[at]);
+    let own = own_activation(&layers[at]).unwrap_or_default();
+    if own != Activation::Linear {
+        return own;
+    }
     for layer in &layers[at + 1..] {
-        if own != Some(Activation::Linear) {
-            break;
-        }
-        own = match layer {
-            Layer::BatchNormalization(_) | Layer::Dropout(_) | Layer::AlphaDropout(_) => own,
+        match layer {
+            Layer::BatchNormalization(_) | Layer::Dropout(_) | Layer::AlphaDropout(_) => {}
             Layer::Activation(activation) => return activation.0,
             Layer::Dense(_)
             | Layer::Conv2d(_)
@@ -168,10 +167,10 @@ fn acting(layers: &[Layer], at: usize) -> Activation {
             | Layer::GlobalAveragePooling2d(_)
             | Layer::LayerNormalization(_)
             | Layer::Prelu(_)
-            | Layer::GaussianNoise(_) => None,
-        };
+            | Layer::GaussianNoise(_) => break,
+        }
     }
-    own.unwrap_or_default()
+    Activation::Linear
 }
 
 /// The activation of a layer with a kernel.

@@ -3,10 +3,10 @@
 //! Each file in `tests/fixtures` holds a network, its weights, one batch, and after each step of
 //! training Keras' outputs, loss, gradients, weights, moving statistics and inference outputs.
 
-use std::collections::HashMap;
-use std::io::Write as _;
+mod support;
 
-use bn_runner::backend;
+use std::collections::HashMap;
+
 use bn_runner::model::{Network, Pass, Weights, place};
 use bn_runner::optim;
 use bn_runner::spec::{BackendName, ModelSpec, OptimizerSpec};
@@ -15,6 +15,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
 use serde_json::{Value, json};
+
+use support::open;
 
 /// Largest difference allowed, relative for numbers above 1.
 const TOLERANCE: f32 = 1e-5;
@@ -109,16 +111,7 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 fn reproduce(text: &str, backend: BackendName) {
     let fixture = Fixture::read(text);
-    let opened = match backend::open(backend) {
-        Ok(opened) => opened,
-        Err(error) => {
-            let name = std::thread::current().name().unwrap_or("a test").to_owned();
-            // Unlike `eprintln!`, this is seen although the test passes.
-            let _ = writeln!(std::io::stderr(), "skipped: {name}: {error}");
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing is skipped in CI");
-            return;
-        }
-    };
+    let Some(opened) = open(backend) else { return };
     let json = &fixture.json;
     let device = opened.device.clone().autodiff();
     let placed = place(&fixture.model, [1, fixture.inputs, 1], fixture.classes).unwrap();

@@ -1,9 +1,8 @@
 //! Every optimizer with several sets of options over a few steps, as Keras 3 computed them
 //! (`scripts/keras_fixtures_optimizers.py`), reproduced number by number.
 
-use std::io::Write as _;
+mod support;
 
-use bn_runner::backend;
 use bn_runner::model::{Network, Pass, Weights, place};
 use bn_runner::optim;
 use bn_runner::spec::{BackendName, ModelSpec, OptimizerSpec};
@@ -11,6 +10,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::{Value, json};
+
+use support::open;
 
 /// Largest difference allowed, relative for numbers above 1.
 const TOLERANCE: f32 = 1e-5;
@@ -48,16 +49,7 @@ fn model() -> ModelSpec {
 
 /// Takes the fixture's steps with each of its sets of options.
 fn reproduce(name: &str, text: &str, backend: BackendName) {
-    let opened = match backend::open(backend) {
-        Ok(opened) => opened,
-        Err(error) => {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            // Unlike `eprintln!`, this is seen although the test passes.
-            let _ = writeln!(std::io::stderr(), "skipped: {test}: {error}");
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing is skipped in CI");
-            return;
-        }
-    };
+    let Some(opened) = open(backend) else { return };
     let device = opened.device.clone().autodiff();
     let fixture: Value = serde_json::from_str(text).unwrap();
     let model = model();

@@ -3,7 +3,8 @@
 //! `scripts/keras_fixtures_layers.py` wrote `tests/fixtures/layer_*.json` and says what is in them:
 //! outputs in training and inference, the loss, gradients of inputs and variables, one step.
 
-use std::io::Write as _;
+mod support;
+
 use std::path::{Path, PathBuf};
 
 use bn_runner::backend;
@@ -15,6 +16,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::{Value, json};
+
+use support::open;
 
 /// Largest difference allowed, as a share of the largest number beside it.
 const TOLERANCE: f32 = 1e-5;
@@ -180,16 +183,7 @@ fn reproduce(file: &Path, opened: &backend::Opened, comparison: &mut Comparison)
 }
 
 fn reproduce_all(backend: BackendName, tolerance: f32, keep: impl Fn(&str) -> bool) {
-    let opened = match backend::open(backend) {
-        Ok(opened) => opened,
-        Err(error) => {
-            let name = std::thread::current().name().unwrap_or("a test").to_owned();
-            // Unlike `eprintln!`, this is seen although the test passes.
-            let _ = writeln!(std::io::stderr(), "skipped: {name}: {error}");
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing is skipped in CI");
-            return;
-        }
-    };
+    let Some(opened) = open(backend) else { return };
     let mut comparison = Comparison { tolerance, differences: Vec::new() };
     let mut count = 0;
     for file in fixtures().iter().filter(|file| keep(name(file).unwrap())) {

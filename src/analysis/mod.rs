@@ -113,15 +113,13 @@ impl Case {
     /// The grid point in one cell: `learning_rate=0.01;batch_size=32`, with whole paths where last
     /// segments clash; empty without a grid.
     pub fn grid_point(&self) -> String {
-        let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
-        let named = |point: &GridValue| {
-            let clash = self.grid.iter().filter(|p| last(&p.key) == last(&point.key)).count() > 1;
-            let key = if clash { point.key.clone() } else { last(&point.key) };
+        let named = |(key, point): (&str, &GridValue)| {
             let text = point.value.as_str().map(str::to_owned);
             let value = text.unwrap_or_else(|| point.value.to_string());
             format!("{key}={value}")
         };
-        self.grid.iter().map(named).collect::<Vec<_>>().join(";")
+        let keys = GridValue::short_keys(&self.grid);
+        keys.into_iter().zip(&self.grid).map(named).collect::<Vec<_>>().join(";")
     }
 }
 

@@ -14,5 +14,5 @@ mod window;
 pub use fold::{Folded, Outcome, Step, fold};
 pub use layers::{Network, Pass};
 pub use shape::{Placed, SampleShape, Variable, place};
-pub use summary::{Counts, counts, summary_table, thousands, variables_table};
+pub use summary::{Counts, counts, summary_table, variables_table};
 pub use weights::{InitialWeights, Unfit, Weights};

@@ -1,6 +1,7 @@
 //! The tables of Keras' `model.summary()` and of its variables.
 
 use super::shape::{Placed, Variable};
+use crate::numbers::thousands;
 
 /// Numbers of parameters of a network, as Keras counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +68,6 @@ pub fn variables_table(placed: &[Placed]) -> String {
     boxed(["Variable", "Shape", "Trainable"], &rows)
 }
 
-/// 271346 → 271,346
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).expect("digits are ASCII"))
-        .collect();
-    groups.join(",")
-}
-
 /// The size of so many 32-bit numbers, in Keras' units.
 fn memory(count: usize) -> String {
     let bytes = (count * 4) as f64;
@@ -118,9 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
-        let shown: Vec<String> = [0, 12, 123, 1234, 271_346].map(thousands).to_vec();
-        assert_eq!(shown, ["0", "12", "123", "1,234", "271,346"]);
+    fn memory_is_told_in_keras_units() {
         assert_eq!(memory(271_346), "1.04 MB");
     }
 }

@@ -3,6 +3,7 @@
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
+use crate::numbers::thousands;
 use crate::record::Status;
 
 use super::text::clean;
@@ -67,7 +68,7 @@ fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
         right("val loss", |row: &Row| mean(row, Metric::ValLoss, 4)),
         right("s/epoch", |row: &Row| mean(row, Metric::EpochSeconds, 2)),
         right("parameters", |row: &Row| {
-            optional(row.case.parameters().map(|counts| with_separators(counts.total)))
+            optional(row.case.parameters().map(|counts| thousands(counts.total)))
         }),
     ]);
     if unfinished {
@@ -111,19 +112,6 @@ fn status(row: &Row) -> String {
 
 fn optional(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
-}
-
-/// 271346 as 271,346.
-fn with_separators(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// A name without characters that act on the terminal. Of one that is too long the middle is left

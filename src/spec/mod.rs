@@ -118,6 +118,18 @@ pub struct GridValue {
     pub value: serde_json::Value,
 }
 
+impl GridValue {
+    /// What stands for each key of a grid point in labels and tables: its last part, or the whole
+    /// where several end alike.
+    pub fn short_keys(point: &[Self]) -> Vec<&str> {
+        let last = |value: &'_ Self| value.key.rfind('.').map_or(0, |dot| dot + 1);
+        let short: Vec<&str> = point.iter().map(|value| &value.key[last(value)..]).collect();
+        let alone = |key: &str| short.iter().filter(|other| **other == key).count() == 1;
+        let keys = point.iter().zip(&short);
+        keys.map(|(value, short)| if alone(short) { short } else { value.key.as_str() }).collect()
+    }
+}
+
 /// One variant at one grid point: what all its seeds have in common.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -136,11 +148,7 @@ impl Case {
     /// `bn_after` or `bn_after,learning_rate=0.01`.
     pub fn label(&self) -> String {
         let mut label = self.variant.clone();
-        for point in &self.grid {
-            let short = point.key.rsplit('.').next().unwrap_or(&point.key);
-            let clash =
-                self.grid.iter().filter(|p| p.key.rsplit('.').next() == Some(short)).count() > 1;
-            let key = if clash { point.key.as_str() } else { short };
+        for (key, point) in GridValue::short_keys(&self.grid).iter().zip(&self.grid) {
             label.push_str(&format!(",{key}={}", value::plain(&point.value)));
         }
         label

@@ -11,6 +11,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bn_runner::backend::{self, Opened};
+use bn_runner::spec::BackendName;
+
 /// Classes of the tiny data set.
 pub const CLASSES: usize = 4;
 /// Pixels of one of its images.
@@ -255,6 +258,18 @@ pub fn skipped(test: &str, why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} cannot be skipped here: {why}");
     // Unlike `eprintln!`, this is seen although the test passes.
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+}
+
+/// A backend's device, or, where this machine has none for it, the word that the test that asks is
+/// skipped.
+#[track_caller]
+pub fn open(backend: BackendName) -> Option<Opened> {
+    let opened = backend::open(backend);
+    if let Err(error) = &opened {
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        skipped(&test, &error.to_string());
+    }
+    opened.ok()
 }
 
 /// The brightness of a pixel before noise: one quarter of the image, another for each class.
