@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::InitialWeights;
 use crate::record::{Status, TrialDir};
-use crate::spec::{BackendName, Case, Experiment, ModelSpec, Setup, shorten_layers};
+use crate::spec::{BackendName, Case, Experiment, ModelSpec, ScheduleSpec, Setup, shorten_layers};
 
 /// One training run: a case with one seed on one backend.
 #[derive(Debug, Clone)]
@@ -28,6 +28,9 @@ pub struct Trial {
     pub initial: Option<Arc<InitialWeights>>,
     /// SHA-256 of all that decides its numbers.
     pub hash: String,
+    /// The same without the number of epochs, where that changes nothing in the epochs there are:
+    /// trials of one lineage are one run of different lengths.
+    pub lineage: String,
 }
 
 impl Trial {
@@ -46,6 +49,8 @@ impl Trial {
         for (index, ((case, data), initial)) in cases.enumerate() {
             let weights = initial.as_ref().map(|initial| &*initial.checksum);
             for &seed in &experiment.seeds {
+                let Identity { hash, lineage } =
+                    identity(case, seed, backend, numerics, data, weights);
                 trials.push(Self {
                     experiment: Arc::clone(experiment),
                     case: index,
@@ -53,7 +58,8 @@ impl Trial {
                     backend,
                     dir: TrialDir::new(results, &experiment.name, &case.label(), seed),
                     initial: initial.clone(),
-                    hash: identity(case, seed, backend, numerics, data, weights),
+                    hash,
+                    lineage,
                 });
             }
         }
@@ -174,6 +180,12 @@ fn to_yaml(comment: &str, config: &Value) -> Result<String> {
     Ok(format!("# {comment}\n{yaml}"))
 }
 
+/// What tells trials apart; see the fields of [`Trial`].
+struct Identity {
+    hash: String,
+    lineage: String,
+}
+
 /// Names, descriptions, paths and other variants are not part of a trial's identity; of initial
 /// weights it is the file's content that counts.
 fn identity(
@@ -183,21 +195,30 @@ fn identity(
     numerics: u32,
     data: &str,
     weights: Option<&str>,
-) -> String {
+) -> Identity {
     let mut setup = without_paths(&case.setup);
     setup.dataset.name = None;
     let mut setup = serde_json::to_value(&setup).expect("a setup without paths is plain data");
     if let Some(checksum) = weights {
         setup["model"]["initial_weights"] = json!(checksum);
     }
-    let identity = json!({
+    let mut identity = json!({
         "setup": setup,
         "data": data,
         "seed": seed,
         "backend": backend,
         "numerics": numerics,
     });
-    Sha256::digest(identity.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let hash = sha256(&identity.to_string());
+    let schedule = case.setup.training.learning_rate.as_ref();
+    if !schedule.is_some_and(ScheduleSpec::depends_on_epochs) {
+        identity["setup"]["training"]["epochs"] = Value::Null;
+    }
+    Identity { hash, lineage: sha256(&identity.to_string()) }
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -222,7 +243,7 @@ model:
 training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
 ";
 
-    fn identity_of(text: &str, weights: Option<&str>) -> String {
+    fn identity_of(text: &str, weights: Option<&str>) -> Identity {
         let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let overrides = Overrides { seeds: Some(vec![1]), ..Overrides::default() };
@@ -236,7 +257,7 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
         // Where this fails, all that anybody has trained would be trained again: a new key of a file
         // must not count where it is not written.
         assert_eq!(
-            identity_of(BN_AFTER, None),
+            identity_of(BN_AFTER, None).hash,
             "4479199cf115581d5b937bfaa1c160f10ade3f481b52000fc9f4d5c0037df50f"
         );
     }
@@ -245,10 +266,25 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
     fn initial_weights_count_by_their_content() {
         let from = |path: &str, content| {
             let text = BN_AFTER.replace("model:", &format!("model:\n  initial_weights: {path}"));
-            identity_of(&text, Some(content))
+            identity_of(&text, Some(content)).hash
         };
         assert_eq!(from("a", "one"), from("b", "one"));
         assert_ne!(from("a", "one"), from("a", "two"));
-        assert_ne!(from("a", "one"), identity_of(BN_AFTER, None));
+        assert_ne!(from("a", "one"), identity_of(BN_AFTER, None).hash);
+    }
+
+    #[test]
+    fn runs_of_different_lengths_are_one_lineage_unless_the_schedule_depends_on_it() {
+        let of = |training: &str| {
+            let text = BN_AFTER.replace("epochs: 10", training);
+            identity_of(&text, None)
+        };
+        let (ten, twenty) = (of("epochs: 10"), of("epochs: 20"));
+        assert_eq!(ten.lineage, twenty.lineage);
+        assert_ne!(ten.hash, twenty.hash);
+        assert_ne!(ten.lineage, of("epochs: 10, batch_size: 16").lineage);
+        let cycle = "learning_rate: { one_cycle: { max_learning_rate: 0.1 } }";
+        let cycle = |epochs| of(&format!("epochs: {epochs}, {cycle}")).lineage;
+        assert_ne!(cycle(10), cycle(20));
     }
 }

@@ -1,6 +1,7 @@
 //! One trial, from its setup to a trained network: forward, loss, backward, step, evaluate, record.
 
 mod callbacks;
+mod checkpoint;
 mod meter;
 
 use std::time::Instant;
@@ -18,6 +19,7 @@ use crate::rng::{Purpose, Stream};
 use crate::spec::Setup;
 
 use callbacks::Callbacks;
+pub use checkpoint::{Checkpoint, notes};
 use meter::Meter;
 pub use meter::Score;
 
@@ -44,6 +46,24 @@ pub trait Observer {
 
     /// Something was decided that the numbers alone do not tell.
     fn remark(&mut self, text: &str);
+
+    /// All that follows an epoch is decided, and the run can go on from here another time.
+    ///
+    /// # Errors
+    /// When it cannot be kept, which ends the trial.
+    fn checkpoint(&mut self, checkpoint: &dyn Fn() -> Checkpoint) -> anyhow::Result<()>;
+
+    /// Whether to go no further; asked after each step.
+    fn stop(&self) -> Option<Stop>;
+}
+
+/// Why a trial is to end before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The user wants the program to end.
+    Interrupted,
+    /// It has taken the time that it may take.
+    TimedOut,
 }
 
 /// Why a trial ended early.
@@ -69,7 +89,10 @@ pub enum TrainError {
         /// NaN or infinite.
         loss: f64,
     },
-    /// An epoch could not be recorded.
+    /// It was told to end.
+    #[error("{}", match .0 { Stop::Interrupted => "interrupted", Stop::TimedOut => "timeout" })]
+    Stopped(Stop),
+    /// An epoch could not be recorded, or the run not be taken up again.
     #[error(transparent)]
     Record(#[from] anyhow::Error),
 }
@@ -88,15 +111,27 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains one network, from `initial` weights or, without them, from those drawn for the seed.
+/// What a network begins with.
+#[derive(Debug)]
+pub enum Start<'a> {
+    /// Weights drawn for the seed.
+    Drawn,
+    /// These weights.
+    Given(&'a Weights),
+    /// An earlier run of the same trial, which is taken up where it was.
+    Resumed(Checkpoint),
+}
+
+/// Trains one network.
 ///
 /// # Errors
-/// When the loss stops being a number, or the observer cannot record an epoch.
+/// When the loss stops being a number, the observer cannot record an epoch or wants training to
+/// end.
 pub fn train(
     setup: &Setup,
     placed: &[Placed],
     seed: u64,
-    initial: Option<&Weights>,
+    start: Start<'_>,
     dataset: &Dataset,
     backend: &Opened,
     observer: &mut dyn Observer,
@@ -109,19 +144,33 @@ pub fn train(
     let spec = &setup.training;
 
     let mut network = Network::build(&setup.model, placed, seed, &device);
-    if let Some(initial) = initial {
-        network = initial.apply(network, &device);
-    }
-    let mut best: Option<(f64, Weights)> = None;
     let mut optimizer = optim::build(&spec.optimizer);
     let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
     let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
     let mut callbacks = Callbacks::new(&spec.callbacks);
+    let mut best: Option<(f64, Weights)> = None;
+    let (mut last_epoch, mut stopped, mut seconds_before, mut changed_rate) = (0, false, 0.0, None);
+    match start {
+        Start::Drawn => {}
+        Start::Given(weights) => network = weights.apply(network, &device),
+        Start::Resumed(checkpoint) => {
+            network = checkpoint.weights.apply(network, &device);
+            optimizer = optimizer.with_state(&checkpoint.optimizer, &backend.device)?;
+            callbacks = checkpoint.callbacks;
+            best = checkpoint.best;
+            (last_epoch, stopped) = (checkpoint.epoch, checkpoint.stopped);
+            (seconds_before, changed_rate) = (checkpoint.seconds, checkpoint.learning_rate);
+        }
+    }
+    if let Some(rate) = changed_rate {
+        schedule = Schedule::Constant(rate);
+    }
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
 
     let start = Instant::now();
-    let mut last_epoch = 0;
-    for epoch in 1..=spec.epochs {
+    let seconds = || seconds_before + start.elapsed().as_secs_f64();
+    while last_epoch < spec.epochs && !stopped {
+        let epoch = last_epoch + 1;
         let epoch_start = Instant::now();
         let order = row_order(dataset.train.len(), spec.shuffle, seed, epoch);
         let mut meter = Meter::new(order.len());
@@ -142,6 +191,9 @@ pub fn train(
             if step % STEPS_PER_REPORT == 0 {
                 observer.step(epoch, step * spec.batch_size);
             }
+            if let Some(why) = observer.stop() {
+                return Err(TrainError::Stopped(why));
+            }
         }
         let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));
         if let Some((step, loss)) = first_bad {
@@ -158,7 +210,7 @@ pub fn train(
             val_loss: validation.map(|score| score.loss),
             learning_rate,
             epoch_seconds: epoch_start.elapsed().as_secs_f64(),
-            elapsed_seconds: start.elapsed().as_secs_f64(),
+            elapsed_seconds: seconds(),
         };
         observer.epoch(&row)?;
         last_epoch = epoch;
@@ -172,10 +224,19 @@ pub fn train(
         verdict.remarks.iter().for_each(|remark| observer.remark(remark));
         if let Some(rate) = verdict.learning_rate {
             schedule = Schedule::Constant(rate);
+            changed_rate = Some(rate);
         }
-        if verdict.stop {
-            break;
-        }
+        stopped = verdict.stop;
+        observer.checkpoint(&|| Checkpoint {
+            epoch,
+            seconds: seconds(),
+            stopped,
+            learning_rate: changed_rate,
+            weights: Weights::of(&network, placed),
+            best: best.clone(),
+            optimizer: optimizer.state(),
+            callbacks: callbacks.clone(),
+        })?;
     }
     if let Some((epoch, weights)) = callbacks.best_weights()
         && epoch < last_epoch
@@ -183,7 +244,7 @@ pub fn train(
         network = weights.apply(network, &device);
         observer.remark(&format!("early_stopping: back to the weights of epoch {epoch}"));
     }
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = seconds();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
     let test =
         evaluate(&network, &test).expect("a data set has test rows").finite(last_epoch, "test")?;

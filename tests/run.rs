@@ -55,6 +55,7 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
             bench.names(&format!("out/tiny/{trial}")),
             [
                 "best.safetensors",
+                "checkpoints",
                 "config.yaml",
                 "manifest.json",
                 "metrics.csv",

@@ -10,6 +10,7 @@ mod predict;
 mod run;
 mod summary;
 mod trained;
+mod verify;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ Exit codes:
   1    unexpected error
   2    wrong usage, or a mistake in an experiment file
   3    data not found, not fetched or damaged
-  100  one or more trials failed";
+  100  one or more trials failed
+  130  interrupted; the same command goes on";
 
 /// Declarative deep-learning experiments: YAML in, CSV metrics and comparison charts out.
 #[derive(Debug, Parser)]
@@ -55,6 +57,8 @@ enum Verb {
     Predict(predict::PredictArgs),
     /// Remove a trained network's batch normalizations where its neighbours can do their work.
     Fold(fold::FoldArgs),
+    /// Train a recorded trial again and compare every number.
+    Verify(verify::VerifyArgs),
     /// Find, fetch or verify Fashion-MNIST.
     Data(data::DataArgs),
     /// List the backends and the devices that this machine gives them.
@@ -116,6 +120,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Summary(args) => summary::summary(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),
+        Verb::Verify(args) => verify::verify(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),
     };

@@ -111,13 +111,20 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     for (title, reason) in &report.failed {
         eprintln!("failed: {title}: {reason}");
     }
-    if report.skipped > 0 {
+    if report.skipped > 0 && !launch::is_interrupted() {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
     for chart in write_results(&args.out, &planned)? {
         if !args.quiet {
             eprintln!("wrote {}", chart.display());
         }
+    }
+    if launch::is_interrupted() {
+        eprintln!(
+            "interrupted: the same command goes on with the {} trials that are left",
+            report.interrupted + report.skipped
+        );
+        return Ok(ExitCode::from(launch::INTERRUPTED));
     }
     Ok(ExitCode::from(if report.failed.is_empty() { 0 } else { 100 }))
 }

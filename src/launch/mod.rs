@@ -1,7 +1,10 @@
 //! Runs trials side by side, each on a thread of its own, and shows how far they are.
 
+mod interrupt;
 mod progress;
 mod recorder;
+mod replay;
+mod resume;
 
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
@@ -16,10 +19,13 @@ use crate::backend::Opened;
 use crate::data::Dataset;
 use crate::model::Placed;
 use crate::plan::Trial;
-use crate::train::{Trained, train};
+use crate::train::{Score, Start, Stop, TrainError, Trained, train};
 
+pub use interrupt::{INTERRUPTED, is_interrupted};
 use progress::Progress;
 use recorder::Recorder;
+pub use replay::{Difference, Pair, Recorded, replay};
+use resume::Resume;
 
 /// A trial with all that it needs to start.
 #[derive(Debug)]
@@ -56,8 +62,20 @@ pub struct Report {
     pub completed: usize,
     /// Titles of those that failed, each with its reason.
     pub failed: Vec<(String, String)>,
-    /// Trials never started, after a failure with `fail_fast`.
+    /// Trials that the user ended, which the next run goes on with.
+    pub interrupted: usize,
+    /// Trials never started, after a failure with `fail_fast` or because the user ended the run.
     pub skipped: usize,
+}
+
+/// How a trial ended that did not fail.
+pub enum Ended {
+    /// It was trained to its end and has this test score.
+    Completed(Score),
+    /// Another process has trained it.
+    Elsewhere,
+    /// The user ended it.
+    Interrupted,
 }
 
 /// Runs all jobs and returns when the last one has ended. A trial that fails, or panics, fails
@@ -67,9 +85,11 @@ pub fn run(jobs: Vec<Job<'_>>, options: &Options) -> Report {
     let progress = Progress::new(&jobs, workers, options.quiet);
     let queue = Mutex::new(VecDeque::from(jobs));
     let stop = AtomicBool::new(false);
+    // Before the first trial: the user may end the run at any time from here on.
+    interrupt::interrupted();
     let report = Mutex::new(Report::default());
     let next = || {
-        if stop.load(Ordering::Relaxed) {
+        if stop.load(Ordering::Relaxed) || is_interrupted() {
             None
         } else {
             queue.lock().expect("no panics here").pop_front()
@@ -83,7 +103,8 @@ pub fn run(jobs: Vec<Job<'_>>, options: &Options) -> Report {
                     let outcome = run_one(&job, &progress, workers, options);
                     let mut report = report.lock().expect("no panics here");
                     match outcome {
-                        Ok(()) => report.completed += 1,
+                        Ok(Ended::Completed(_) | Ended::Elsewhere) => report.completed += 1,
+                        Ok(Ended::Interrupted) => report.interrupted += 1,
                         Err(reason) => {
                             stop.fetch_or(options.fail_fast, Ordering::Relaxed);
                             report.failed.push((title, reason));
@@ -105,33 +126,54 @@ fn run_one(
     progress: &Progress,
     workers: usize,
     options: &Options,
-) -> Result<(), String> {
+) -> Result<Ended, String> {
     let line = progress.trial(job);
+    let stop = || is_interrupted().then_some(Stop::Interrupted);
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let _lock = lock(job)?;
         // Another process may have trained it since this one made its plan.
         if !options.force && job.trial.is_done() {
-            return Ok(None);
+            return Ok(Ended::Elsewhere);
         }
-        let mut recorder = Recorder::start(job, workers, &options.command, &line)?;
-        let trained = train_one(job, &mut recorder);
+        let resume = (!options.force).then(|| Resume::find(job.trial, job.placed)).flatten();
+        let command = &options.command;
+        let mut recorder = Recorder::start(job, resume.as_ref(), workers, command, &line, &stop)?;
+        let trained = train_one(job, resume, &mut recorder);
         let ended = trained.and_then(|trained| {
             recorder.complete(&trained)?;
-            Ok(Some(trained.test))
+            Ok(Ended::Completed(trained.test))
         });
-        ended.inspect_err(|error| recorder.fail(&format!("{error:#}")))
+        match ended {
+            Err(error) if is(&error, Stop::Interrupted) => {
+                recorder.interrupt();
+                Ok(Ended::Interrupted)
+            }
+            ended => ended.inspect_err(|error| recorder.fail(&format!("{error:#}"))),
+        }
     }));
     let ended = result.unwrap_or_else(|panic| Err(internal_error(&*panic)));
     line.end(&ended);
-    ended.map(|_| ()).map_err(|error| format!("{error:#}"))
+    ended.map_err(|error| format!("{error:#}"))
+}
+
+fn is(error: &anyhow::Error, stop: Stop) -> bool {
+    matches!(error.downcast_ref(), Some(TrainError::Stopped(why)) if *why == stop)
 }
 
 /// Trains, and turns a panic into the reason of a failure, so that it can be recorded.
-fn train_one(job: &Job<'_>, recorder: &mut Recorder<'_>) -> anyhow::Result<Trained> {
+fn train_one(
+    job: &Job<'_>,
+    resume: Option<Resume>,
+    recorder: &mut Recorder<'_>,
+) -> anyhow::Result<Trained> {
     let Job { trial, placed, dataset, backend } = job;
     let setup = &trial.case().setup;
-    let initial = trial.initial.as_ref().map(|initial| &initial.weights);
-    let train = || train(setup, placed, trial.seed, initial, dataset, backend, recorder);
+    let start = match (resume, &trial.initial) {
+        (Some(resume), _) => Start::Resumed(resume.checkpoint),
+        (None, Some(initial)) => Start::Given(&initial.weights),
+        (None, None) => Start::Drawn,
+    };
+    let train = || train(setup, placed, trial.seed, start, dataset, backend, recorder);
     match std::panic::catch_unwind(AssertUnwindSafe(train)) {
         Ok(trained) => Ok(trained?),
         Err(panic) => Err(internal_error(&*panic)),

@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Job;
+use super::{Ended, Job};
 use crate::record::EpochRow;
-use crate::train::Score;
 
 /// Progress of all trials.
 pub struct Progress {
@@ -161,17 +160,18 @@ impl TrialLine<'_> {
         text
     }
 
-    /// The trial has ended: with its test score, with nothing to do, or with an error.
-    pub fn end(&self, ended: &anyhow::Result<Option<Score>>) {
+    /// The trial has ended.
+    pub fn end(&self, ended: &anyhow::Result<Ended>) {
         let seconds = self.started.elapsed().as_secs_f64();
         self.last_words(&match ended {
-            Ok(Some(test)) => format!(
+            Ok(Ended::Completed(test)) => format!(
                 "done in {}: test_accuracy {:.4} test_loss {:.4}",
                 duration(seconds),
                 test.accuracy,
                 test.loss
             ),
-            Ok(None) => "done meanwhile by another process".to_owned(),
+            Ok(Ended::Elsewhere) => "done meanwhile by another process".to_owned(),
+            Ok(Ended::Interrupted) => "interrupted; the next run goes on with it".to_owned(),
             Err(error) => format!("failed: {error:#}"),
         });
     }

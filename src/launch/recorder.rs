@@ -1,5 +1,6 @@
 //! Writes one trial's files while it trains.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,12 +9,14 @@ use anyhow::{Context, Result};
 
 use super::Job;
 use super::progress::TrialLine;
+use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
-    BestEpoch, EpochRow, Manifest, MetricsWriter, Outcome, ParameterCounts, Status, Versions,
-    write_atomically,
+    BestEpoch, EpochRow, Machine, Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption,
+    Status, Versions, peak_memory_bytes, read_metrics, write_atomically,
 };
-use crate::train::{NUMERICS_VERSION, Observer, Trained};
+use crate::spec::CheckpointPolicy;
+use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
 
 /// Records a trial and passes its progress on.
 pub struct Recorder<'a> {
@@ -23,32 +26,62 @@ pub struct Recorder<'a> {
     epochs: Vec<EpochRow>,
     log: File,
     line: &'a TrialLine<'a>,
+    stop: &'a dyn Fn() -> Option<Stop>,
 }
 
 impl<'a> Recorder<'a> {
-    /// Makes the trial's folder with its config and a manifest that says `running`. What an earlier
-    /// trial left there is moved aside.
+    /// Makes the trial's folder with its config and a manifest that says `running`. An earlier run
+    /// of the same trial that did not come to its end is gone on with where it is; anything else
+    /// that the folder holds is moved aside. `resume` is what training goes on from.
     ///
     /// # Errors
     /// When the folder cannot be written to.
     pub fn start(
         job: &'a Job<'a>,
+        resume: Option<&Resume>,
         workers: usize,
         command: &[String],
         line: &'a TrialLine<'a>,
+        stop: &'a dyn Fn() -> Option<Stop>,
     ) -> Result<Self> {
         let dir = &job.trial.dir;
-        move_aside(dir.path())?;
+        let mut manifest = manifest(job, workers, command);
+        match resume {
+            Some(Resume { unfinished: Some(before), .. }) => {
+                manifest.started.clone_from(&before.started);
+                manifest.resumed.clone_from(&before.resumed);
+            }
+            Some(_) | None => move_aside(dir.path())?,
+        }
         std::fs::create_dir_all(dir.path())
             .with_context(|| format!("cannot create `{}`", dir.path().display()))?;
         write_atomically(&dir.config(), job.trial.config()?.as_bytes())?;
-        let manifest = manifest(job, workers, command);
+        if let Some(resume) = resume {
+            let after_epoch = resume.checkpoint.epoch;
+            manifest.resumed.push(Resumption { at: now(), after_epoch });
+            // Where the old folder was moved aside, the checkpoint went with it.
+            if !dir.checkpoints().of(after_epoch).exists() {
+                dir.checkpoints().write(after_epoch, &resume.content)?;
+            }
+        }
         dir.write_manifest(&manifest)?;
-        let log = File::create(dir.log())
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(dir.log())
             .with_context(|| format!("cannot create `{}`", dir.log().display()))?;
-        let metrics = MetricsWriter::create(&dir.metrics())?;
-        let mut recorder = Self { job, manifest, metrics, epochs: Vec::new(), log, line };
+        let (metrics, epochs) = match resume {
+            Some(resume) => {
+                let metrics = MetricsWriter::resume(&dir.metrics(), &resume.metrics)?;
+                (metrics, read_metrics(&dir.metrics())?)
+            }
+            None => (MetricsWriter::create(&dir.metrics())?, Vec::new()),
+        };
+        let mut recorder = Self { job, manifest, metrics, epochs, log, line, stop };
         recorder.note(&format!("training on {}", job.backend.description));
+        if let Some(resume) = resume {
+            recorder.note(&format!("going on after epoch {}", resume.checkpoint.epoch));
+        }
         Ok(recorder)
     }
 
@@ -83,6 +116,13 @@ impl<'a> Recorder<'a> {
         self.end(Status::Completed, None)
     }
 
+    /// Notes that the user ended the trial.
+    pub fn interrupt(&mut self) {
+        let epochs = self.epochs.len();
+        self.note(&format!("interrupted; the next run goes on after epoch {epochs}"));
+        let _ = self.end(Status::Interrupted, None);
+    }
+
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all
     /// there is.
     pub fn fail(&mut self, reason: &str) {
@@ -96,6 +136,7 @@ impl<'a> Recorder<'a> {
         self.manifest.status = status;
         self.manifest.reason = reason;
         self.manifest.ended = Some(now());
+        self.manifest.peak_memory_bytes = peak_memory_bytes();
         self.job.trial.dir.write_manifest(&self.manifest)
     }
 
@@ -120,6 +161,32 @@ impl Observer for Recorder<'_> {
 
     fn remark(&mut self, text: &str) {
         self.note(text);
+    }
+
+    fn checkpoint(&mut self, checkpoint: &dyn Fn() -> Checkpoint) -> Result<()> {
+        // The rows must not be behind the checkpoint when the machine goes down.
+        self.metrics.sync()?;
+        let checkpoint = checkpoint();
+        let trial = self.job.trial;
+        let notes = HashMap::from([
+            (resume::LINEAGE.to_owned(), trial.lineage.clone()),
+            (resume::METRICS.to_owned(), self.metrics.text()?),
+        ]);
+        let checkpoints = trial.dir.checkpoints();
+        checkpoints.write(checkpoint.epoch, &checkpoint.to_bytes(notes)?)?;
+        let best = BestEpoch::of(&self.epochs, |row| row.val_loss, |new, old| new < old);
+        checkpoints.prune(|epoch| match trial.experiment.checkpoints {
+            CheckpointPolicy::Last => epoch == checkpoint.epoch,
+            CheckpointPolicy::Best => {
+                epoch == checkpoint.epoch || best.is_some_and(|best| epoch == best.epoch)
+            }
+            CheckpointPolicy::All => true,
+        });
+        Ok(())
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        (self.stop)()
     }
 }
 
@@ -155,8 +222,11 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
         },
         host: gethostname::gethostname().to_string_lossy().into_owned(),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        machine: Some(Machine::this()),
         command: command.to_vec(),
         started: now(),
+        resumed: Vec::new(),
+        peak_memory_bytes: None,
         ended: None,
         outcome: None,
     }

@@ -15,4 +15,4 @@ pub use fold::{Folded, Outcome, Step, fold};
 pub use layers::{Network, Pass};
 pub use shape::{Placed, SampleShape, Variable, place};
 pub use summary::{Counts, counts, summary_table, variables_table};
-pub use weights::{InitialWeights, Unfit, Weights};
+pub use weights::{InitialWeights, NamedTensor, Unfit, Weights, numbers_of, safetensors_file};

@@ -1,6 +1,6 @@
 //! Weights outside a network: by Keras' variable paths, in safetensors files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -66,11 +66,7 @@ impl Weights {
                     "`{path}` is of type {}: 32-bit floats (F32) are needed",
                     view.dtype()
                 )),
-                Ok(view) => {
-                    let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
-                    let values = view.data().as_chunks().0.iter().map(number).collect();
-                    list.push((variable.clone(), values));
-                }
+                Ok(view) => list.push((variable.clone(), numbers_of(&view))),
             }
         }
         let mut names = file.names();
@@ -110,6 +106,11 @@ impl Weights {
         self.0.iter().find(|(variable, _)| variable.path == path).map(|(_, values)| &values[..])
     }
 
+    /// All variables with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&Variable, &[f32])> {
+        self.0.iter().map(|(variable, values)| (variable, &values[..]))
+    }
+
     /// Replaces one variable's values.
     ///
     /// # Errors
@@ -145,22 +146,55 @@ impl Weights {
     /// # Errors
     /// Only for shapes that overflow.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        let bytes: Vec<Vec<u8>> = self
-            .0
+        let tensors: Vec<NamedTensor<'_>> = self
             .iter()
-            .map(|(_, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            .collect();
-        let views = self
-            .0
-            .iter()
-            .zip(&bytes)
-            .map(|((variable, _), bytes)| {
-                let view = TensorView::new(Dtype::F32, variable.shape.clone(), bytes)?;
-                Ok((variable.path.as_str(), view))
+            .map(|(variable, values)| NamedTensor {
+                name: variable.path.clone(),
+                shape: &variable.shape,
+                values,
             })
-            .collect::<Result<Vec<_>>>()?;
-        safetensors::serialize(views, None).context("weights do not fit a safetensors file")
+            .collect();
+        safetensors_file(&tensors, None)
     }
+}
+
+/// A tensor on its way into a file.
+#[derive(Debug)]
+pub struct NamedTensor<'a> {
+    /// Its name there.
+    pub name: String,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Its values, row by row.
+    pub values: &'a [f32],
+}
+
+/// The content of a safetensors file: 32-bit little-endian numbers, and texts beside them.
+///
+/// # Errors
+/// Only for shapes that overflow.
+pub fn safetensors_file(
+    tensors: &[NamedTensor<'_>],
+    texts: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        .collect();
+    let views = tensors
+        .iter()
+        .zip(&bytes)
+        .map(|(tensor, bytes)| {
+            let view = TensorView::new(Dtype::F32, tensor.shape.to_vec(), bytes)?;
+            Ok((tensor.name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    safetensors::serialize(views, texts).context("weights do not fit a safetensors file")
+}
+
+/// The values of a tensor of 32-bit floats, row by row.
+pub fn numbers_of(view: &TensorView<'_>) -> Vec<f32> {
+    view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
 /// The weights a network begins with in place of drawn ones.

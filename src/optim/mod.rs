@@ -1,8 +1,8 @@
 //! Optimizers and schedules as built, with Keras' formulas where burn's differ.
 //!
 //! Each optimizer is one file that implements burn's [`Optimizer`](burn::optim::Optimizer) trait
-//! for one parameter; burn's `ModuleOptimizer` applies it to a whole network and keeps the state.
-//! Weight decay and clipping are the same for all of them.
+//! for one parameter; [`NetworkOptimizer`] applies it to a whole network and keeps the state, which
+//! [`OptimizerState`] is outside of it. Weight decay and clipping are the same for all of them.
 
 mod adadelta;
 mod adagrad;
@@ -15,13 +15,18 @@ mod nadam;
 mod rmsprop;
 mod schedule;
 mod sgd;
+mod state;
 
-use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer, Optimizer};
+use std::sync::Arc;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::optim::{DynOptimizer, DynState, GradientsParams, Optimizer};
+use burn::tensor::{Device, Tensor};
 
 use crate::spec::{Clipping, OptimizerSpec};
 
 pub use schedule::Schedule;
+pub use state::{Number, OptimizerState, StateTensor};
 
 /// Builds the optimizer that a file asks for.
 pub fn build(spec: &OptimizerSpec) -> NetworkOptimizer {
@@ -41,15 +46,21 @@ pub fn build(spec: &OptimizerSpec) -> NetworkOptimizer {
 fn with_common_keys(spec: &OptimizerSpec, optimizer: impl Optimizer) -> NetworkOptimizer {
     NetworkOptimizer {
         clipping: spec.clipping(),
-        optimizer: decay::Decayed { decay: spec.weight_decay(), optimizer }.into(),
+        rule: Arc::new(decay::Decayed { decay: spec.weight_decay(), optimizer }),
+        states: Vec::new(),
     }
 }
 
 /// An optimizer with its state for every parameter of one network.
+///
+/// burn's `ModuleOptimizer` does the same, but reads states back only by way of burn's default
+/// device, which is a GPU, and under numbers that each process draws anew.
 #[derive(Clone)]
 pub struct NetworkOptimizer {
     clipping: Clipping,
-    optimizer: ModuleOptimizer,
+    rule: Arc<dyn DynOptimizer>,
+    /// One for each parameter of the network, in burn's order.
+    states: Vec<Option<DynState>>,
 }
 
 impl NetworkOptimizer {
@@ -61,7 +72,55 @@ impl NetworkOptimizer {
         gradients: GradientsParams,
     ) -> M {
         let gradients = clip::clip(self.clipping, gradients, &network);
-        self.optimizer.step(learning_rate, network, gradients)
+        let rule = &*self.rule;
+        network.map(&mut Step { rule, learning_rate, gradients, states: &mut self.states, next: 0 })
+    }
+
+    /// The state as plain numbers.
+    pub fn state(&self) -> OptimizerState {
+        OptimizerState::of(&*self.rule, &self.states)
+    }
+
+    /// The optimizer with the state of another one of its kind, on the device of the gradients.
+    ///
+    /// # Errors
+    /// When the state is that of another kind of optimizer.
+    pub fn with_state(mut self, state: &OptimizerState, device: &Device) -> anyhow::Result<Self> {
+        self.states = state.restore(&*self.rule, device)?;
+        Ok(self)
+    }
+}
+
+/// One step, on its way through the parameters of a network.
+struct Step<'a> {
+    rule: &'a dyn DynOptimizer,
+    learning_rate: f64,
+    gradients: GradientsParams,
+    states: &'a mut Vec<Option<DynState>>,
+    /// The number of the next parameter.
+    next: usize,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let number = self.next;
+        self.next += 1;
+        if self.states.len() < self.next {
+            self.states.push(None);
+        }
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
+        let (id, weight, mapper) = param.consume();
+        let (weight, state) = self.rule.step_dyn(
+            D,
+            self.learning_rate,
+            weight.inner().into_bridge(),
+            gradient.into_bridge(),
+            self.states[number].take(),
+        );
+        self.states[number] = state;
+        // What had a gradient wants one in the next step, too.
+        let weight = Tensor::from_inner(Tensor::<D>::from_bridge(weight)).require_grad();
+        Param::from_mapped_value(id, weight, mapper)
     }
 }
 
@@ -70,11 +129,9 @@ mod tests {
     use super::*;
     use crate::backend;
     use crate::spec::{self, BackendName};
-    use burn::optim::{RecordState, StateSink, StateSource};
-    use burn::tensor::{Tensor, TensorData};
+    use burn::tensor::TensorData;
 
-    /// Two steps, the state written and read, and a third step with either. burn's `load_record`
-    /// does the same for a whole network, but on burn's default device, which is a GPU.
+    /// Two steps, the state written and read, and a third step with either.
     fn goes_on_as_before<O: Optimizer>(optimizer: &O) {
         let device = backend::open(BackendName::Flex).unwrap().device;
         let tensor = |numbers: [f32; 3]| Tensor::<1>::from_data(TensorData::from(numbers), &device);
@@ -83,13 +140,11 @@ mod tests {
         let (weight, state) = optimizer.step(0.1, weight, tensor([-0.1, 0.4, 0.6]), state);
         let state = state.expect("it has a state");
 
-        let mut sink = StateSink::default();
-        state.state_flatten("here", &mut sink);
-        let mut source = StateSource::new(sink.scalars.into_iter().collect());
-        for (name, data) in sink.tensors {
-            source.insert_tensor(name, data);
-        }
-        let read = O::State::<1>::state_unflatten("here", &mut source, &device);
+        // The first parameter has no state, as one that is not trained has none.
+        let states = [None, Some(DynState::create(state.clone(), 1))];
+        let read = OptimizerState::of(optimizer, &states).restore(optimizer, &device).unwrap();
+        assert!(read[0].is_none());
+        let read = read[1].clone().map(DynState::downcast::<O::State<1>>);
 
         let third = |state| {
             // Small and the other way: even signs depend on what was before.

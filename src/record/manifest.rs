@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EpochRow;
+use super::{EpochRow, Machine};
 use crate::spec::{BackendName, GridValue};
 
 /// How far a trial has come.
@@ -15,6 +15,8 @@ pub enum Status {
     Completed,
     /// Ended by an error, which `reason` gives.
     Failed,
+    /// Ended by the user; `run` goes on from the last epoch that was complete.
+    Interrupted,
 }
 
 impl std::fmt::Display for Status {
@@ -23,6 +25,7 @@ impl std::fmt::Display for Status {
             Self::Running => "running",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
         })
     }
 }
@@ -98,6 +101,15 @@ pub struct Versions {
     pub rustc: String,
 }
 
+/// A run taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// When, RFC 3339, UTC.
+    pub at: String,
+    /// The last epoch that was complete.
+    pub after_epoch: usize,
+}
+
 /// The manifest of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -136,10 +148,19 @@ pub struct Manifest {
     pub host: String,
     /// Operating system and processor architecture.
     pub platform: String,
+    /// The machine itself; missing in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// The command line.
     pub command: Vec<String>,
     /// When training began, RFC 3339, UTC.
     pub started: String,
+    /// When it was taken up again, each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumption>,
+    /// The most memory that the process has had up to the trial's end, other trials in it included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::write_atomically;
+
 /// One epoch of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRow {
@@ -47,6 +49,28 @@ impl MetricsWriter {
         let mut writer = Self { path: path.to_owned(), file };
         writer.write_line("epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,epoch_seconds,elapsed_seconds\n".as_bytes())?;
         Ok(writer)
+    }
+
+    /// Goes on with the file of an earlier run, cut back to the given text.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn resume(path: &Path, text: &str) -> Result<Self> {
+        write_atomically(path, text.as_bytes())?;
+        let file = File::options()
+            .append(true)
+            .open(path)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// All that was written so far.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn text(&self) -> Result<String> {
+        std::fs::read_to_string(&self.path)
+            .with_context(|| format!("cannot read `{}`", self.path.display()))
     }
 
     /// Appends one epoch.

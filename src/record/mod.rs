@@ -4,13 +4,17 @@
 //! appended to, a flushed line per epoch. Whatever draws or compares reads these files and nothing
 //! else, so that results can be looked at long after, and without, the run that made them.
 
+mod checkpoints;
 mod csv_name;
+mod machine;
 mod manifest;
 mod metrics;
 mod trial_dir;
 
+pub use checkpoints::Checkpoints;
 pub use csv_name::CsvName;
-pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Status, Versions};
+pub use machine::{Machine, peak_memory_bytes};
+pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Resumption, Status, Versions};
 pub use metrics::{EpochRow, MetricsWriter, read_metrics};
 pub use trial_dir::{RecordedTrial, TrialDir};
 

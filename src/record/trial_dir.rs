@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{EpochRow, Manifest, read_metrics, write_atomically};
+use super::{Checkpoints, EpochRow, Manifest, read_metrics, write_atomically};
 
 /// Where a trial's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,11 @@ impl TrialDir {
     /// The weights of the epoch with the lowest validation loss, where there is validation.
     pub fn best(&self) -> PathBuf {
         self.path.join("best.safetensors")
+    }
+
+    /// What a run that was cut off goes on from.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.path.join("checkpoints"))
     }
 
     /// The network without its batch normalizations, a folder with a config and weights of its own.

@@ -101,7 +101,7 @@ fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
 }
 
 fn status(row: &Row) -> String {
-    [Status::Failed, Status::Running]
+    [Status::Failed, Status::Running, Status::Interrupted]
         .into_iter()
         .map(|status| (row.case.count(status), status))
         .filter(|(count, _)| *count > 0)

@@ -23,7 +23,7 @@ const MAX_FOLDER_NAME: usize = 200;
 /// Grid points above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
-const TOP_LEVEL: [&str; 10] = [
+const TOP_LEVEL: [&str; 11] = [
     "name",
     "description",
     "backend",
@@ -33,6 +33,7 @@ const TOP_LEVEL: [&str; 10] = [
     "seeds",
     "variants",
     "grid",
+    "checkpoints",
     "lints",
 ];
 
@@ -125,6 +126,7 @@ impl Reader {
         let backend = self.part::<BackendName>(&root, "backend");
         let seeds = self.seeds(&root, overrides);
         let cases = self.cases(&root, overrides);
+        let checkpoints = self.part(&root, "checkpoints").unwrap_or_default();
         let lints = self.part::<Lints>(&root, "lints").unwrap_or_default();
         Some(Experiment {
             name: name?,
@@ -132,6 +134,7 @@ impl Reader {
             backend,
             seeds,
             cases,
+            checkpoints,
             allowed_lints: lints.allow,
             source: self.source.clone(),
         })

@@ -109,6 +109,19 @@ impl std::fmt::Display for BackendName {
     }
 }
 
+/// Which checkpoints of a trial stay in its folder. A run that is cut off goes on from the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckpointPolicy {
+    /// That of the last epoch.
+    #[default]
+    Last,
+    /// That of the last epoch and that of the epoch with the lowest validation loss.
+    Best,
+    /// That of every epoch.
+    All,
+}
+
 /// One value of one `grid:` key, e.g. `training.optimizer.sgd.learning_rate` = 0.01.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GridValue {
@@ -173,6 +186,8 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// Variants × grid points, in the file's order.
     pub cases: Vec<Case>,
+    /// Which checkpoints are kept.
+    pub checkpoints: CheckpointPolicy,
     /// Codes of warnings that the file does without, as written.
     pub allowed_lints: Vec<String>,
     /// The text and where things stand in it.

@@ -37,6 +37,19 @@ impl ScheduleSpec {
             Self::OneCycle(_) => "one_cycle",
         }
     }
+
+    /// Whether a longer run has other step sizes from its first step on.
+    pub fn depends_on_epochs(&self) -> bool {
+        match self {
+            Self::OneCycle(keys) => keys.total_steps.is_none(),
+            Self::Constant(_)
+            | Self::ExponentialDecay(_)
+            | Self::InverseTimeDecay(_)
+            | Self::PiecewiseConstant(_)
+            | Self::CosineDecay(_)
+            | Self::PolynomialDecay(_) => false,
+        }
+    }
 }
 
 /// The same step size throughout.

@@ -12,10 +12,10 @@ use crate::record::EpochRow;
 use crate::spec::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
 
 /// All callbacks of one run.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Callbacks(Vec<Callback>);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Callback {
     EarlyStopping(Stopper),
     ReduceLrOnPlateau(Reducer),
@@ -81,8 +81,35 @@ impl Callbacks {
     }
 }
 
+impl Callbacks {
+    /// The weights that callbacks hold on to, each with its callback's number.
+    pub fn weights(&self) -> impl Iterator<Item = (usize, &Weights)> {
+        self.0.iter().enumerate().filter_map(|(number, callback)| match callback {
+            Callback::EarlyStopping(stopper) => Some((number, stopper.best_weights.as_ref()?)),
+            Callback::ReduceLrOnPlateau(_) => None,
+        })
+    }
+
+    /// Gives callbacks that were read back the weights that they held on to, by their number.
+    ///
+    /// # Errors
+    /// Where the weights cannot be had.
+    pub fn restore_weights(
+        &mut self,
+        weights: impl Fn(usize) -> anyhow::Result<Option<Weights>>,
+    ) -> anyhow::Result<()> {
+        for (number, callback) in self.0.iter_mut().enumerate() {
+            match callback {
+                Callback::EarlyStopping(stopper) => stopper.best_weights = weights(number)?,
+                Callback::ReduceLrOnPlateau(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Early stopping, and where it stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stopper {
     keys: EarlyStopping,
     /// The best value so far.
@@ -138,7 +165,7 @@ impl Stopper {
 }
 
 /// The step size lowered on plateaus, and where that stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Reducer {
     keys: ReduceLrOnPlateau,
     /// The best value so far.

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 
 use bn_runner::backend::{self, Opened};
 use bn_runner::spec::BackendName;
@@ -172,19 +172,41 @@ impl Bench {
 
     /// Runs the program here with these very arguments.
     pub fn bn_runner_with(&self, arguments: &[&str]) -> Ended {
-        let output = Command::new(env!("CARGO_BIN_EXE_bn-runner"))
+        let output = self.command(arguments).output().expect("the program starts");
+        Ended::of(&arguments.join(" "), output)
+    }
+
+    /// Starts the program here and lets it run.
+    pub fn start(&self, arguments: &str) -> Child {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        self.command(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Waits for the end of a program that was started here.
+    pub fn wait(&self, child: Child) -> Ended {
+        Ended::of("…", child.wait_with_output().expect("it can be waited for"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bn-runner"));
+        command
             .args(arguments)
             .current_dir(self.folder.path())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .output()
-            .expect("the program starts");
-        Ended {
-            command: arguments.join(" "),
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
-        }
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
+}
+
+/// Sends a signal, as in `INT`.
+#[cfg(unix)]
+pub fn send(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("`kill` is there");
+    assert!(sent.success(), "no signal {signal} to {id}");
 }
 
 /// One saved tensor.
@@ -203,6 +225,15 @@ pub struct Ended {
 }
 
 impl Ended {
+    fn of(command: &str, output: Output) -> Self {
+        Self {
+            command: command.to_owned(),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
+        }
+    }
+
     /// Holds the exit code against the one expected.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {

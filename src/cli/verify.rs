@@ -1,0 +1,111 @@
+//! `bn-runner verify`: trains a recorded trial again and compares every number.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::trained::{TrainedRun, Which};
+use super::{SourceArgs, print};
+use crate::backend;
+use crate::data::Library;
+use crate::launch::{Difference, Pair, Recorded, replay};
+use crate::model::InitialWeights;
+use crate::record::read_metrics;
+use crate::spec::BackendName;
+
+/// Two backends add in other orders; over epochs of training, the last digits grow apart.
+const TOLERANCE: f64 = 0.01;
+
+/// Like `diff`: 1 says that there is a difference.
+const DIFFERENT: u8 = 1;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 the same, 1 a difference")]
+pub struct VerifyArgs {
+    /// A trial's folder, as in results/<experiment>/<case>/seed-1.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+
+    /// What computes. On another backend than the trial's, losses are compared with a tolerance.
+    /// [default: what the network was trained on]
+    #[arg(short, long, value_enum)]
+    backend: Option<BackendName>,
+
+    /// How much the loss of an epoch may differ, as a share of it. [default: nothing on the trial's
+    /// own backend, 0.01 on another]
+    #[arg(long, value_name = "SHARE")]
+    tolerance: Option<f64>,
+
+    /// No line per epoch; the outcome alone.
+    #[arg(short, long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
+    let run = TrainedRun::open(&args.run, Some(Which::Model))?;
+    let epochs = read_metrics(&run.dir.metrics())?;
+    let mut library = Library::new(args.source.options(!args.quiet));
+    let dataset = run.dataset(&mut library)?;
+    let setup = &run.case().setup;
+    let initial = match &setup.model.initial_weights {
+        Some(path) => Some(InitialWeights::read(path, &run.placed).with_context(|| {
+            format!("`{}` has not the weights that the trial began with", path.display())
+        })?),
+        None => None,
+    };
+    let own = run.backend(None);
+    let backend = backend::open(run.backend(args.backend))?;
+    let tolerance = args.tolerance.or((backend.name != own).then_some(TOLERANCE));
+    let manifest = run.dir.read_manifest();
+    let recorded = Recorded {
+        setup,
+        placed: &run.placed,
+        seed: run.experiment.seeds[0],
+        initial: initial.as_ref().map(|initial| &initial.weights),
+        epochs: &epochs,
+        weights: &run.weights,
+        outcome: manifest.as_ref().and_then(|manifest| manifest.outcome.as_ref()),
+    };
+    let report = |pair: &Pair| {
+        if !args.quiet {
+            eprintln!("{}", line(pair, setup.training.epochs));
+        }
+    };
+    let difference = replay(&recorded, &dataset, &backend, tolerance, &mut { report })?;
+    let place = args.run.display();
+    print(&match (&difference, tolerance) {
+        (None, None) => format!(
+            "{place}: bit-identical on {}: {} epochs, final weights and test score\n",
+            backend.name,
+            epochs.len()
+        ),
+        (None, Some(tolerance)) => format!(
+            "{place}: on {} the loss of every epoch is within {tolerance} of that on {own}\n",
+            backend.name
+        ),
+        (Some(difference), _) => format!("{place}: {}\n", words(difference, backend.name)),
+    })?;
+    Ok(ExitCode::from(if difference.is_some() { DIFFERENT } else { 0 }))
+}
+
+fn line(Pair { was, is }: &Pair, epochs: usize) -> String {
+    let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |n| format!("{n:.6}"));
+    let was = was.as_ref();
+    format!(
+        "epoch {}/{epochs}  loss {} then, {} now  val_loss {} then, {} now",
+        is.epoch,
+        number(was.map(|was| was.loss)),
+        number(Some(is.loss)),
+        number(was.and_then(|was| was.val_loss)),
+        number(is.val_loss),
+    )
+}
+
+fn words(Difference { place, was, is }: &Difference, backend: BackendName) -> String {
+    format!("differs on {backend}, first in {place}: {was} then, {is} now, by {:.1e}", is - was)
+}

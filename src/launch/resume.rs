@@ -1,0 +1,48 @@
+//! Finds what an earlier run of a trial has left to go on from.
+
+use crate::model::Placed;
+use crate::plan::Trial;
+use crate::record::{Manifest, Status};
+use crate::train::{Checkpoint, notes};
+
+/// The key of a trial's lineage among a checkpoint's notes.
+pub const LINEAGE: &str = "lineage";
+/// The key of all of `metrics.csv` up to the checkpoint, so that the two cannot disagree.
+pub const METRICS: &str = "metrics";
+
+/// What training goes on from.
+pub struct Resume {
+    /// The run so far.
+    pub checkpoint: Checkpoint,
+    /// The checkpoint's file.
+    pub content: Vec<u8>,
+    /// `metrics.csv` so far.
+    pub metrics: String,
+    /// The manifest in the folder, where it is of this very trial and tells of no end.
+    pub unfinished: Option<Manifest>,
+}
+
+impl Resume {
+    /// The latest checkpoint in a trial's folder that is of this trial, or of a shorter or longer
+    /// run of the same lineage. What cannot be read is passed over: an older one will do, or none.
+    pub fn find(trial: &Trial, placed: &[Placed]) -> Option<Self> {
+        let manifest = trial.dir.read_manifest()?;
+        let wanted = trial.case().setup.training.epochs;
+        let checkpoints = trial.dir.checkpoints();
+        let (checkpoint, content, metrics) =
+            checkpoints.epochs().into_iter().filter(|epoch| *epoch <= wanted).find_map(
+                |epoch| {
+                    let content = std::fs::read(checkpoints.of(epoch)).ok()?;
+                    let mut notes = notes(&content).ok()?;
+                    if notes.get(LINEAGE) != Some(&trial.lineage) {
+                        return None;
+                    }
+                    let checkpoint = Checkpoint::from_bytes(&content, placed).ok()?;
+                    Some((checkpoint, content, notes.remove(METRICS)?))
+                },
+            )?;
+        let unfinished = manifest.trial_hash == trial.hash && manifest.status != Status::Completed;
+        let unfinished = unfinished.then_some(manifest);
+        Some(Self { checkpoint, content, metrics, unfinished })
+    }
+}

@@ -1,0 +1,153 @@
+//! A run between two epochs: all that decides how it goes on, in one safetensors file.
+//!
+//! Random numbers are not in it: they are functions of seed, epoch and step. Numbers that are no
+//! tensors are YAML, which gives every 64-bit number back to the bit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context as _, Result, ensure};
+use safetensors::tensor::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use super::callbacks::Callbacks;
+use crate::model::{NamedTensor, Placed, Weights, numbers_of, safetensors_file};
+use crate::optim::{Number, OptimizerState, StateTensor};
+
+// What the names of each part's tensors begin with.
+const WEIGHTS: &str = "weights/";
+const BEST: &str = "best/";
+const CALLBACK: &str = "callback_";
+const OPTIMIZER: &str = "optimizer/";
+
+/// The key of [`Facts`] among the file's texts.
+const FACTS: &str = "training";
+
+/// A run after an epoch.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Wall-clock seconds of training so far.
+    pub seconds: f64,
+    /// Whether a callback has ended the run.
+    pub stopped: bool,
+    /// The step size that a callback has set, in place of the schedule.
+    pub learning_rate: Option<f64>,
+    /// The network.
+    pub weights: Weights,
+    /// The lowest validation loss and the weights that had it.
+    pub best: Option<(f64, Weights)>,
+    /// What the optimizer remembers.
+    pub optimizer: OptimizerState,
+    /// What callbacks remember.
+    pub callbacks: Callbacks,
+}
+
+/// Everything but tensors.
+#[derive(Debug, Serialize, Deserialize)]
+struct Facts {
+    epoch: usize,
+    seconds: f64,
+    stopped: bool,
+    learning_rate: Option<f64>,
+    best_loss: Option<f64>,
+    optimizer: BTreeMap<String, Number>,
+    callbacks: Callbacks,
+}
+
+impl Checkpoint {
+    /// The content of a file, with notes of whoever keeps it.
+    ///
+    /// # Errors
+    /// Only for shapes that overflow.
+    pub fn to_bytes(&self, notes: HashMap<String, String>) -> Result<Vec<u8>> {
+        let mut tensors = named(WEIGHTS, &self.weights);
+        if let Some((_, best)) = &self.best {
+            tensors.extend(named(BEST, best));
+        }
+        for (number, weights) in self.callbacks.weights() {
+            tensors.extend(named(&callback_prefix(number), weights));
+        }
+        tensors.extend(self.optimizer.tensors.iter().map(|tensor| NamedTensor {
+            name: format!("{OPTIMIZER}{}", tensor.name),
+            shape: &tensor.shape,
+            values: &tensor.values,
+        }));
+        let facts = Facts {
+            epoch: self.epoch,
+            seconds: self.seconds,
+            stopped: self.stopped,
+            learning_rate: self.learning_rate,
+            best_loss: self.best.as_ref().map(|(loss, _)| *loss),
+            optimizer: self.optimizer.numbers.clone(),
+            callbacks: self.callbacks.clone(),
+        };
+        let mut texts = notes;
+        texts.insert(FACTS.to_owned(), serde_yaml::to_string(&facts)?);
+        safetensors_file(&tensors, Some(texts))
+    }
+
+    /// Reads a file's content for a placed stack.
+    ///
+    /// # Errors
+    /// When it is no checkpoint, or not of this network.
+    pub fn from_bytes(content: &[u8], placed: &[Placed]) -> Result<Self> {
+        let texts = notes(content)?;
+        let facts = texts.get(FACTS).context("it is no checkpoint")?;
+        let Facts { epoch, seconds, stopped, learning_rate, best_loss, optimizer, mut callbacks } =
+            serde_yaml::from_str(facts).context("it is a checkpoint of another version")?;
+        let file = SafeTensors::deserialize(content)?;
+        let weights = |prefix: &str| {
+            Weights::collect(placed, |variable| {
+                let view = file.tensor(&format!("{prefix}{}", variable.path)).ok()?;
+                (view.shape() == variable.shape).then(|| numbers_of(&view))
+            })
+        };
+        let has = |prefix: &str| file.names().iter().any(|name| name.starts_with(prefix));
+        callbacks.restore_weights(|number| {
+            let prefix = callback_prefix(number);
+            has(&prefix).then(|| weights(&prefix)).transpose()
+        })?;
+        let mut state = OptimizerState { tensors: Vec::new(), numbers: optimizer };
+        for (name, view) in file.iter() {
+            if let Some(name) = name.strip_prefix(OPTIMIZER) {
+                let (name, shape) = (name.to_owned(), view.shape().to_vec());
+                state.tensors.push(StateTensor { name, shape, values: numbers_of(&view) });
+            }
+        }
+        ensure!(best_loss.is_some() == has(BEST), "the best weights do not fit their loss");
+        let best = best_loss.map(|loss| Ok::<_, anyhow::Error>((loss, weights(BEST)?)));
+        Ok(Self {
+            epoch,
+            seconds,
+            stopped,
+            learning_rate,
+            weights: weights(WEIGHTS)?,
+            best: best.transpose()?,
+            optimizer: state,
+            callbacks,
+        })
+    }
+}
+
+/// The texts in a checkpoint's content, those of its keeper among them.
+///
+/// # Errors
+/// When it is no whole safetensors file.
+pub fn notes(content: &[u8]) -> Result<HashMap<String, String>> {
+    let (_, header) = SafeTensors::read_metadata(content)?;
+    Ok(header.metadata().clone().unwrap_or_default())
+}
+
+fn named<'a>(prefix: &str, weights: &'a Weights) -> Vec<NamedTensor<'a>> {
+    let tensor = |(variable, values): (&'a crate::model::Variable, &'a [f32])| NamedTensor {
+        name: format!("{prefix}{}", variable.path),
+        shape: &variable.shape,
+        values,
+    };
+    weights.iter().map(tensor).collect()
+}
+
+fn callback_prefix(number: usize) -> String {
+    format!("{CALLBACK}{number}/")
+}
