@@ -6,20 +6,21 @@ mod meter;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::GradientsParams;
+use burn::tensor::Device;
 
 use crate::backend::Opened;
 use crate::data::{Dataset, Feed, Scaler};
 use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
-use crate::record::EpochRow;
+use crate::record::{EpochRow, TopK};
 use crate::rng::{Purpose, Stream};
-use crate::spec::Setup;
+use crate::spec::{Loss, Setup, TrainingSpec};
 
 use callbacks::Callbacks;
-use meter::Meter;
 pub use meter::Score;
+use meter::{Meter, Reading, Scores};
 
 /// Raised whenever the same trial would give other numbers beyond rounding; part of a trial's
 /// identity.
@@ -84,6 +85,8 @@ pub struct Trained {
     pub best: Option<Weights>,
     /// On the test rows.
     pub test: Score,
+    /// The class that each test row is taken for, and its probability.
+    pub answers: Vec<(usize, f32)>,
     /// Wall-clock seconds of all epochs.
     pub seconds: f64,
 }
@@ -104,7 +107,8 @@ pub fn train(
     let device = backend.device.clone().autodiff();
     let resident = backend.has_own_memory();
     let scaler = Scaler::of(dataset);
-    let training = Feed::new(&dataset.train, &scaler, &device, resident);
+    let augment = setup.dataset.augment();
+    let training = Feed::training(dataset, &scaler, &device, resident, augment, seed);
     let validation = Feed::new(&dataset.validation, &scaler, &backend.device, resident);
     let spec = &setup.training;
 
@@ -117,7 +121,8 @@ pub fn train(
     let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
     let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
     let mut callbacks = Callbacks::new(&spec.callbacks);
-    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+    let cross_entropy = loss_of(spec, &device);
+    let top_k = spec.top_k();
 
     let start = Instant::now();
     let mut last_epoch = 0;
@@ -128,7 +133,7 @@ pub fn train(
         let mut learning_rate = 0.0;
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             // [batch, pixels] and [batch]
-            let (images, labels) = training.batch(rows);
+            let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
             let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
             // [batch, classes]
             let logits = network.logits(images, pass);
@@ -143,22 +148,24 @@ pub fn train(
                 observer.step(epoch, step * spec.batch_size);
             }
         }
-        let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));
+        let Reading { score: seen, first_bad, .. } =
+            meter.read(|i| training.label(order[i] as usize), &top_k);
         if let Some((step, loss)) = first_bad {
             return Err(TrainError::Diverged { epoch, step: step + 1, loss });
         }
-        let validation = evaluate(&network, &validation)
-            .map(|score| score.finite(epoch, "validation"))
+        let validation = evaluate(&network, &validation, spec)
+            .map(|(score, _)| score.finite(epoch, "validation"))
             .transpose()?;
         let row = EpochRow {
             epoch,
             accuracy: seen.accuracy,
             loss: seen.loss,
-            val_accuracy: validation.map(|score| score.accuracy),
-            val_loss: validation.map(|score| score.loss),
+            val_accuracy: validation.as_ref().map(|score| score.accuracy),
+            val_loss: validation.as_ref().map(|score| score.loss),
             learning_rate,
             epoch_seconds: epoch_start.elapsed().as_secs_f64(),
             elapsed_seconds: start.elapsed().as_secs_f64(),
+            top_k: top_k_of_epoch(&top_k, &seen, validation.as_ref()),
         };
         observer.epoch(&row)?;
         last_epoch = epoch;
@@ -185,10 +192,33 @@ pub fn train(
     }
     let seconds = start.elapsed().as_secs_f64();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
-    let test =
-        evaluate(&network, &test).expect("a data set has test rows").finite(last_epoch, "test")?;
+    let (test, scores) = evaluate(&network, &test, spec).expect("a data set has test rows");
+    let test = test.finite(last_epoch, "test")?;
+    let answers = scores.answers().collect();
     let best = best.map(|(_, weights)| weights);
-    Ok(Trained { weights: Weights::of(&network, placed), best, test, seconds })
+    Ok(Trained { weights: Weights::of(&network, placed), best, test, answers, seconds })
+}
+
+/// What is made small, from scores and labels.
+fn loss_of(spec: &TrainingSpec, device: &Device) -> CrossEntropyLoss {
+    match spec.loss {
+        Loss::SparseCategoricalCrossentropy(keys) => {
+            let smoothing = keys.label_smoothing as f32;
+            // burn takes other steps for labels that are not what they were.
+            let smoothing = (smoothing > 0.0).then_some(smoothing);
+            CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device)
+        }
+    }
+}
+
+/// The top-k accuracies of an epoch, from scores that have them in the order of `top_k`.
+fn top_k_of_epoch(top_k: &[usize], seen: &Score, validation: Option<&Score>) -> Vec<TopK> {
+    let one = |(i, &k): (usize, &usize)| TopK {
+        k,
+        accuracy: seen.top_k[i],
+        val_accuracy: validation.map(|score| score.top_k[i]),
+    };
+    top_k.iter().enumerate().map(one).collect()
 }
 
 impl Score {
@@ -211,13 +241,14 @@ fn row_order(rows: usize, shuffle: bool, seed: u64, epoch: usize) -> Vec<u32> {
     }
 }
 
-/// Loss and accuracy with moving statistics; `None` where there are no rows.
-fn evaluate(network: &Network, feed: &Feed<'_>) -> Option<Score> {
+/// Loss and accuracy with moving statistics, and the scores of all rows; `None` where there are no
+/// rows.
+fn evaluate(network: &Network, feed: &Feed<'_>, spec: &TrainingSpec) -> Option<(Score, Scores)> {
     if feed.is_empty() {
         return None;
     }
     let network = network.valid();
-    let cross_entropy = CrossEntropyLossConfig::new().init(feed.device());
+    let cross_entropy = loss_of(spec, feed.device());
     let mut meter = Meter::new(feed.len());
     let rows: Vec<u32> = (0..feed.len() as u32).collect();
     for rows in rows.chunks(EVALUATION_BATCH) {
@@ -226,6 +257,6 @@ fn evaluate(network: &Network, feed: &Feed<'_>) -> Option<Score> {
         let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
         meter.add(loss, logits);
     }
-    let (score, _) = meter.read(|i| feed.label(i));
-    Some(score)
+    let Reading { score, scores, .. } = meter.read(|i| feed.label(i), &spec.top_k());
+    Some((score, scores))
 }

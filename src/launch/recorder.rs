@@ -10,8 +10,8 @@ use super::Job;
 use super::progress::TrialLine;
 use crate::model::counts;
 use crate::record::{
-    BestEpoch, EpochRow, Manifest, MetricsWriter, Outcome, ParameterCounts, Status, Versions,
-    write_atomically,
+    BestEpoch, EpochRow, Manifest, MetricsWriter, Outcome, ParameterCounts, Status, TestReport,
+    TestTopK, Versions, write_atomically,
 };
 use crate::train::{NUMERICS_VERSION, Observer, Trained};
 
@@ -46,7 +46,8 @@ impl<'a> Recorder<'a> {
         dir.write_manifest(&manifest)?;
         let log = File::create(dir.log())
             .with_context(|| format!("cannot create `{}`", dir.log().display()))?;
-        let metrics = MetricsWriter::create(&dir.metrics())?;
+        let top_k = job.trial.case().setup.training.top_k();
+        let metrics = MetricsWriter::create(&dir.metrics(), &top_k)?;
         let mut recorder = Self { job, manifest, metrics, epochs: Vec::new(), log, line };
         recorder.note(&format!("training on {}", job.backend.description));
         Ok(recorder)
@@ -62,6 +63,7 @@ impl<'a> Recorder<'a> {
         if let Some(best) = &trained.best {
             write_atomically(&dir.best(), &best.to_safetensors()?)?;
         }
+        let top_k = self.job.trial.case().setup.training.top_k();
         let rows = self.job.dataset.train.len() * self.epochs.len();
         let outcome = Outcome {
             best_val_accuracy: BestEpoch::of(
@@ -72,15 +74,29 @@ impl<'a> Recorder<'a> {
             best_val_loss: BestEpoch::of(&self.epochs, |row| row.val_loss, |new, old| new < old),
             test_accuracy: trained.test.accuracy,
             test_loss: trained.test.loss,
+            test_top_k: TestTopK(top_k.into_iter().zip(trained.test.top_k.clone()).collect()),
             train_seconds: trained.seconds,
             samples_per_second: rows as f64 / trained.seconds,
         };
-        let test = trained.test;
+        let test = &trained.test;
         self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));
         self.manifest.outcome = Some(outcome);
+        self.test_report(trained)?;
         // The manifest must not outlive what it speaks of.
         self.metrics.sync()?;
         self.end(Status::Completed, None)
+    }
+
+    /// Writes what became of each class of the test images.
+    fn test_report(&self, trained: &Trained) -> Result<()> {
+        let dataset = self.job.dataset;
+        let names = &dataset.class_names;
+        let labels = dataset.test.labels();
+        TestReport { names, labels, answers: &trained.answers }.write(
+            &self.job.trial.dir,
+            |row| dataset.test.image(row),
+            dataset.width,
+        )
     }
 
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all

@@ -7,11 +7,13 @@
 mod csv_name;
 mod manifest;
 mod metrics;
+mod test_report;
 mod trial_dir;
 
 pub use csv_name::CsvName;
-pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Status, Versions};
-pub use metrics::{EpochRow, MetricsWriter, read_metrics};
+pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Status, TestTopK, Versions};
+pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
+pub use test_report::{ClassRow, ConfusionRow, Mistake, TestReport};
 pub use trial_dir::{RecordedTrial, TrialDir};
 
 use std::io::Write as _;

@@ -100,6 +100,26 @@ impl TrialDir {
         self.path.join("fold.json")
     }
 
+    /// How many test images of each class were taken for each.
+    pub fn confusion_matrix(&self) -> PathBuf {
+        self.path.join("confusion_matrix.csv")
+    }
+
+    /// Precision, recall and F1 of each class of the test images.
+    pub fn class_metrics(&self) -> PathBuf {
+        self.path.join("class_metrics.csv")
+    }
+
+    /// The test images whose wrong answers were the surest.
+    pub fn mistakes(&self) -> PathBuf {
+        self.path.join("mistakes.csv")
+    }
+
+    /// Those images, one below the other.
+    pub fn mistakes_picture(&self) -> PathBuf {
+        self.path.join("mistakes.png")
+    }
+
     /// What was printed about this trial.
     pub fn log(&self) -> PathBuf {
         self.path.join("run.log")
