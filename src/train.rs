@@ -1,22 +1,21 @@
 //! One trial, from its setup to a trained network: forward, loss, backward, step, evaluate, record.
 
 mod callbacks;
+mod loss;
 mod meter;
 
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
 
 use crate::backend::Opened;
 use crate::data::{Dataset, Feed, Scaler};
 use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
-use crate::record::{EpochRow, TopK};
+use crate::record::EpochRow;
 use crate::rng::{Purpose, Stream};
-use crate::spec::{Loss, Setup, TrainingSpec};
+use crate::spec::{Setup, TrainingSpec};
 
 use callbacks::Callbacks;
 pub use meter::Score;
@@ -121,7 +120,7 @@ pub fn train(
     let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
     let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
     let mut callbacks = Callbacks::new(&spec.callbacks);
-    let cross_entropy = loss_of(spec, &device);
+    let cross_entropy = loss::build(&spec.loss, &device);
     let top_k = spec.top_k();
 
     let start = Instant::now();
@@ -165,7 +164,7 @@ pub fn train(
             learning_rate,
             epoch_seconds: epoch_start.elapsed().as_secs_f64(),
             elapsed_seconds: start.elapsed().as_secs_f64(),
-            top_k: top_k_of_epoch(&top_k, &seen, validation.as_ref()),
+            top_k: seen.top_k_of_epoch(&top_k, validation.as_ref()),
         };
         observer.epoch(&row)?;
         last_epoch = epoch;
@@ -199,28 +198,6 @@ pub fn train(
     Ok(Trained { weights: Weights::of(&network, placed), best, test, answers, seconds })
 }
 
-/// What is made small, from scores and labels.
-fn loss_of(spec: &TrainingSpec, device: &Device) -> CrossEntropyLoss {
-    match spec.loss {
-        Loss::SparseCategoricalCrossentropy(keys) => {
-            let smoothing = keys.label_smoothing as f32;
-            // burn takes other steps for labels that are not what they were.
-            let smoothing = (smoothing > 0.0).then_some(smoothing);
-            CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device)
-        }
-    }
-}
-
-/// The top-k accuracies of an epoch, from scores that have them in the order of `top_k`.
-fn top_k_of_epoch(top_k: &[usize], seen: &Score, validation: Option<&Score>) -> Vec<TopK> {
-    let one = |(i, &k): (usize, &usize)| TopK {
-        k,
-        accuracy: seen.top_k[i],
-        val_accuracy: validation.map(|score| score.top_k[i]),
-    };
-    top_k.iter().enumerate().map(one).collect()
-}
-
 impl Score {
     /// The score itself, or the error that ends a trial whose loss is no number any more.
     fn finite(self, epoch: usize, split: &'static str) -> Result<Self, TrainError> {
@@ -248,7 +225,7 @@ fn evaluate(network: &Network, feed: &Feed<'_>, spec: &TrainingSpec) -> Option<(
         return None;
     }
     let network = network.valid();
-    let cross_entropy = loss_of(spec, feed.device());
+    let cross_entropy = loss::build(&spec.loss, feed.device());
     let mut meter = Meter::new(feed.len());
     let rows: Vec<u32> = (0..feed.len() as u32).collect();
     for rows in rows.chunks(EVALUATION_BATCH) {

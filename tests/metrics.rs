@@ -146,7 +146,7 @@ fn mistakes_in_losses_and_metrics_are_shown_at_their_place() {
         ("metrics: [acuracy]", "did you mean `accuracy`? known here: `accuracy`, `top_k_", "12:13"),
         ("metrics: [{ top_k_accuracy: { k: 0 } }]", "`k` cannot be 0", "12:36"),
         ("metrics: [{ top_k_accuracy: { n: 3 } }]", "unknown key `n` in `top_k_accuracy`", "12:33"),
-        ("metrics: [top_k_accuracy, { top_k_accuracy: 5 }]", "`top_5_accuracy` is listed", "12:29"),
+        ("metrics: [top_k_accuracy, { top_k_accuracy: 5 }]", "`top_5_accuracy` is listed", "12:31"),
         ("metrics: accuracy", "expected a list, found text", "12:12"),
         (
             "callbacks: [early_stoping]",
@@ -433,12 +433,12 @@ fn an_augmentation_that_does_nothing_is_no_part_of_a_trial() {
 #[test]
 fn an_augmentation_that_cannot_be_is_refused_at_its_place() {
     for (keys, why, place) in [
-        ("augment: { shift: 8 }", "a shift by 8 pixels moves images of 8 × 8 out of sight", "2:53"),
-        ("augment: { shift: -1 }", "expected a whole number", "2:53"),
-        ("augment: { shft: 1 }", "did you mean `shift`?", "2:46"),
-        ("augment: { horizontal_flip: 1 }", "expected true or false", "2:63"),
-        ("augment: true", "expected a map of keys and values", "2:44"),
-        ("augment: null", "expected a map of keys and values", "2:44"),
+        ("augment: { shift: 8 }", "a shift by 8 pixels moves images of 8 × 8 out of sight", "2:57"),
+        ("augment: { shift: -1 }", "expected a whole number", "2:57"),
+        ("augment: { shft: 1 }", "did you mean `shift`?", "2:50"),
+        ("augment: { horizontal_flip: 1 }", "expected true or false", "2:67"),
+        ("augment: true", "expected a map of keys and values", "2:48"),
+        ("augment: null", "expected a map of keys and values", "2:48"),
     ] {
         let text = with_dataset(&format!("validation: 40, {keys}"));
         mistake(&text).says(why).says(&format!("bad.yaml:{place}\n"));

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use crate::record::TopK;
+
 /// Means over rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {
@@ -37,6 +39,19 @@ pub struct Scores {
     classes: usize,
     /// [rows, classes]
     logits: Vec<f32>,
+}
+
+impl Score {
+    /// The top-k accuracies of an epoch with this score of the training rows; `top_k` has each k, in
+    /// the order of the scores.
+    pub fn top_k_of_epoch(&self, top_k: &[usize], validation: Option<&Self>) -> Vec<TopK> {
+        let one = |(i, &k): (usize, &usize)| TopK {
+            k,
+            accuracy: self.top_k[i],
+            val_accuracy: validation.map(|score| score.top_k[i]),
+        };
+        top_k.iter().enumerate().map(one).collect()
+    }
 }
 
 impl Meter {
