@@ -2,7 +2,10 @@
 //!
 //! Each has a code by which a file can allow it: `lints: { allow: [bias_before_batch_normalization] }`.
 
-use crate::spec::{Activation, Finding, Initializer, Layer, OptimizerSpec, Path, Scaling, Setup};
+use crate::spec::{
+    Activation, Finding, Initializer, Layer, MetricSpec, OptimizerSpec, Path, Scaling, Setup,
+    TopKAccuracy,
+};
 
 /// What a warning is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,11 +26,13 @@ pub enum Lint {
     UnusualLearningRate,
     /// Dropout whose changing variance disturbs the moving statistics behind it.
     DropoutBeforeBatchNormalization,
+    /// A top-k accuracy over as many classes as there are.
+    TopKOfAllClasses,
 }
 
 impl Lint {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BiasBeforeBatchNormalization,
         Self::BatchNormalizationOfLogits,
         Self::BatchNormalizationMomentum,
@@ -36,6 +41,7 @@ impl Lint {
         Self::UnscaledInputs,
         Self::UnusualLearningRate,
         Self::DropoutBeforeBatchNormalization,
+        Self::TopKOfAllClasses,
     ];
 
     /// The code in messages and in `lints: { allow: […] }`.
@@ -49,17 +55,19 @@ impl Lint {
             Self::UnscaledInputs => "unscaled_inputs",
             Self::UnusualLearningRate => "unusual_learning_rate",
             Self::DropoutBeforeBatchNormalization => "dropout_before_batch_normalization",
+            Self::TopKOfAllClasses => "top_k_of_all_classes",
         }
     }
 }
 
-/// All warnings about a setup that trains on so many rows.
-pub fn lint(setup: &Setup, rows: usize) -> Vec<(Lint, Finding)> {
+/// All warnings about a setup that trains on so many rows of so many classes.
+pub fn lint(setup: &Setup, rows: usize, classes: usize) -> Vec<(Lint, Finding)> {
     let mut warnings = Vec::new();
     layers(&setup.model.layers, &mut warnings);
     inputs(setup, &mut warnings);
     batches(setup, rows, &mut warnings);
     learning_rate(&setup.training.optimizer, &mut warnings);
+    metrics(&setup.training.metrics, classes, &mut warnings);
     warnings
 }
 
@@ -285,6 +293,23 @@ fn learning_rate(optimizer: &OptimizerSpec, warnings: &mut Warnings) {
     }
 }
 
+fn metrics(metrics: &[MetricSpec], classes: usize, warnings: &mut Warnings) {
+    let path = Path::default().key("training").key("metrics");
+    for (i, metric) in metrics.iter().enumerate() {
+        match metric {
+            MetricSpec::TopKAccuracy(TopKAccuracy { k }) if *k >= classes => warnings.push((
+                Lint::TopKOfAllClasses,
+                Finding::new(
+                    path.index(i).key("top_k_accuracy").key("k"),
+                    format!("of {classes} classes, the right one is always among the first {k}"),
+                    format!("choose a `k` below {classes}"),
+                ),
+            )),
+            MetricSpec::Accuracy | MetricSpec::TopKAccuracy(_) => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,7 +324,7 @@ mod tests {
         }))
         .unwrap();
         change(&mut setup);
-        let warnings = lint(&setup, 1000);
+        let warnings = lint(&setup, 1000, 8);
         warnings.into_iter().map(|(l, f)| (l.code().to_owned(), f.path.to_string())).collect()
     }
 
@@ -381,5 +406,20 @@ mod tests {
         let place = "training.optimizer.sgd.learning_rate";
         assert_eq!(codes(plain.clone(), rate(5.0)), one(Lint::UnusualLearningRate, place));
         assert_eq!(codes(plain, rate(0.5)), []);
+    }
+
+    #[test]
+    fn a_metric_that_is_always_one_is_no_measure() {
+        let top = |k: usize| {
+            move |setup: &mut Setup| {
+                setup.training.metrics =
+                    serde_json::from_value(json!(["accuracy", {"top_k_accuracy": {"k": k}}]))
+                        .unwrap();
+            }
+        };
+        let plain = json!([dense(json!({}))]);
+        let place = "training.metrics[1].top_k_accuracy.k";
+        assert_eq!(codes(plain.clone(), top(8)), one(Lint::TopKOfAllClasses, place));
+        assert_eq!(codes(plain, top(7)), []);
     }
 }

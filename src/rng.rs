@@ -19,6 +19,8 @@ pub enum Purpose {
     AlphaDropout = 16,
     /// Gaussian noise; the index is made of the layer and the step.
     GaussianNoise = 17,
+    /// Images moved and mirrored; the index is the row among the training rows.
+    Augment = 24,
 }
 
 /// The numbers for one (seed, purpose, epoch, index), in order.

@@ -2,12 +2,12 @@
 
 mod callbacks;
 mod checkpoint;
+mod loss;
 mod meter;
 
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 
 use crate::backend::Opened;
@@ -16,12 +16,12 @@ use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
 use crate::record::EpochRow;
 use crate::rng::{Purpose, Stream};
-use crate::spec::Setup;
+use crate::spec::{Setup, TrainingSpec};
 
 use callbacks::Callbacks;
 pub use checkpoint::{Checkpoint, notes};
-use meter::Meter;
 pub use meter::Score;
+use meter::{Meter, Reading, Scores};
 
 /// Raised whenever the same trial would give other numbers beyond rounding; part of a trial's
 /// identity.
@@ -107,6 +107,8 @@ pub struct Trained {
     pub best: Option<Weights>,
     /// On the test rows.
     pub test: Score,
+    /// The class that each test row is taken for, and its probability.
+    pub answers: Vec<(usize, f32)>,
     /// Wall-clock seconds of all epochs.
     pub seconds: f64,
 }
@@ -139,7 +141,8 @@ pub fn train(
     let device = backend.device.clone().autodiff();
     let resident = backend.has_own_memory();
     let scaler = Scaler::of(dataset);
-    let training = Feed::new(&dataset.train, &scaler, &device, resident);
+    let augment = setup.dataset.augment();
+    let training = Feed::training(dataset, &scaler, &device, resident, augment, seed);
     let validation = Feed::new(&dataset.validation, &scaler, &backend.device, resident);
     let spec = &setup.training;
 
@@ -165,7 +168,8 @@ pub fn train(
     if let Some(rate) = changed_rate {
         schedule = Schedule::Constant(rate);
     }
-    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+    let cross_entropy = loss::build(&spec.loss, &device);
+    let top_k = spec.top_k();
 
     let start = Instant::now();
     let seconds = || seconds_before + start.elapsed().as_secs_f64();
@@ -177,7 +181,7 @@ pub fn train(
         let mut learning_rate = 0.0;
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             // [batch, pixels] and [batch]
-            let (images, labels) = training.batch(rows);
+            let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
             let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
             // [batch, classes]
             let logits = network.logits(images, pass);
@@ -195,22 +199,24 @@ pub fn train(
                 return Err(TrainError::Stopped(why));
             }
         }
-        let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));
+        let Reading { score: seen, first_bad, .. } =
+            meter.read(|i| training.label(order[i] as usize), &top_k);
         if let Some((step, loss)) = first_bad {
             return Err(TrainError::Diverged { epoch, step: step + 1, loss });
         }
-        let validation = evaluate(&network, &validation)
-            .map(|score| score.finite(epoch, "validation"))
+        let validation = evaluate(&network, &validation, spec)
+            .map(|(score, _)| score.finite(epoch, "validation"))
             .transpose()?;
         let row = EpochRow {
             epoch,
             accuracy: seen.accuracy,
             loss: seen.loss,
-            val_accuracy: validation.map(|score| score.accuracy),
-            val_loss: validation.map(|score| score.loss),
+            val_accuracy: validation.as_ref().map(|score| score.accuracy),
+            val_loss: validation.as_ref().map(|score| score.loss),
             learning_rate,
             epoch_seconds: epoch_start.elapsed().as_secs_f64(),
             elapsed_seconds: seconds(),
+            top_k: seen.top_k_of_epoch(&top_k, validation.as_ref()),
         };
         observer.epoch(&row)?;
         last_epoch = epoch;
@@ -246,10 +252,11 @@ pub fn train(
     }
     let seconds = seconds();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
-    let test =
-        evaluate(&network, &test).expect("a data set has test rows").finite(last_epoch, "test")?;
+    let (test, scores) = evaluate(&network, &test, spec).expect("a data set has test rows");
+    let test = test.finite(last_epoch, "test")?;
+    let answers = scores.answers().collect();
     let best = best.map(|(_, weights)| weights);
-    Ok(Trained { weights: Weights::of(&network, placed), best, test, seconds })
+    Ok(Trained { weights: Weights::of(&network, placed), best, test, answers, seconds })
 }
 
 impl Score {
@@ -272,13 +279,14 @@ fn row_order(rows: usize, shuffle: bool, seed: u64, epoch: usize) -> Vec<u32> {
     }
 }
 
-/// Loss and accuracy with moving statistics; `None` where there are no rows.
-fn evaluate(network: &Network, feed: &Feed<'_>) -> Option<Score> {
+/// Loss and accuracy with moving statistics, and the scores of all rows; `None` where there are no
+/// rows.
+fn evaluate(network: &Network, feed: &Feed<'_>, spec: &TrainingSpec) -> Option<(Score, Scores)> {
     if feed.is_empty() {
         return None;
     }
     let network = network.valid();
-    let cross_entropy = CrossEntropyLossConfig::new().init(feed.device());
+    let cross_entropy = loss::build(&spec.loss, feed.device());
     let mut meter = Meter::new(feed.len());
     let rows: Vec<u32> = (0..feed.len() as u32).collect();
     for rows in rows.chunks(EVALUATION_BATCH) {
@@ -287,6 +295,6 @@ fn evaluate(network: &Network, feed: &Feed<'_>) -> Option<Score> {
         let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
         meter.add(loss, logits);
     }
-    let (score, _) = meter.read(|i| feed.label(i));
-    Some(score)
+    let Reading { score, scores, .. } = meter.read(|i| feed.label(i), &spec.top_k());
+    Some((score, scores))
 }

@@ -75,7 +75,9 @@ fn wait_for(what: &str, there: impl Fn() -> bool) {
 /// Starts the program and waits until a trial has an epoch behind it.
 fn started(bench: &Bench, arguments: &str, trial: &str) -> Child {
     let child = bench.start(arguments);
-    wait_for("checkpoint", || bench.has(&format!("{trial}/checkpoints")));
+    let folder = format!("{trial}/checkpoints");
+    let finished = |name: &String| name.starts_with("epoch-");
+    wait_for("checkpoint", || bench.has(&folder) && bench.names(&folder).iter().any(finished));
     child
 }
 

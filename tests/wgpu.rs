@@ -58,6 +58,37 @@ fn a_wgpu_trial_trains_from_the_weights_that_flex_begins_with() {
     assert_ne!(flex["dense/kernel"], trained["dense/kernel"]);
 }
 
+#[test]
+fn wgpu_sees_the_same_augmented_images_and_measures_the_same() {
+    let text = edited(
+        TINY,
+        "validation: 40",
+        "validation: { fraction: 0.2, stratified: true }, augment: { shift: 1, horizontal_flip: true }",
+    );
+    let text = edited(
+        &text,
+        "  epochs: 3\n",
+        "  epochs: 2\n  metrics: [{ top_k_accuracy: 2 }]\n  \
+         loss: { sparse_categorical_crossentropy: { label_smoothing: 0.1 } }\n",
+    );
+    let bench = Bench::with("tiny.yaml", &text);
+    if let Some(why) = why_not(&bench) {
+        return skipped("wgpu_sees_the_same_augmented_images_and_measures_the_same", &why);
+    }
+    let [flex, wgpu] = ["flex", "wgpu"].map(|backend| {
+        bench.bn_runner(&format!("run tiny.yaml -o {backend} -b {backend} --seeds 1 -q")).exits(0);
+        let trial = format!("{backend}/tiny/quick/seed-1");
+        assert_eq!(bench.table(&format!("{trial}/confusion_matrix.csv")).len(), 16);
+        bench.table(&format!("{trial}/metrics.csv"))
+    });
+    for (flex, wgpu) in flex.iter().zip(&wgpu) {
+        for name in ["loss", "val_loss", "top_2_accuracy", "val_top_2_accuracy"] {
+            let [flex, wgpu] = [flex, wgpu].map(|row| row[name].parse::<f64>().unwrap());
+            assert!((flex - wgpu).abs() < 1e-3, "{name}: {flex} on flex, {wgpu} on wgpu");
+        }
+    }
+}
+
 // Elsewhere, drivers cannot be hidden by the environment.
 #[cfg(target_os = "linux")]
 #[test]

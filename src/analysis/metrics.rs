@@ -1,6 +1,9 @@
 //! The numbers of a trial and of an epoch, by name.
 
+use std::borrow::Cow;
+
 use crate::record::{BestEpoch, EpochRow, RecordedTrial};
+use crate::spec::top_k_name;
 
 use super::statistics::median;
 
@@ -27,10 +30,16 @@ pub enum Metric {
     EpochSeconds,
     /// Seconds of the whole training.
     TrainSeconds,
+    /// Top-k training accuracy of the last epoch, with its k.
+    TopKAccuracy(usize),
+    /// Top-k validation accuracy after the last epoch, with its k.
+    ValTopKAccuracy(usize),
+    /// Top-k test accuracy of the final weights, with its k.
+    TestTopKAccuracy(usize),
 }
 
 impl Metric {
-    /// All of them, in the order of the tables.
+    /// All that every trial has, in the order of the tables.
     pub const ALL: [Self; 10] = [
         Self::Accuracy,
         Self::Loss,
@@ -44,9 +53,16 @@ impl Metric {
         Self::TrainSeconds,
     ];
 
+    /// All that exist in some of the trials, in the order of the tables: top-k accuracies are only
+    /// there where files ask for them.
+    pub fn all_of<'a>(trials: impl IntoIterator<Item = &'a RecordedTrial>) -> Vec<Self> {
+        let of_k = |k| [Self::TopKAccuracy(k), Self::ValTopKAccuracy(k), Self::TestTopKAccuracy(k)];
+        Self::ALL.into_iter().chain(top_k(trials).into_iter().flat_map(of_k)).collect()
+    }
+
     /// The name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
+    pub fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Accuracy => "accuracy",
             Self::Loss => "loss",
             Self::ValAccuracy => "val_accuracy",
@@ -57,7 +73,10 @@ impl Metric {
             Self::TestLoss => "test_loss",
             Self::EpochSeconds => "epoch_seconds",
             Self::TrainSeconds => "train_seconds",
-        }
+            Self::TopKAccuracy(k) => return top_k_name(k).into(),
+            Self::ValTopKAccuracy(k) => return format!("val_{}", top_k_name(k)).into(),
+            Self::TestTopKAccuracy(k) => return format!("test_{}", top_k_name(k)).into(),
+        })
     }
 
     /// The number in one trial, finished or not; `None` where it does not exist.
@@ -75,8 +94,24 @@ impl Metric {
             Self::TestLoss => outcome.map(|outcome| outcome.test_loss),
             Self::EpochSeconds => median(trial.epochs.iter().map(|row| row.epoch_seconds)),
             Self::TrainSeconds => outcome.map(|outcome| outcome.train_seconds),
+            Self::TopKAccuracy(k) => last.and_then(|row| EpochMetric::TopKAccuracy(k).of(row)),
+            Self::ValTopKAccuracy(k) => {
+                last.and_then(|row| EpochMetric::ValTopKAccuracy(k).of(row))
+            }
+            Self::TestTopKAccuracy(k) => outcome.and_then(|outcome| outcome.test_top_k.get(k)),
         }
     }
+}
+
+/// The k of the top-k accuracies in the trials, in order of first appearance.
+pub fn top_k<'a>(trials: impl IntoIterator<Item = &'a RecordedTrial>) -> Vec<usize> {
+    let mut found = Vec::new();
+    for top in trials.into_iter().filter_map(|trial| trial.epochs.first()).flat_map(|r| &r.top_k) {
+        if !found.contains(&top.k) {
+            found.push(top.k);
+        }
+    }
+    found
 }
 
 /// One number of every epoch.
@@ -90,6 +125,10 @@ pub enum EpochMetric {
     ValAccuracy,
     /// Validation loss.
     ValLoss,
+    /// Top-k training accuracy, with its k.
+    TopKAccuracy(usize),
+    /// Top-k validation accuracy, with its k.
+    ValTopKAccuracy(usize),
 }
 
 impl EpochMetric {
@@ -100,6 +139,8 @@ impl EpochMetric {
             Self::Loss => Some(row.loss),
             Self::ValAccuracy => row.val_accuracy,
             Self::ValLoss => row.val_loss,
+            Self::TopKAccuracy(k) => row.top_k(k).map(|top| top.accuracy),
+            Self::ValTopKAccuracy(k) => row.top_k(k).and_then(|top| top.val_accuracy),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The CSV tables: a list of columns, each a header and the cell below it.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -7,8 +8,8 @@ use serde_json::Value;
 
 use crate::record::{CsvName, EpochRow, RecordedTrial, Status, write_atomically};
 
-use super::metrics::{best_val_accuracy, best_val_loss};
-use super::{Aggregate, Case, ExperimentResults, Metric};
+use super::metrics::{best_val_accuracy, best_val_loss, top_k};
+use super::{Aggregate, Case, EpochMetric, ExperimentResults, Metric};
 
 /// Writes `summary.csv`, `aggregate.csv` and `curves.csv` of one experiment.
 ///
@@ -26,9 +27,12 @@ pub fn write_tables(folder: &Path, results: &ExperimentResults) -> Result<()> {
         .flat_map(|trial| trial.trial.epochs.iter().map(|epoch| TrialEpoch { trial, epoch }))
         .collect();
     let grid = grid_keys(results);
-    write(&folder.join("summary.csv"), &summary_columns(&grid), &trials)?;
-    write(&folder.join("aggregate.csv"), &aggregate_columns(grid_columns(&grid)), &cases)?;
-    write(&folder.join("curves.csv"), &curve_columns(&grid), &epochs)
+    let metrics = Metric::all_of(trials.iter().map(|row| row.trial));
+    let top_k = top_k(trials.iter().map(|row| row.trial));
+    let aggregates = aggregate_columns(grid_columns(&grid), &metrics);
+    write(&folder.join("summary.csv"), &summary_columns(&grid, &metrics), &trials)?;
+    write(&folder.join("aggregate.csv"), &aggregates, &cases)?;
+    write(&folder.join("curves.csv"), &curve_columns(&grid, &top_k), &epochs)
 }
 
 /// Writes `comparison.csv`, the aggregates of several experiments one after the other.
@@ -38,7 +42,8 @@ pub fn write_tables(folder: &Path, results: &ExperimentResults) -> Result<()> {
 pub fn write_comparison(results: &Path, experiments: &[ExperimentResults]) -> Result<()> {
     let cases: Vec<CaseRow> = experiments.iter().flat_map(case_rows).collect();
     let grid = vec![Column::new("grid", |row: &CaseRow| name(&row.case.grid_point()))];
-    write(&results.join("comparison.csv"), &aggregate_columns(grid), &cases)
+    let metrics = Metric::all_of(cases.iter().flat_map(|row| &row.case.trials));
+    write(&results.join("comparison.csv"), &aggregate_columns(grid, &metrics), &cases)
 }
 
 /// A trial with what it belongs to.
@@ -76,7 +81,7 @@ impl<Row> Column<Row> {
     }
 }
 
-fn summary_columns<'a>(grid: &[String]) -> Vec<Column<TrialRow<'a>>> {
+fn summary_columns<'a>(grid: &[String], metrics: &[Metric]) -> Vec<Column<TrialRow<'a>>> {
     type Row<'a> = TrialRow<'a>;
     let metric = |metric: Metric| {
         Column::new(metric.name(), move |row: &Row| optional(metric.of(row.trial)))
@@ -123,10 +128,15 @@ fn summary_columns<'a>(grid: &[String]) -> Vec<Column<TrialRow<'a>>> {
             name(row.trial.manifest.ended.as_deref().unwrap_or_default())
         }),
     ]);
+    // What only some files ask for comes last, so that the others keep their places.
+    columns.extend(metrics[Metric::ALL.len()..].iter().copied().map(metric));
     columns
 }
 
-fn aggregate_columns<'a>(grid: Vec<Column<CaseRow<'a>>>) -> Vec<Column<CaseRow<'a>>> {
+fn aggregate_columns<'a>(
+    grid: Vec<Column<CaseRow<'a>>>,
+    metrics: &[Metric],
+) -> Vec<Column<CaseRow<'a>>> {
     type Row<'a> = CaseRow<'a>;
     let mut columns = vec![
         Column::new("experiment", |row: &Row| name(&row.results.name)),
@@ -138,7 +148,8 @@ fn aggregate_columns<'a>(grid: Vec<Column<CaseRow<'a>>>) -> Vec<Column<CaseRow<'
         Column::new("n", |row: &Row| row.case.count(Status::Completed).to_string()),
         Column::new("failed", |row: &Row| row.case.count(Status::Failed).to_string()),
     ]);
-    for metric in Metric::ALL {
+    let (of_all, of_some) = metrics.split_at(Metric::ALL.len());
+    let spread = |columns: &mut Vec<Column<Row<'a>>>, metric: Metric| {
         let mut part = |suffix: &str, of: fn(Aggregate) -> Option<f64>| {
             columns.push(Column::new(format!("{}_{suffix}", metric.name()), move |row: &Row| {
                 optional(row.case.aggregate(metric).and_then(of))
@@ -148,14 +159,20 @@ fn aggregate_columns<'a>(grid: Vec<Column<CaseRow<'a>>>) -> Vec<Column<CaseRow<'
         part("std", |aggregate| aggregate.std);
         part("ci95_low", |aggregate| aggregate.ci95.map(|ci| ci.0));
         part("ci95_high", |aggregate| aggregate.ci95.map(|ci| ci.1));
+    };
+    for metric in of_all {
+        spread(&mut columns, *metric);
     }
     columns.push(Column::new("parameters", |row: &Row| {
         row.case.parameters().map_or_else(String::new, |counts| counts.total.to_string())
     }));
+    for metric in of_some {
+        spread(&mut columns, *metric);
+    }
     columns
 }
 
-fn curve_columns<'a>(grid: &[String]) -> Vec<Column<TrialEpoch<'a>>> {
+fn curve_columns<'a>(grid: &[String], top_k: &[usize]) -> Vec<Column<TrialEpoch<'a>>> {
     type Row<'a> = TrialEpoch<'a>;
     let mut columns = vec![
         Column::new("experiment", |row: &Row| name(&row.trial.results.name)),
@@ -174,6 +191,13 @@ fn curve_columns<'a>(grid: &[String]) -> Vec<Column<TrialEpoch<'a>>> {
         Column::new("epoch_seconds", |row: &Row| number(row.epoch.epoch_seconds)),
         Column::new("elapsed_seconds", |row: &Row| number(row.epoch.elapsed_seconds)),
     ]);
+    for &k in top_k {
+        let metric = |name: Cow<'static, str>, metric: EpochMetric| {
+            Column::new(name, move |row: &Row| optional(metric.of(row.epoch)))
+        };
+        columns.push(metric(Metric::TopKAccuracy(k).name(), EpochMetric::TopKAccuracy(k)));
+        columns.push(metric(Metric::ValTopKAccuracy(k).name(), EpochMetric::ValTopKAccuracy(k)));
+    }
     columns
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::record::{EpochRow, Manifest, Outcome, RecordedTrial, Status, TrialDir};
+use crate::record::{EpochRow, Manifest, Outcome, RecordedTrial, Status, TestTopK, TrialDir};
 use crate::spec::GridValue;
 
 /// An epoch of two seconds with a validation accuracy; every loss is one minus its accuracy.
@@ -18,6 +18,7 @@ pub(crate) fn epoch(epoch: usize, val_accuracy: f64) -> EpochRow {
         learning_rate: 0.01,
         epoch_seconds: 2.0,
         elapsed_seconds: 2.0 * epoch as f64,
+        top_k: Vec::new(),
     }
 }
 
@@ -36,6 +37,7 @@ pub(crate) fn trial(
         best_val_loss: None,
         test_accuracy: *accuracy,
         test_loss: 1.0 - accuracy,
+        test_top_k: TestTopK::default(),
         train_seconds: 2.0 * val_accuracies.len() as f64,
         samples_per_second: 27500.0,
     });

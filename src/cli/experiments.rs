@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::data::{self, Shape};
+use crate::data::{self, Shape, Unsplittable};
 use crate::lint::{Lint, lint};
 use crate::model::{InitialWeights, Placed, Unfit, place};
 use crate::spec::{
-    Case, Experiment, Finding, Overrides, Part, Path, Problem, Problems, load, suggest,
+    Augment, Case, Experiment, Finding, Overrides, Part, Path, Problem, Problems, Validation, load,
+    suggest,
 };
 
 /// A checked experiment with the layers of each of its cases.
@@ -142,10 +143,10 @@ fn unknown_lints(experiment: &Experiment) -> Vec<Problem> {
 
 /// Warnings about a case, but for those that the file allows.
 fn case_warnings(experiment: &Experiment, case: &Case, shape: Shape) -> Vec<Problem> {
-    let rows = shape.rows.saturating_sub(case.setup.dataset.validation);
+    let rows = shape.rows.saturating_sub(case.setup.dataset.validation.rows(shape.rows));
     let rows = case.setup.dataset.train_limit.map_or(rows, |limit| limit.min(rows));
     let allowed = |lint: Lint| experiment.allowed_lints.iter().any(|code| code == lint.code());
-    lint(&case.setup, rows)
+    lint(&case.setup, rows, shape.classes)
         .into_iter()
         .filter(|(lint, _)| !allowed(*lint))
         .map(|(lint, finding)| Problem {
@@ -158,16 +159,33 @@ fn case_warnings(experiment: &Experiment, case: &Case, shape: Shape) -> Vec<Prob
 /// The layers of a case, or what does not fit its data.
 pub fn place_case(case: &Case, shape: Shape) -> Result<Vec<Placed>, Vec<Finding>> {
     let placed = place(&case.setup.model, [shape.height, shape.width, 1], shape.classes);
-    let validation = case.setup.dataset.validation;
-    if validation < shape.rows {
+    let dataset = &case.setup.dataset;
+    let path = Path::default().key("dataset");
+    let mut findings = Vec::new();
+    if let Some(unfit) = Unsplittable::of(dataset.validation, shape.rows) {
+        let path = match dataset.validation {
+            Validation::Count(_) => path.key("validation"),
+            Validation::Share(_) => path.key("validation").key("fraction"),
+        };
+        findings.push(Finding::new(path, unfit.to_string(), unfit.remedy));
+    }
+    let side = shape.height.min(shape.width);
+    if let Some(Augment { shift, .. }) = dataset.augment
+        && shift >= side
+    {
+        findings.push(Finding::new(
+            path.key("augment").key("shift"),
+            format!(
+                "a shift by {shift} pixels moves images of {} × {} out of sight",
+                shape.height, shape.width
+            ),
+            format!("keep it below {side}"),
+        ));
+    }
+    if findings.is_empty() {
         return placed;
     }
-    let finding = Finding::new(
-        Path::default().key("dataset").key("validation"),
-        format!("{validation} of {} training images leave none to train on", shape.rows),
-        format!("keep it below {}", shape.rows),
-    );
-    Err(placed.err().into_iter().flatten().chain([finding]).collect())
+    Err(placed.err().into_iter().flatten().chain(findings).collect())
 }
 
 /// The weights that a case begins with. Cases alike share them: a grid can have very many.

@@ -2,8 +2,9 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::augment::Augmenter;
 use super::{Dataset, Split, Standardization, standardization};
-use crate::spec::Scaling;
+use crate::spec::{Augment, Scaling};
 
 /// Turns pixel bytes into the numbers that a network sees.
 #[derive(Debug, Clone)]
@@ -54,6 +55,16 @@ pub struct Feed<'d> {
     pixels: usize,
     device: Device,
     rows: Rows<'d>,
+    augment: Option<Augmentation>,
+}
+
+/// How images are changed on their way into batches.
+#[derive(Debug, Clone, Copy)]
+struct Augmentation {
+    spec: Augment,
+    seed: u64,
+    /// Pixels of an image's row.
+    width: usize,
 }
 
 #[derive(Debug)]
@@ -70,13 +81,29 @@ impl<'d> Feed<'d> {
     /// Prepares a split for a device; `resident` copies all of it to the device at once.
     pub fn new(split: &'d Split, scaler: &'d Scaler, device: &Device, resident: bool) -> Self {
         let pixels = split.pixels();
-        let mut feed = Self { split, pixels, device: device.clone(), rows: Rows::Host(scaler) };
+        let (device, rows) = (device.clone(), Rows::Host(scaler));
+        let mut feed = Self { split, pixels, device, rows, augment: None };
         if resident {
             let everything: Vec<u32> = (0..split.len() as u32).collect();
-            let (images, labels) = feed.gather_on_host(scaler, &everything);
+            let (images, labels) = feed.gather_on_host(scaler, &everything, None);
             feed.rows = Rows::Resident(images, labels);
         }
         feed
+    }
+
+    /// Prepares the training rows. Where they are changed in each epoch, nothing is `resident`:
+    /// they are changed on the host, so that all backends see the same.
+    pub fn training(
+        dataset: &'d Dataset,
+        scaler: &'d Scaler,
+        device: &Device,
+        resident: bool,
+        augment: Option<Augment>,
+        seed: u64,
+    ) -> Self {
+        let feed = Self::new(&dataset.train, scaler, device, resident && augment.is_none());
+        let width = dataset.width;
+        Self { augment: augment.map(|spec| Augmentation { spec, seed, width }), ..feed }
     }
 
     /// Number of rows.
@@ -101,8 +128,20 @@ impl<'d> Feed<'d> {
 
     /// Images [batch, pixels] and labels [batch] of the given rows.
     pub fn batch(&self, rows: &[u32]) -> (Tensor<2>, Tensor<1, Int>) {
+        self.gather(rows, None)
+    }
+
+    /// As [`batch`](Self::batch), with images as an epoch changes them.
+    pub fn batch_of_epoch(&self, epoch: u32, rows: &[u32]) -> (Tensor<2>, Tensor<1, Int>) {
+        let augmenter = self
+            .augment
+            .map(|Augmentation { spec, seed, width }| Augmenter::new(spec, seed, epoch, width));
+        self.gather(rows, augmenter)
+    }
+
+    fn gather(&self, rows: &[u32], augmenter: Option<Augmenter>) -> (Tensor<2>, Tensor<1, Int>) {
         match &self.rows {
-            Rows::Host(scaler) => self.gather_on_host(scaler, rows),
+            Rows::Host(scaler) => self.gather_on_host(scaler, rows, augmenter),
             Rows::Resident(images, labels) => {
                 let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
                 let count = rows.len();
@@ -113,11 +152,20 @@ impl<'d> Feed<'d> {
         }
     }
 
-    fn gather_on_host(&self, scaler: &Scaler, rows: &[u32]) -> (Tensor<2>, Tensor<1, Int>) {
+    fn gather_on_host(
+        &self,
+        scaler: &Scaler,
+        rows: &[u32],
+        mut augmenter: Option<Augmenter>,
+    ) -> (Tensor<2>, Tensor<1, Int>) {
         let mut images = Vec::with_capacity(rows.len() * self.pixels);
         let mut labels = Vec::with_capacity(rows.len());
         for &row in rows {
-            scaler.scale_into(self.split.image(row as usize), &mut images);
+            let image = match &mut augmenter {
+                Some(augmenter) => augmenter.image(self.split, row),
+                None => self.split.image(row as usize),
+            };
+            scaler.scale_into(image, &mut images);
             labels.push(i32::from(self.split.labels()[row as usize]));
         }
         let images = TensorData::new(images, [rows.len(), self.pixels]);

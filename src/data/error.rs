@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::idx::Kind;
+use crate::spec::Validation;
 
 /// Why a data set could not be loaded. The command line turns each of them into exit code 3.
 #[derive(Debug, thiserror::Error)]
@@ -65,16 +66,11 @@ pub enum DataError {
         tried: Tried,
     },
 
-    /// The split leaves nothing to train on.
-    #[error(
-        "dataset.validation: {validation} of {rows} training images leaves none to train on; \
-         keep it below {rows}"
-    )]
-    ValidationTooLarge {
-        /// `dataset.validation`.
-        validation: usize,
-        /// How many training images the data set has.
-        rows: usize,
+    /// The split leaves nothing to train on, or nothing to validate on.
+    #[error("dataset.validation: {unfit}; {}", unfit.remedy)]
+    Unsplittable {
+        /// How, and what to do about it.
+        unfit: Unsplittable,
     },
 
     /// A limit of zero.
@@ -83,6 +79,38 @@ pub enum DataError {
         /// `train_limit` or `test_limit`.
         key: &'static str,
     },
+}
+
+/// Training images that cannot be split as asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{validation} of {rows} training images leave none to {purpose} on")]
+pub struct Unsplittable {
+    validation: Validation,
+    rows: usize,
+    /// What there would be no images for: `train` or `validate`.
+    purpose: &'static str,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Unsplittable {
+    /// Why so many training images cannot be split so, if they cannot.
+    pub fn of(validation: Validation, rows: usize) -> Option<Self> {
+        let unfit = |purpose, remedy| Some(Self { validation, rows, purpose, remedy });
+        let kept_apart = validation.rows(rows);
+        match validation {
+            Validation::Count(count) if count >= rows => {
+                unfit("train", format!("keep it below {rows}"))
+            }
+            Validation::Share(_) if kept_apart >= rows => {
+                unfit("train", "give a smaller fraction".to_owned())
+            }
+            Validation::Share(_) if kept_apart == 0 => {
+                unfit("validate", "give a larger fraction, or write `validation: 0`".to_owned())
+            }
+            Validation::Count(_) | Validation::Share(_) => None,
+        }
+    }
 }
 
 /// What is wrong with the content of one file.

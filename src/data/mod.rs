@@ -5,6 +5,7 @@
 //! checks that they belong together; `fashion_mnist` knows the published content and where to
 //! look for it; `fetch` fills the cache, over `http` or with `debian`'s package.
 
+mod augment;
 mod batches;
 mod debian;
 mod error;
@@ -25,14 +26,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use batches::{Feed, Scaler};
-pub use error::{DataError, FileProblem, Promise, Tried};
+pub use error::{DataError, FileProblem, Promise, Tried, Unsplittable};
 pub use idx::Kind;
 pub use images::Images;
 pub use library::Library;
 pub use split::Split;
 pub use standardize::{Standardization, standardization};
 
-use crate::spec::{DatasetName, DatasetSpec, Scaling};
+use crate::spec::{DatasetName, DatasetSpec, Scaling, Validation, ValidationShare};
 use fashion_mnist::Search;
 use folder::{Contents, Folder};
 
@@ -78,9 +79,9 @@ pub struct Dataset {
     pub checksum: String,
     /// How the bytes are to become numbers.
     pub scaling: Scaling,
-    /// The training images after the validation images.
+    /// The training images that are not kept apart for validation, in the file's order.
     pub train: Split,
-    /// The first training images.
+    /// Those that are: the first, or the first of each class.
     pub validation: Split,
     /// The images of the test files.
     pub test: Split,
@@ -223,18 +224,29 @@ fn split(spec: &DatasetSpec, raw: &Raw) -> Result<Dataset, DataError> {
     let Contents { shape, checksum, train_images, train_labels, test_images, test_labels } =
         &raw.contents;
     let rows = train_labels.len();
-    if spec.validation >= rows {
-        return Err(DataError::ValidationTooLarge { validation: spec.validation, rows });
+    let validation = spec.validation.rows(rows);
+    if let Some(unfit) = Unsplittable::of(spec.validation, rows) {
+        return Err(DataError::Unsplittable { unfit });
     }
     let first = |limit: Option<usize>, rows: usize, key| match limit {
         Some(0) => Err(DataError::ZeroLimit { key }),
         Some(limit) => Ok(limit.min(rows)),
         None => Ok(rows),
     };
-    let training = first(spec.train_limit, rows - spec.validation, "train_limit")?;
+    let training = first(spec.train_limit, rows - validation, "train_limit")?;
     let testing = first(spec.test_limit, test_labels.len(), "test_limit")?;
     let pixels = shape.height * shape.width;
-    let of_train = |rows| Split::new(train_images, train_labels, pixels, rows);
+    let (train, validation) = match spec.validation {
+        Validation::Share(share @ ValidationShare { stratified: true, .. }) => {
+            let (validation, train) = of_each_class(share, train_labels, shape.classes);
+            let of_train = |rows| Split::of_rows(train_images, train_labels, pixels, rows);
+            (of_train(&train[..training]), of_train(&validation))
+        }
+        Validation::Share(ValidationShare { stratified: false, .. }) | Validation::Count(_) => {
+            let of_train = |rows| Split::new(train_images, train_labels, pixels, rows);
+            (of_train(validation..validation + training), of_train(0..validation))
+        }
+    };
     Ok(Dataset {
         name: raw.name.clone(),
         height: shape.height,
@@ -243,9 +255,24 @@ fn split(spec: &DatasetSpec, raw: &Raw) -> Result<Dataset, DataError> {
         class_names: raw.class_names.clone(),
         checksum: checksum.clone(),
         scaling: spec.scaling,
-        train: of_train(spec.validation..spec.validation + training),
-        validation: of_train(0..spec.validation),
+        train,
+        validation,
         test: Split::new(test_images, test_labels, pixels, 0..testing),
+    })
+}
+
+/// The rows to validate on, the first of each class, and all others, both in order.
+fn of_each_class(share: ValidationShare, labels: &[u8], classes: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut there = vec![0; classes];
+    for label in labels {
+        there[usize::from(*label)] += 1;
+    }
+    let mut wanted = share.of_classes(&there);
+    (0..labels.len() as u32).partition(|row| {
+        let wanted = &mut wanted[usize::from(labels[*row as usize])];
+        let take = *wanted > 0;
+        *wanted -= usize::from(take);
+        take
     })
 }
 

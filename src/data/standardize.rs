@@ -24,11 +24,12 @@ pub fn standardization(split: &Split) -> Standardization {
     let pixels = split.pixels();
     let mut sums = vec![0_u64; pixels];
     let mut squares = vec![0_u64; pixels];
-    for block in split.images().chunks(BLOCK * pixels) {
+    let mut images = split.images();
+    while images.len() > 0 {
         // 32-bit sums are twice as fast as 64-bit ones.
         let mut block_sums = vec![0_u32; pixels];
         let mut block_squares = vec![0_u32; pixels];
-        for image in block.chunks_exact(pixels) {
+        for image in images.by_ref().take(BLOCK) {
             for ((sum, square), &byte) in block_sums.iter_mut().zip(&mut block_squares).zip(image) {
                 let value = u32::from(byte);
                 *sum += value;

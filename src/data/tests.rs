@@ -438,10 +438,11 @@ fn idx_spec(folder: &Path) -> DatasetSpec {
     DatasetSpec {
         name: None,
         idx: Some(folder.to_owned()),
-        validation: 0,
+        validation: Validation::Count(0),
         scaling: Scaling::Unit,
         train_limit: None,
         test_limit: None,
+        augment: None,
     }
 }
 
@@ -470,10 +471,11 @@ fn any_four_files_in_mnist_format_are_a_data_set() {
 #[test]
 fn the_first_images_validate_and_limits_cut_the_rest() {
     let folder = tiny_folder();
-    let mut spec = DatasetSpec { validation: 2, ..idx_spec(folder.path()) };
+    let mut spec = DatasetSpec { validation: Validation::Count(2), ..idx_spec(folder.path()) };
     let data = load_idx(&spec).unwrap();
-    assert_eq!(data.validation.images(), (0..8).collect::<Vec<u8>>());
-    assert_eq!(data.train.images(), (8..24).collect::<Vec<u8>>());
+    let pixels = |split: &Split| split.images().flatten().copied().collect::<Vec<u8>>();
+    assert_eq!(pixels(&data.validation), (0..8).collect::<Vec<u8>>());
+    assert_eq!(pixels(&data.train), (8..24).collect::<Vec<u8>>());
     assert_eq!(data.train.labels(), [2, 0, 1, 2]);
     spec.train_limit = Some(3);
     spec.test_limit = Some(1);
@@ -484,12 +486,58 @@ fn the_first_images_validate_and_limits_cut_the_rest() {
     assert_eq!(load_idx(&spec).unwrap().train.len(), 4);
 }
 
+fn share(fraction: f64, stratified: bool) -> Validation {
+    Validation::Share(ValidationShare { fraction, stratified })
+}
+
+#[test]
+fn a_share_of_the_images_validates_of_all_or_of_each_class() {
+    let folder = tiny_folder();
+    let rows = |split: &Split| split.images().map(|image| image[0] / 4).collect::<Vec<u8>>();
+    let load = |validation| {
+        let spec = DatasetSpec { validation, ..idx_spec(folder.path()) };
+        load_idx(&spec).unwrap()
+    };
+    // Labels are 0, 1, 2, 0, 1, 2.
+    let data = load(share(0.5, false));
+    assert_eq!((rows(&data.validation), rows(&data.train)), (vec![0, 1, 2], vec![3, 4, 5]));
+    // 1.2 of 6 is 1, and 1.8 is 2.
+    assert_eq!(load(share(0.2, false)).validation.len(), 1);
+    assert_eq!(load(share(0.3, false)).validation.len(), 2);
+
+    fs::remove_file(zipped(folder.path(), Part::TrainLabels)).unwrap();
+    let labels = make::labels(&[2, 2, 0, 0, 2, 2]);
+    fs::write(folder.path().join(Part::TrainLabels.name()), labels).unwrap();
+    let data = load(share(0.5, true));
+    assert_eq!((rows(&data.validation), rows(&data.train)), (vec![0, 1, 2], vec![3, 4, 5]));
+    assert_eq!((data.validation.labels(), data.train.labels()), (&[2, 2, 0][..], &[0, 2, 2][..]));
+    // A quarter is 1.5, so 2: one of the four, and the other where as much was rounded away.
+    let data = load(share(0.25, true));
+    assert_eq!((rows(&data.validation), rows(&data.train)), (vec![0, 2], vec![1, 3, 4, 5]));
+    assert_eq!((data.validation.labels(), data.train.labels()), (&[2, 0][..], &[2, 0, 2, 2][..]));
+    let validation = share(0.25, true);
+    let spec = DatasetSpec { validation, train_limit: Some(2), ..idx_spec(folder.path()) };
+    let data = load_idx(&spec).unwrap();
+    assert_eq!((rows(&data.validation), rows(&data.train)), (vec![0, 2], vec![1, 3]));
+    // Over just the rows that are trained on, in whatever places.
+    let statistics = standardization(&data.train);
+    assert_eq!(statistics.mean, [8.0, 9.0, 10.0, 11.0]);
+}
+
 #[test]
 fn a_split_without_rows_is_refused() {
     let folder = tiny_folder();
     let spec = idx_spec(folder.path());
-    let message = load_idx(&DatasetSpec { validation: 6, ..spec.clone() }).unwrap_err();
-    assert!(message.contains("6 of 6 training images leaves none"), "{message}");
+    let message =
+        load_idx(&DatasetSpec { validation: Validation::Count(6), ..spec.clone() }).unwrap_err();
+    assert!(message.contains("6 of 6 training images leave none to train on"), "{message}");
+    for (fraction, stratified, purpose) in [(0.95, true, "train"), (0.05, false, "validate")] {
+        let validation = share(fraction, stratified);
+        let message = load_idx(&DatasetSpec { validation, ..spec.clone() }).unwrap_err();
+        let wanted =
+            format!("a fraction of {fraction} of 6 training images leave none to {purpose}");
+        assert!(message.contains(&wanted), "{message}");
+    }
     let message = load_idx(&DatasetSpec { train_limit: Some(0), ..spec.clone() }).unwrap_err();
     assert!(message.contains("dataset.train_limit: 0"), "{message}");
     let message = load_idx(&DatasetSpec { test_limit: Some(0), ..spec.clone() }).unwrap_err();
@@ -547,10 +595,11 @@ fn fashion_mnist_is_what_the_book_says() {
     let spec = DatasetSpec {
         name: Some(DatasetName::FashionMnist),
         idx: None,
-        validation: 5000,
+        validation: Validation::Count(5000),
         scaling: Scaling::Unit,
         train_limit: None,
         test_limit: None,
+        augment: None,
     };
     let data = load(&spec, &options).unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (55_000, 5_000, 10_000));
@@ -562,7 +611,7 @@ fn fashion_mnist_is_what_the_book_says() {
     // The published mean of all 60,000 images is 0.2860.
     let sum: u64 = [&data.train, &data.validation]
         .iter()
-        .flat_map(|split| split.images())
+        .flat_map(|split| split.images().flatten())
         .map(|&byte| u64::from(byte))
         .sum();
     let mean = sum as f64 / (60_000.0 * 784.0 * 255.0);

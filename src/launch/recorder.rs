@@ -13,7 +13,7 @@ use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
     BestEpoch, EpochRow, Machine, Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption,
-    Status, Versions, peak_memory_bytes, read_metrics, write_atomically,
+    Status, TestReport, TestTopK, Versions, peak_memory_bytes, read_metrics, write_atomically,
 };
 use crate::spec::CheckpointPolicy;
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
@@ -50,6 +50,7 @@ impl<'a> Recorder<'a> {
             Some(Resume { unfinished: Some(before), .. }) => {
                 manifest.started.clone_from(&before.started);
                 manifest.resumed.clone_from(&before.resumed);
+                dir.remove_unfinished();
             }
             Some(_) | None => move_aside(dir.path())?,
         }
@@ -70,12 +71,13 @@ impl<'a> Recorder<'a> {
             .append(true)
             .open(dir.log())
             .with_context(|| format!("cannot create `{}`", dir.log().display()))?;
+        let top_k = job.trial.case().setup.training.top_k();
         let (metrics, epochs) = match resume {
             Some(resume) => {
                 let metrics = MetricsWriter::resume(&dir.metrics(), &resume.metrics)?;
                 (metrics, read_metrics(&dir.metrics())?)
             }
-            None => (MetricsWriter::create(&dir.metrics())?, Vec::new()),
+            None => (MetricsWriter::create(&dir.metrics(), &top_k)?, Vec::new()),
         };
         let mut recorder = Self { job, manifest, metrics, epochs, log, line, stop };
         recorder.note(&format!("training on {}", job.backend.description));
@@ -95,6 +97,7 @@ impl<'a> Recorder<'a> {
         if let Some(best) = &trained.best {
             write_atomically(&dir.best(), &best.to_safetensors()?)?;
         }
+        let top_k = self.job.trial.case().setup.training.top_k();
         let rows = self.job.dataset.train.len() * self.epochs.len();
         let outcome = Outcome {
             best_val_accuracy: BestEpoch::of(
@@ -105,12 +108,14 @@ impl<'a> Recorder<'a> {
             best_val_loss: BestEpoch::of(&self.epochs, |row| row.val_loss, |new, old| new < old),
             test_accuracy: trained.test.accuracy,
             test_loss: trained.test.loss,
+            test_top_k: TestTopK(top_k.into_iter().zip(trained.test.top_k.clone()).collect()),
             train_seconds: trained.seconds,
             samples_per_second: rows as f64 / trained.seconds,
         };
-        let test = trained.test;
+        let test = &trained.test;
         self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));
         self.manifest.outcome = Some(outcome);
+        self.test_report(trained)?;
         // The manifest must not outlive what it speaks of.
         self.metrics.sync()?;
         self.end(Status::Completed, None)
@@ -121,6 +126,18 @@ impl<'a> Recorder<'a> {
         let epochs = self.epochs.len();
         self.note(&format!("interrupted; the next run goes on after epoch {epochs}"));
         let _ = self.end(Status::Interrupted, None);
+    }
+
+    /// Writes what became of each class of the test images.
+    fn test_report(&self, trained: &Trained) -> Result<()> {
+        let dataset = self.job.dataset;
+        let names = &dataset.class_names;
+        let labels = dataset.test.labels();
+        TestReport { names, labels, answers: &trained.answers }.write(
+            &self.job.trial.dir,
+            |row| dataset.test.image(row),
+            dataset.width,
+        )
     }
 
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all

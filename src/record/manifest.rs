@@ -1,9 +1,9 @@
 //! `manifest.json`: what a trial was, where it ran, and how it ended.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{EpochRow, Machine};
-use crate::spec::{BackendName, GridValue};
+use crate::spec::{BackendName, GridValue, top_k_name, top_k_of_name};
 
 /// How far a trial has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +80,43 @@ pub struct Outcome {
     pub test_accuracy: f64,
     /// Mean test loss of the final weights.
     pub test_loss: f64,
+    /// The top-k accuracies that the file asks for, on the test rows.
+    #[serde(flatten)]
+    pub test_top_k: TestTopK,
     /// Wall-clock seconds of training and validation.
     pub train_seconds: f64,
     /// Training rows per second of an average epoch.
     pub samples_per_second: f64,
+}
+
+/// Top-k accuracies on the test rows, each k with its share, in the file's order; keys like
+/// `test_top_5_accuracy`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TestTopK(pub Vec<(usize, f64)>);
+
+impl TestTopK {
+    /// The one of that k, if it was measured.
+    pub fn get(&self, k: usize) -> Option<f64> {
+        self.0.iter().find(|(known, _)| *known == k).map(|(_, share)| *share)
+    }
+}
+
+impl Serialize for TestTopK {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let named = |(k, share): &(usize, f64)| (format!("test_{}", top_k_name(*k)), *share);
+        serializer.collect_map(self.0.iter().map(named))
+    }
+}
+
+impl<'de> Deserialize<'de> for TestTopK {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Keys that a newer version may have are none of ours.
+        let rest = serde_json::Map::deserialize(deserializer)?;
+        let one = |(name, share): (&String, &serde_json::Value)| {
+            Some((top_k_of_name(name.strip_prefix("test_")?)?, share.as_f64()?))
+        };
+        Ok(Self(rest.iter().filter_map(one).collect()))
+    }
 }
 
 /// What made the numbers.

@@ -9,19 +9,26 @@ mod csv_name;
 mod machine;
 mod manifest;
 mod metrics;
+mod test_report;
 mod trial_dir;
 
 pub use checkpoints::Checkpoints;
 pub use csv_name::CsvName;
 pub use machine::{Machine, peak_memory_bytes};
-pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Resumption, Status, Versions};
-pub use metrics::{EpochRow, MetricsWriter, read_metrics};
+pub use manifest::{
+    BestEpoch, Manifest, Outcome, ParameterCounts, Resumption, Status, TestTopK, Versions,
+};
+pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
+pub use test_report::{ClassRow, ConfusionRow, Mistake, TestReport};
 pub use trial_dir::{RecordedTrial, TrialDir};
 
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = ".writing-";
 
 /// Writes a file in one step: readers see the old content or the new, never a part.
 ///
@@ -32,7 +39,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let mut file = tempfile::Builder::new()
-            .prefix(".writing-")
+            .prefix(UNFINISHED)
             .permissions_like_other_files()
             .tempfile_in(folder)?;
         file.write_all(content)?;
@@ -41,6 +48,17 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         Ok(())
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Removes what a process that was killed left half-written in a folder. Only for a folder whose
+/// lock is held: another process may be writing there.
+fn remove_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            // One that cannot be removed does no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Temporary files are private to their owner; results are meant to be shared like any file.

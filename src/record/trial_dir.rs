@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Checkpoints, EpochRow, Manifest, read_metrics, write_atomically};
+use super::{Checkpoints, EpochRow, Manifest, read_metrics, remove_unfinished, write_atomically};
 
 /// Where a trial's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,12 @@ impl TrialDir {
         Checkpoints::new(self.path.join("checkpoints"))
     }
 
+    /// Removes what a run that was killed left half-written. The trial's lock must be held.
+    pub fn remove_unfinished(&self) {
+        remove_unfinished(&self.path);
+        remove_unfinished(self.checkpoints().folder());
+    }
+
     /// The network without its batch normalizations, a folder with a config and weights of its own.
     pub fn folded(&self) -> Self {
         Self { path: self.path.join("folded") }
@@ -103,6 +109,26 @@ impl TrialDir {
     /// How a network was folded, and that it computes the same.
     pub fn fold_report(&self) -> PathBuf {
         self.path.join("fold.json")
+    }
+
+    /// How many test images of each class were taken for each.
+    pub fn confusion_matrix(&self) -> PathBuf {
+        self.path.join("confusion_matrix.csv")
+    }
+
+    /// Precision, recall and F1 of each class of the test images.
+    pub fn class_metrics(&self) -> PathBuf {
+        self.path.join("class_metrics.csv")
+    }
+
+    /// The test images whose wrong answers were the surest.
+    pub fn mistakes(&self) -> PathBuf {
+        self.path.join("mistakes.csv")
+    }
+
+    /// Those images, one below the other.
+    pub fn mistakes_picture(&self) -> PathBuf {
+        self.path.join("mistakes.png")
     }
 
     /// What was printed about this trial.

@@ -1,8 +1,9 @@
 //! `training.callbacks`: what is decided after each epoch, with Keras' names and defaults.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::given;
+use super::{given, top_k_name, top_k_of_name};
 
 /// One of the list; in a file a map of one key or a bare name. That training ends when the loss is
 /// no number any more (Keras' `TerminateOnNaN`) needs no callback.
@@ -34,8 +35,7 @@ impl CallbackSpec {
 }
 
 /// A metric of each epoch, under its name in `metrics.csv`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Monitor {
     /// Mean loss of the validation rows.
     #[default]
@@ -46,25 +46,71 @@ pub enum Monitor {
     Loss,
     /// Accuracy on the training rows.
     Accuracy,
+    /// Top-k accuracy on the validation rows, with its k.
+    ValTopKAccuracy(usize),
+    /// Top-k accuracy on the training rows, with its k.
+    TopKAccuracy(usize),
 }
 
 impl Monitor {
+    /// The names without a number in them.
+    const NAMED: [Self; 4] = [Self::ValLoss, Self::ValAccuracy, Self::Loss, Self::Accuracy];
+
     /// The name in files.
-    pub fn as_str(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::ValLoss => "val_loss",
-            Self::ValAccuracy => "val_accuracy",
-            Self::Loss => "loss",
-            Self::Accuracy => "accuracy",
+            Self::ValLoss => "val_loss".to_owned(),
+            Self::ValAccuracy => "val_accuracy".to_owned(),
+            Self::Loss => "loss".to_owned(),
+            Self::Accuracy => "accuracy".to_owned(),
+            Self::ValTopKAccuracy(k) => format!("val_{}", top_k_name(k)),
+            Self::TopKAccuracy(k) => top_k_name(k),
         }
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let top_k = || match name.strip_prefix("val_") {
+            Some(name) => top_k_of_name(name).map(Self::ValTopKAccuracy),
+            None => top_k_of_name(name).map(Self::TopKAccuracy),
+        };
+        Self::NAMED.into_iter().find(|monitor| monitor.name() == name).or_else(top_k)
     }
 
     /// Whether it needs validation rows.
     pub fn is_of_validation(self) -> bool {
         match self {
-            Self::ValLoss | Self::ValAccuracy => true,
-            Self::Loss | Self::Accuracy => false,
+            Self::ValLoss | Self::ValAccuracy | Self::ValTopKAccuracy(_) => true,
+            Self::Loss | Self::Accuracy | Self::TopKAccuracy(_) => false,
         }
+    }
+
+    /// The k of a top-k accuracy, which there is only where `training.metrics` has it.
+    pub fn top_k(self) -> Option<usize> {
+        match self {
+            Self::ValTopKAccuracy(k) | Self::TopKAccuracy(k) => Some(k),
+            Self::ValLoss | Self::ValAccuracy | Self::Loss | Self::Accuracy => None,
+        }
+    }
+}
+
+impl Serialize for Monitor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Monitor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const KNOWN: &[&str] = &[
+            "val_loss",
+            "val_accuracy",
+            "loss",
+            "accuracy",
+            "val_top_<k>_accuracy",
+            "top_<k>_accuracy",
+        ];
+        let name = String::deserialize(deserializer)?;
+        Self::of_name(&name).ok_or_else(|| D::Error::unknown_variant(&name, KNOWN))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Numbers that parse but make no sense.
 
 use super::check_layer::check_layer;
+use super::measure::top_k;
 use super::problem::Finding;
 use super::source::Path;
 use super::{
-    Adam, Adamax, Adamw, CallbackSpec, Clipping, DatasetSpec, Nadam, OptimizerSpec,
-    PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec,
+    Adam, Adamax, Adamw, CallbackSpec, Clipping, DatasetSpec, Loss, MetricSpec, Nadam,
+    OptimizerSpec, PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec, Validation, top_k_name,
 };
 
 /// Every number out of its range, with the range.
@@ -63,6 +64,14 @@ fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges) {
             "write `name: fashion_mnist`, or `idx:` and a folder with the four MNIST-format files",
         ));
     }
+    match dataset.validation {
+        Validation::Count(_) => {}
+        Validation::Share(share) => {
+            let holds = share.fraction > 0.0 && share.fraction < 1.0;
+            let path = path.key("validation").key("fraction");
+            ranges.require(holds, &path, share.fraction, "between 0 and 1");
+        }
+    }
     for (key, limit) in [("train_limit", dataset.train_limit), ("test_limit", dataset.test_limit)] {
         if let Some(limit) = limit {
             ranges.at_least_one(&path.key(key), limit);
@@ -76,6 +85,8 @@ fn training(training: &TrainingSpec, ranges: &mut Ranges) {
     ranges.at_least_one(&path.key("batch_size"), training.batch_size);
     let own = path.key("optimizer").key(training.optimizer.kind());
     optimizer(&training.optimizer, &own, ranges);
+    loss(&training.loss, &path.key("loss"), ranges);
+    metrics(training, &path.key("metrics"), ranges);
     let Some(spec) = &training.learning_rate else { return };
     schedule(spec, &path.key("learning_rate").key(spec.kind()), ranges);
     if training.optimizer.has_learning_rate() {
@@ -84,6 +95,31 @@ fn training(training: &TrainingSpec, ranges: &mut Ranges) {
             "the learning rate is given twice, here and by `training.learning_rate`",
             "leave one of them out",
         ));
+    }
+}
+
+fn loss(loss: &Loss, path: &Path, ranges: &mut Ranges) {
+    match loss {
+        Loss::SparseCategoricalCrossentropy(keys) => {
+            let path = path.key("sparse_categorical_crossentropy").key("label_smoothing");
+            ranges.below_one(&path, keys.label_smoothing);
+        }
+    }
+}
+
+fn metrics(training: &TrainingSpec, path: &Path, ranges: &mut Ranges) {
+    for (i, k) in top_k(&training.metrics) {
+        ranges.at_least_one(&path.index(i).key("top_k_accuracy").key("k"), k);
+    }
+    for (i, metric) in training.metrics.iter().enumerate() {
+        if training.metrics[..i].contains(metric) {
+            let name = match metric {
+                MetricSpec::Accuracy => "accuracy".to_owned(),
+                MetricSpec::TopKAccuracy(keys) => top_k_name(keys.k),
+            };
+            let message = format!("`{name}` is listed twice");
+            ranges.0.push(Finding::new(path.index(i), message, "leave one out"));
+        }
     }
 }
 
@@ -247,11 +283,20 @@ fn callbacks(setup: &Setup, ranges: &mut Ranges) {
     for (i, callback) in setup.training.callbacks.iter().enumerate() {
         let path = list.index(i).key(callback.kind());
         let monitor = callback.monitor();
-        if monitor.is_of_validation() && setup.dataset.validation == 0 {
+        if monitor.is_of_validation() && setup.dataset.validation.is_none() {
             ranges.0.push(Finding::new(
                 path.key("monitor"),
-                format!("there is no `{}` without validation rows", monitor.as_str()),
+                format!("there is no `{}` without validation rows", monitor.name()),
                 "give `dataset.validation` a number above 0, or monitor `loss` or `accuracy`",
+            ));
+        }
+        if let Some(k) = monitor.top_k()
+            && !setup.training.top_k().contains(&k)
+        {
+            ranges.0.push(Finding::new(
+                path.key("monitor"),
+                format!("`{}` is not measured", monitor.name()),
+                format!("add `{{ top_k_accuracy: {{ k: {k} }} }}` to `training.metrics`"),
             ));
         }
         match callback {

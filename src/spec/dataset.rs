@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Validation, given};
+
 /// The data sets known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,9 +38,10 @@ pub struct DatasetSpec {
     /// relative to the working directory; in the file it is relative to the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idx: Option<PathBuf>,
-    /// How many of the first training images are kept apart for validation.
-    #[serde(default = "default_validation")]
-    pub validation: usize,
+    /// Which of the training images are kept apart for validation: so many of the first, or a
+    /// share of all.
+    #[serde(default)]
+    pub validation: Validation,
     /// How bytes become numbers.
     #[serde(default)]
     pub scaling: Scaling,
@@ -48,8 +51,36 @@ pub struct DatasetSpec {
     /// Test on only the first so many rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_limit: Option<usize>,
+    /// How training images are changed at random, anew in each epoch.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "changes_nothing")]
+    pub augment: Option<Augment>,
 }
 
-fn default_validation() -> usize {
-    5000
+impl DatasetSpec {
+    /// How training images are changed; `None` where what is written changes nothing.
+    pub fn augment(&self) -> Option<Augment> {
+        self.augment.filter(|augment| !augment.changes_nothing())
+    }
+}
+
+/// How training images are changed at random, each anew in each epoch. Validation and test images
+/// never are, and statistics for `scaling` are those of the images as they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// Moved by up to so many pixels in each direction; what comes into sight is 0.
+    pub shift: usize,
+    /// Mirrored, left to right, with probability ½.
+    pub horizontal_flip: bool,
+}
+
+impl Augment {
+    fn changes_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What changes nothing is no part of a trial.
+fn changes_nothing(augment: &Option<Augment>) -> bool {
+    augment.is_none_or(|augment| augment.changes_nothing())
 }

@@ -13,6 +13,7 @@ mod dimensions;
 mod function;
 mod layer;
 mod load;
+mod measure;
 mod optimizer;
 mod origin;
 mod problem;
@@ -21,10 +22,11 @@ mod repeat;
 mod schedule;
 mod source;
 mod training;
+mod validation;
 mod value;
 
 pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
-pub use dataset::{DatasetName, DatasetSpec, Scaling};
+pub use dataset::{Augment, DatasetName, DatasetSpec, Scaling};
 pub use function::{
     Activation, Constant, Constraint, Initializer, L1, L1L2, L2, LeakyRelu, MaxNorm, Normal,
     Orthogonal, RandomUniform, Regularizer,
@@ -34,6 +36,9 @@ pub use layer::{
     GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
 pub use load::{Overrides, load, unfit_for_an_experiment};
+pub use measure::{
+    Loss, MetricSpec, SparseCategoricalCrossentropy, TopKAccuracy, top_k_name, top_k_of_name,
+};
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
@@ -43,7 +48,8 @@ pub use schedule::{
     ScheduleSpec,
 };
 pub use source::{Part, Path, Seg, Source};
-pub use training::{Loss, TrainingSpec};
+pub use training::TrainingSpec;
+pub use validation::{Validation, ValidationShare};
 pub use value::shorten_layers;
 
 use serde::{Deserialize, Deserializer, Serialize};

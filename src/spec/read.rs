@@ -74,6 +74,7 @@ fn take_out(tree: &mut Value, path: &Path) -> Option<Path> {
         (Seg::Index(_), Some(Seg::Key(list))) if list == "callbacks" => {
             json!({"early_stopping": {}})
         }
+        (Seg::Index(_), Some(Seg::Key(list))) if list == "metrics" => json!("accuracy"),
         (Seg::Index(_), _) => return take_out(tree, &parent),
     };
     value::set(tree, path, filler).ok().map(|()| path.clone())
@@ -111,7 +112,8 @@ fn explain(message: &str, path: &mut Path) -> Finding {
     } else if message.starts_with("unknown variant") {
         // An unknown layer is reported at its list item, an unknown word at its key. A block is
         // no layer, but may stand where one can.
-        let block = matches!(path.0.last(), Some(Seg::Index(_))).then_some("repeat");
+        let block = matches!(&path.0[..], [.., Seg::Key(list), Seg::Index(_)] if list == "layers");
+        let block = block.then_some("repeat");
         let known: Vec<&str> = known.iter().copied().chain(block).collect();
         (format!("unknown name `{wrong}`"), suggest(wrong, &known))
     } else if missing_key(message).is_some() {

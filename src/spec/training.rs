@@ -2,16 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallbackSpec, OptimizerSpec, ScheduleSpec, given};
-
-/// What training makes small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// −ln of the probability given to the true class, labels being class numbers.
-    #[default]
-    SparseCategoricalCrossentropy,
-}
+use super::measure::top_k;
+use super::{CallbackSpec, Loss, MetricSpec, OptimizerSpec, ScheduleSpec, given};
 
 /// How the network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +25,9 @@ pub struct TrainingSpec {
     /// Whether each epoch has a new order of rows.
     #[serde(default = "yes")]
     pub shuffle: bool,
+    /// What is measured beside the loss; the accuracy always is.
+    #[serde(default, skip_serializing_if = "is_accuracy_alone")]
+    pub metrics: Vec<MetricSpec>,
     /// What is decided after each epoch, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callbacks: Vec<CallbackSpec>,
@@ -46,6 +41,16 @@ impl TrainingSpec {
             self.optimizer.fill_in_learning_rate();
         }
     }
+
+    /// The k of each top-k accuracy that is measured, in the file's order.
+    pub fn top_k(&self) -> Vec<usize> {
+        top_k(&self.metrics).map(|(_, k)| k).collect()
+    }
+}
+
+/// Whether a list says no more than none.
+fn is_accuracy_alone(metrics: &Vec<MetricSpec>) -> bool {
+    top_k(metrics).next().is_none()
 }
 
 fn default_batch_size() -> usize {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::source::{Path, Seg};
 
 /// Maps at these places hold exactly one key, a name; another name replaces it when merged.
-const ONE_OF: &[&str] = &["training.optimizer", "training.learning_rate"];
+const ONE_OF: &[&str] = &["training.loss", "training.optimizer", "training.learning_rate"];
 
 /// Whether a map at this place holds exactly one key.
 pub fn is_one_of(at: &Path) -> bool {
@@ -128,8 +128,9 @@ pub(super) const FUNCTIONS: [&str; 6] = [
     "kernel_constraint",
 ];
 
-/// Functions that have parameters, and the one that may be given alone, as in `l2: 0.001`.
-const WITH_PARAMETERS: [(&str, Option<&str>); 10] = [
+/// Functions, losses and metrics that have parameters, and the one that may be given alone, as in
+/// `l2: 0.001`.
+const WITH_PARAMETERS: [(&str, Option<&str>); 12] = [
     ("leaky_relu", None),
     ("random_normal", None),
     ("random_uniform", None),
@@ -140,11 +141,14 @@ const WITH_PARAMETERS: [(&str, Option<&str>); 10] = [
     ("l2", Some("l2")),
     ("l1_l2", None),
     ("max_norm", Some("max_value")),
+    ("sparse_categorical_crossentropy", None),
+    ("top_k_accuracy", Some("k")),
 ];
 
 /// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
 /// `learning_rate: 0.1` of `training` → `{constant: {learning_rate: 0.1}}`,
-/// `dataset: fashion_mnist` → `{name: fashion_mnist}`, `kernel_regularizer: l2` → `{l2: {}}`.
+/// `dataset: fashion_mnist` → `{name: fashion_mnist}`, `kernel_regularizer: l2` → `{l2: {}}`,
+/// `metrics: [top_k_accuracy]` → `[{top_k_accuracy: {}}]`.
 pub fn expand(setup: &mut Value) {
     if let Some(layers) = setup.pointer_mut("/model/layers") {
         expand_layers(layers);
@@ -152,6 +156,13 @@ pub fn expand(setup: &mut Value) {
     if let Some(callbacks) = setup.pointer_mut("/training/callbacks").and_then(Value::as_array_mut)
     {
         callbacks.iter_mut().for_each(named);
+    }
+    if let Some(metrics) = setup.pointer_mut("/training/metrics").and_then(Value::as_array_mut) {
+        metrics.iter_mut().for_each(function);
+    }
+    if let Some(loss) = setup.pointer_mut("/training/loss") {
+        // A name that is none is told as one, not as a key.
+        function(loss);
     }
     if let Some(optimizer) = setup.pointer_mut("/training/optimizer") {
         named(optimizer);

@@ -155,7 +155,7 @@ impl Stopper {
     }
 
     fn remark(&self) -> String {
-        let monitor = self.keys.monitor.as_str();
+        let monitor = self.keys.monitor.name();
         let best = self.best.unwrap_or(f64::NAN);
         format!(
             "early_stopping: {monitor} was best in epoch {}, {best}; no more epochs",
@@ -226,6 +226,8 @@ fn value(monitor: Monitor, row: &EpochRow) -> Option<f64> {
         Monitor::ValAccuracy => row.val_accuracy,
         Monitor::Loss => Some(row.loss),
         Monitor::Accuracy => Some(row.accuracy),
+        Monitor::ValTopKAccuracy(k) => row.top_k(k).and_then(|top| top.val_accuracy),
+        Monitor::TopKAccuracy(k) => row.top_k(k).map(|top| top.accuracy),
     }
 }
 
@@ -240,7 +242,14 @@ fn is_improvement(
     let Some(reference) = reference else { return true };
     let falls = match (mode, monitor) {
         (Mode::Min, _) | (Mode::Auto, Monitor::ValLoss | Monitor::Loss) => true,
-        (Mode::Max, _) | (Mode::Auto, Monitor::ValAccuracy | Monitor::Accuracy) => false,
+        (Mode::Max, _)
+        | (
+            Mode::Auto,
+            Monitor::ValAccuracy
+            | Monitor::Accuracy
+            | Monitor::ValTopKAccuracy(_)
+            | Monitor::TopKAccuracy(_),
+        ) => false,
     };
     if falls {
         ((value + min_delta) as f32) < reference as f32
@@ -268,6 +277,7 @@ mod tests {
             learning_rate,
             epoch_seconds: 1.0,
             elapsed_seconds: epoch as f64,
+            top_k: Vec::new(),
         }
     }
 

@@ -2,13 +2,17 @@
 
 use burn::tensor::Tensor;
 
+use crate::record::TopK;
+
 /// Means over rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Score {
     /// Mean loss.
     pub loss: f64,
     /// Share of rows whose highest score is their own class's.
     pub accuracy: f64,
+    /// For each k asked for, the share of rows whose class is among the k with the highest scores.
+    pub top_k: Vec<f64>,
 }
 
 /// Collects each step's loss and scores on the device. Reading them back step by step would make
@@ -17,6 +21,37 @@ pub struct Meter {
     rows: usize,
     losses: Vec<Tensor<1>>,
     logits: Vec<Tensor<2>>,
+}
+
+/// What a meter has read.
+pub struct Reading {
+    /// The means over all rows, each row counting once (the last batch may be smaller).
+    pub score: Score,
+    /// The first step (from 0) whose loss is no finite number, with that loss.
+    pub first_bad: Option<(usize, f32)>,
+    /// The scores of all rows.
+    pub scores: Scores,
+}
+
+/// Scores of a number of rows before the final softmax, on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    classes: usize,
+    /// [rows, classes]
+    logits: Vec<f32>,
+}
+
+impl Score {
+    /// The top-k accuracies of an epoch with this score of the training rows; `top_k` has each k, in
+    /// the order of the scores.
+    pub fn top_k_of_epoch(&self, top_k: &[usize], validation: Option<&Self>) -> Vec<TopK> {
+        let one = |(i, &k): (usize, &usize)| TopK {
+            k,
+            accuracy: self.top_k[i],
+            val_accuracy: validation.map(|score| score.top_k[i]),
+        };
+        top_k.iter().enumerate().map(one).collect()
+    }
 }
 
 impl Meter {
@@ -31,10 +66,9 @@ impl Meter {
         self.logits.push(logits);
     }
 
-    /// The means over all rows, each row counting once (the last batch may be smaller), and the
-    /// first step (from 0) whose loss is no finite number, with that loss. `label` gives the class
-    /// of the i-th row added.
-    pub fn read(self, label: impl Fn(usize) -> u8) -> (Score, Option<(usize, f32)>) {
+    /// Reads back what was added. `label` gives the class of the i-th row added, `top_k` each k
+    /// whose accuracy is asked for.
+    pub fn read(self, label: impl Fn(usize) -> u8, top_k: &[usize]) -> Reading {
         let sizes: Vec<usize> = self.logits.iter().map(|logits| logits.dims()[0]).collect();
         let losses = to_vec(Tensor::cat(self.losses, 0));
         let first_bad = losses.iter().copied().enumerate().find(|(_, loss)| !loss.is_finite());
@@ -44,13 +78,33 @@ impl Meter {
         let logits = Tensor::cat(self.logits, 0);
         let [rows, classes] = logits.dims();
         assert_eq!(rows, self.rows, "every row was added once");
-        let right = to_vec(logits)
-            .chunks_exact(classes)
-            .enumerate()
-            .filter(|(i, scores)| argmax(scores) == usize::from(label(*i)))
-            .count();
-        let score = Score { loss: total / rows as f64, accuracy: right as f64 / rows as f64 };
-        (score, first_bad)
+        let scores = Scores { classes, logits: to_vec(logits) };
+        let share = |is_right: &dyn Fn(&[f32], usize) -> bool| {
+            let rows = scores.rows().enumerate();
+            let right = rows.filter(|(i, row)| is_right(row, usize::from(label(*i)))).count();
+            right as f64 / scores.rows().len() as f64
+        };
+        let score = Score {
+            loss: total / rows as f64,
+            accuracy: share(&|row, label| argmax(row) == label),
+            top_k: top_k.iter().map(|&k| share(&|row, label| is_in_top(row, label, k))).collect(),
+        };
+        Reading { score, first_bad, scores }
+    }
+}
+
+impl Scores {
+    fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.logits.chunks_exact(self.classes)
+    }
+
+    /// The class that each row is taken for, the first where several tie, and its probability.
+    pub fn answers(&self) -> impl Iterator<Item = (usize, f32)> {
+        self.rows().map(|row| {
+            let class = argmax(row);
+            let sum: f64 = row.iter().map(|score| f64::from(score - row[class]).exp()).sum();
+            (class, (1.0 / sum) as f32)
+        })
     }
 }
 
@@ -65,6 +119,68 @@ fn argmax(scores: &[f32]) -> usize {
     best
 }
 
+/// Whether fewer than k classes are more probable than the row's own, as Keras'
+/// `SparseTopKCategoricalAccuracy` counts (TensorFlow's `in_top_k`): classes that tie with it stand
+/// in nobody's way, and where a probability is no number nothing is right.
+fn is_in_top(scores: &[f32], label: usize, k: usize) -> bool {
+    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if !highest.is_finite() || scores.iter().any(|score| score.is_nan()) {
+        return false;
+    }
+    if scores.iter().filter(|score| **score > scores[label]).count() < k {
+        return true;
+    }
+    // Scores that differ may be probabilities that tie, as all do that are too small for 32 bits.
+    let weight = |score: f32| (score - highest).exp();
+    let sum: f32 = scores.iter().map(|score| weight(*score)).sum();
+    let probability = |score: f32| weight(score) / sum;
+    let own = probability(scores[label]);
+    scores.iter().filter(|score| probability(**score) > own).count() < k
+}
+
 fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_into_vec().expect("converted to 32-bit numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::open;
+    use crate::spec::BackendName;
+
+    #[test]
+    fn ties_stand_in_nobodys_way_to_the_top() {
+        let scores = [3.0, 1.0, 2.0, 1.0, 0.0];
+        let places = |label: usize| (1..=5).find(|&k| is_in_top(&scores, label, k));
+        // Two share the third place, and nobody is fourth.
+        let expected = [Some(1), Some(3), Some(2), Some(3), Some(5)];
+        assert_eq!([0, 1, 2, 3, 4].map(places), expected);
+        // e⁻²⁰⁰ and e⁻³⁰⁰ are both 0 in 32 bits, and so not one more probable than the other.
+        assert!(is_in_top(&[0.0, -200.0, -300.0], 2, 2));
+        assert!(!is_in_top(&[0.0, -20.0, -30.0], 2, 2));
+        assert!(!is_in_top(&[0.0, f32::NAN, 1.0], 2, 3));
+        assert!(!is_in_top(&[0.0, f32::INFINITY, 1.0], 1, 3));
+    }
+
+    #[test]
+    fn every_row_counts_once_however_batches_fall() {
+        let device = open(BackendName::Flex).unwrap().device;
+        let tensor = |rows: [[f32; 3]; 2]| Tensor::<2>::from_data(rows, &device);
+        let mut meter = Meter::new(3);
+        meter
+            .add(Tensor::from_data([0.5_f32], &device), tensor([[2.0, 1.0, 0.0], [0.0, 2.0, 1.0]]));
+        meter.add(
+            Tensor::from_data([2.0_f32], &device),
+            Tensor::from_data([[0.0_f32, 1.0, 2.0]], &device),
+        );
+        let labels = [0, 2, 0];
+        let Reading { score, first_bad, scores } = meter.read(|i| labels[i], &[1, 2, 3]);
+        let third = 1.0 / 3.0;
+        let top_k = vec![third, 2.0 * third, 1.0];
+        assert_eq!(score, Score { loss: 1.0, accuracy: third, top_k });
+        assert_eq!(first_bad, None);
+        let answers: Vec<(usize, f32)> = scores.answers().collect();
+        // 1 / (1 + e⁻¹ + e⁻²)
+        assert_eq!(answers, [(0, 0.665_240_94), (1, 0.665_240_94), (2, 0.665_240_94)]);
+    }
 }
