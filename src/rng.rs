@@ -19,6 +19,8 @@ pub enum Purpose {
     AlphaDropout = 16,
     /// Gaussian noise; the index is made of the layer and the step.
     GaussianNoise = 17,
+    /// Points of a random grid; the epoch is the point's number, the index a hash of the path.
+    RandomGrid = 24,
 }
 
 /// The numbers for one (seed, purpose, epoch, index), in order.

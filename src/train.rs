@@ -44,6 +44,18 @@ pub trait Observer {
 
     /// Something was decided that the numbers alone do not tell.
     fn remark(&mut self, text: &str);
+
+    /// Whether to go no further; asked after each step.
+    fn stop(&self) -> Option<Stop>;
+}
+
+/// Why a trial is to end before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The user wants the program to end.
+    Interrupted,
+    /// It has taken the time that it may take.
+    TimedOut,
 }
 
 /// Why a trial ended early.
@@ -69,6 +81,9 @@ pub enum TrainError {
         /// NaN or infinite.
         loss: f64,
     },
+    /// It was told to end.
+    #[error("{}", match .0 { Stop::Interrupted => "interrupted", Stop::TimedOut => "timeout" })]
+    Stopped(Stop),
     /// An epoch could not be recorded.
     #[error(transparent)]
     Record(#[from] anyhow::Error),
@@ -91,7 +106,8 @@ pub struct Trained {
 /// Trains one network, from `initial` weights or, without them, from those drawn for the seed.
 ///
 /// # Errors
-/// When the loss stops being a number, or the observer cannot record an epoch.
+/// When the loss stops being a number, the observer cannot record an epoch or wants training to
+/// end.
 pub fn train(
     setup: &Setup,
     placed: &[Placed],
@@ -141,6 +157,9 @@ pub fn train(
             meter.add(loss.inner(), logits.inner());
             if step % STEPS_PER_REPORT == 0 {
                 observer.step(epoch, step * spec.batch_size);
+            }
+            if let Some(why) = observer.stop() {
+                return Err(TrainError::Stopped(why));
             }
         }
         let (seen, first_bad) = meter.read(|i| training.label(order[i] as usize));

@@ -10,10 +10,10 @@ use super::Job;
 use super::progress::TrialLine;
 use crate::model::counts;
 use crate::record::{
-    BestEpoch, EpochRow, Manifest, MetricsWriter, Outcome, ParameterCounts, Status, Versions,
-    write_atomically,
+    BestEpoch, EpochRow, Failure, Manifest, MetricsWriter, Outcome, ParameterCounts, Status,
+    Versions, now, write_atomically,
 };
-use crate::train::{NUMERICS_VERSION, Observer, Trained};
+use crate::train::{NUMERICS_VERSION, Observer, Stop, Trained};
 
 /// Records a trial and passes its progress on.
 pub struct Recorder<'a> {
@@ -23,6 +23,7 @@ pub struct Recorder<'a> {
     epochs: Vec<EpochRow>,
     log: File,
     line: &'a TrialLine<'a>,
+    stop: &'a dyn Fn() -> Option<Stop>,
 }
 
 impl<'a> Recorder<'a> {
@@ -36,6 +37,7 @@ impl<'a> Recorder<'a> {
         workers: usize,
         command: &[String],
         line: &'a TrialLine<'a>,
+        stop: &'a dyn Fn() -> Option<Stop>,
     ) -> Result<Self> {
         let dir = &job.trial.dir;
         move_aside(dir.path())?;
@@ -47,7 +49,7 @@ impl<'a> Recorder<'a> {
         let log = File::create(dir.log())
             .with_context(|| format!("cannot create `{}`", dir.log().display()))?;
         let metrics = MetricsWriter::create(&dir.metrics())?;
-        let mut recorder = Self { job, manifest, metrics, epochs: Vec::new(), log, line };
+        let mut recorder = Self { job, manifest, metrics, epochs: Vec::new(), log, line, stop };
         recorder.note(&format!("training on {}", job.backend.description));
         Ok(recorder)
     }
@@ -85,9 +87,10 @@ impl<'a> Recorder<'a> {
 
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all
     /// there is.
-    pub fn fail(&mut self, reason: &str) {
+    pub fn fail(&mut self, failure: Failure, reason: &str) {
         self.note(&format!("failed: {reason}"));
         self.manifest.outcome = None;
+        self.manifest.failure = Some(failure);
         // A full disk may be the very reason; the manifest then stays at `running`.
         let _ = self.end(Status::Failed, Some(reason.to_owned()));
     }
@@ -121,6 +124,27 @@ impl Observer for Recorder<'_> {
     fn remark(&mut self, text: &str) {
         self.note(text);
     }
+
+    fn stop(&self) -> Option<Stop> {
+        (self.stop)()
+    }
+}
+
+/// The manifest of a trial that has failed, for one that may not even have a folder.
+pub fn failed(
+    job: &Job<'_>,
+    workers: usize,
+    command: &[String],
+    failure: Failure,
+    reason: &str,
+) -> Manifest {
+    Manifest {
+        status: Status::Failed,
+        reason: Some(reason.to_owned()),
+        failure: Some(failure),
+        ended: Some(now()),
+        ..manifest(job, workers, command)
+    }
 }
 
 fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
@@ -130,6 +154,7 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
     Manifest {
         status: Status::Running,
         reason: None,
+        failure: None,
         experiment: trial.experiment.name.clone(),
         variant: case.variant.clone(),
         grid: case.grid.clone(),
@@ -159,17 +184,13 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
         started: now(),
         ended: None,
         outcome: None,
+        taken_over_from: None,
     }
-}
-
-/// The current time, RFC 3339 in UTC, to the millisecond.
-fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
 }
 
 /// Moves a trial's old folder to `<variant>/previous/seed-1-<time it was last written>`, so that
 /// results are never destroyed by new ones.
-fn move_aside(folder: &Path) -> Result<()> {
+pub fn move_aside(folder: &Path) -> Result<()> {
     let metrics = folder.join("metrics.csv");
     let holds = |name: &str| folder.join(name).exists();
     if !(metrics.exists() || holds("model.safetensors") || holds("manifest.json")) {

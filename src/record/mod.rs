@@ -5,13 +5,19 @@
 //! else, so that results can be looked at long after, and without, the run that made them.
 
 mod csv_name;
+mod found;
+mod lock;
 mod manifest;
 mod metrics;
+mod plan_file;
 mod trial_dir;
 
 pub use csv_name::CsvName;
-pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Status, Versions};
+pub use found::{Found, State};
+pub use lock::TrialLock;
+pub use manifest::{BestEpoch, Failure, Manifest, Outcome, ParameterCounts, Status, Versions};
 pub use metrics::{EpochRow, MetricsWriter, read_metrics};
+pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
 pub use trial_dir::{RecordedTrial, TrialDir};
 
 use std::io::Write as _;
@@ -37,6 +43,36 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         Ok(())
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Writes a file as [`write_atomically`] does, unless it has this very content already: then it
+/// keeps the time at which it was last changed.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
+    match std::fs::read(path) {
+        Ok(there) if there == content => Ok(()),
+        Ok(_) | Err(_) => write_atomically(path, content),
+    }
+}
+
+/// The current time, RFC 3339 in UTC, to the millisecond.
+pub fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// Bytes of all files in a folder. What cannot be looked at, or is a link to elsewhere, is none.
+pub fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| Some((entry.file_type().ok()?, entry)))
+        .map(|(kind, entry)| match kind.is_dir() {
+            true => bytes_in(&entry.path()),
+            false if kind.is_file() => entry.metadata().map_or(0, |metadata| metadata.len()),
+            false => 0,
+        })
+        .sum()
 }
 
 /// Temporary files are private to their owner; results are meant to be shared like any file.

@@ -128,7 +128,8 @@ pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]
         }
     };
     left_out(count(Status::Failed), "failed trial left out", "failed trials left out");
-    left_out(count(Status::Running), "unfinished trial left out", "unfinished trials left out");
+    let unfinished = count(Status::Running) + count(Status::Interrupted);
+    left_out(unfinished, "unfinished trial left out", "unfinished trials left out");
     let not_finite = curves.iter().map(|curve| curve.not_finite).sum();
     left_out(not_finite, "value is NaN or infinite", "values are NaN or infinite");
     if hidden > 0 {

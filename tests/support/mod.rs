@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 
 use bn_runner::backend::{self, Opened};
 use bn_runner::spec::BackendName;
@@ -41,6 +41,9 @@ variants:
   slow: { training: { optimizer: { sgd: { learning_rate: 0.000001 } } } }
   quick: {}
 ";
+
+/// Its trials.
+pub const TRIALS: [&str; 4] = ["slow/seed-1", "slow/seed-2", "quick/seed-1", "quick/seed-2"];
 
 /// The program on one temporary folder, which is also its working directory.
 pub struct Bench {
@@ -136,6 +139,11 @@ impl Bench {
         text.lines().map(cut).collect()
     }
 
+    /// The metrics of all four trials of the tiny experiment, time columns aside.
+    pub fn all_numbers(&self, results: &str) -> Vec<String> {
+        TRIALS.iter().map(|trial| self.numbers(&format!("{results}/tiny/{trial}"))).collect()
+    }
+
     /// The saved weights by their Keras names.
     pub fn weights(&self, trial: &str) -> BTreeMap<String, Weight> {
         let bytes = self.bytes(&format!("{trial}/model.safetensors"));
@@ -153,8 +161,8 @@ impl Bench {
             .unwrap_or_else(|error| panic!("{folder}: {error}"));
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        // Locks stay when their trial is done, and are nobody's business.
-        names.retain(|name| !name.ends_with(".lock"));
+        // What the program notes for itself, and may be deleted, is nobody's business.
+        names.retain(|name| name != ".bn-runner");
         names.sort();
         names
     }
@@ -172,19 +180,41 @@ impl Bench {
 
     /// Runs the program here with these very arguments.
     pub fn bn_runner_with(&self, arguments: &[&str]) -> Ended {
-        let output = Command::new(env!("CARGO_BIN_EXE_bn-runner"))
+        let output = self.command(arguments).output().expect("the program starts");
+        Ended::of(&arguments.join(" "), output)
+    }
+
+    /// Starts the program here and lets it run.
+    pub fn start(&self, arguments: &str) -> Child {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        self.command(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Waits for the end of a program that was started here.
+    pub fn wait(&self, child: Child) -> Ended {
+        Ended::of("…", child.wait_with_output().expect("it can be waited for"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bn-runner"));
+        command
             .args(arguments)
             .current_dir(self.folder.path())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .output()
-            .expect("the program starts");
-        Ended {
-            command: arguments.join(" "),
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
-        }
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
+}
+
+/// Sends a signal, as in `INT`.
+#[cfg(unix)]
+pub fn send(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("`kill` is there");
+    assert!(sent.success(), "no signal {signal} to {id}");
 }
 
 /// One saved tensor.
@@ -203,6 +233,15 @@ pub struct Ended {
 }
 
 impl Ended {
+    fn of(command: &str, output: Output) -> Self {
+        Self {
+            command: command.to_owned(),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
+        }
+    }
+
     /// Holds the exit code against the one expected.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
