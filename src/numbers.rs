@@ -44,7 +44,8 @@ mod tests {
     fn times_and_sizes_have_fitting_units() {
         let times: Vec<String> = [0.04, 59.4, 200.0, 7500.0, 273_600.0].map(duration).to_vec();
         assert_eq!(times, ["0.0 s", "59 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
-        let sizes: Vec<String> = [0, 999, 1000, 999_949, 999_950, 1_234_567_890].map(bytes).to_vec();
+        let sizes: Vec<String> =
+            [0, 999, 1000, 999_949, 999_950, 1_234_567_890].map(bytes).to_vec();
         assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "1.2 GB"]);
     }
 

@@ -193,8 +193,18 @@ fn renamed_experiments_and_variants_are_taken_over_and_nothing_is_lost() {
             assert_eq!(both[0], both[1], "{file}");
         }
         let manifest = bench.json(&format!("{new}/manifest.json"));
-        assert_eq!((&manifest["experiment"], &manifest["variant"]), (&"small".into(), &"rapid".into()));
+        assert_eq!(
+            (&manifest["experiment"], &manifest["variant"]),
+            (&"small".into(), &"rapid".into())
+        );
         assert_eq!(manifest["taken_over_from"], old.as_str());
+        let numbers = |folder: &str| -> Vec<String> {
+            let text = bench.text(&format!("{folder}/manifest.json"));
+            let keys = ["\"value\"", "\"test_loss\"", "_seconds\"", "\"samples_per_second\""];
+            let is_number = |line: &&str| keys.iter().any(|key| line.contains(key));
+            text.lines().filter(is_number).map(str::to_owned).collect()
+        };
+        assert_eq!(numbers(&old), numbers(&new), "to the last digit");
         assert!(bench.text(&format!("{new}/run.log")).contains("taken over from"));
     }
     assert_eq!(before, bench.bytes("out/tiny/quick/seed-1/manifest.json"), "the old one stays");
@@ -239,7 +249,8 @@ fn what_is_the_same_under_two_names_is_trained_once() {
     assert_eq!(ended.stderr.matches("epoch 1/3").count(), 4, "{ended}");
     assert_eq!(ended.stderr.matches("taken over from there").count(), 2, "{ended}");
     for seed in ["seed-1", "seed-2"] {
-        let both = ["quick", "again"].map(|v| bench.bytes(&format!("out/tiny/{v}/{seed}/metrics.csv")));
+        let both =
+            ["quick", "again"].map(|v| bench.bytes(&format!("out/tiny/{v}/{seed}/metrics.csv")));
         assert_eq!(both[0], both[1]);
     }
     assert_eq!(bench.table("out/tiny/aggregate.csv")[2]["n"], "2");
@@ -264,7 +275,8 @@ fn charts_are_drawn_again_only_when_they_would_be_others() {
         bench.bn_runner(&format!("run tiny.yaml -o out --seeds 1 {arguments}")).exits(0)
     };
     run(TINY, "").never_says("wrote");
-    run(&edited(TINY, "corner is lit", "light is lit"), "").says("wrote out/tiny/learning_curves.png");
+    run(&edited(TINY, "corner is lit", "light is lit"), "")
+        .says("wrote out/tiny/learning_curves.png");
     std::fs::remove_file(bench.path("out/tiny/learning_curves.png")).unwrap();
     run(&edited(TINY, "corner is lit", "light is lit"), "")
         .says("wrote out/tiny/learning_curves.png")

@@ -86,10 +86,9 @@ fn a_dry_run_names_what_has_changed() {
     );
     let layer = edited(TINY, "    - flatten\n", "    - flatten\n    - batch_normalization\n");
     bench.write("layer.yaml", layer);
-    bench
-        .bn_runner("run layer.yaml -o out --dry-run")
-        .exits(0)
-        .prints("model.layers [flatten, dense, dense] → [flatten, batch_normalization, dense, dense]");
+    bench.bn_runner("run layer.yaml -o out --dry-run").exits(0).prints(
+        "model.layers [flatten, dense, dense] → [flatten, batch_normalization, dense, dense]",
+    );
 
     let mut images = bench.bytes("data/train-images-idx3-ubyte");
     images[5000] ^= 1;
@@ -171,7 +170,8 @@ fn a_random_grid_is_the_same_every_time_and_grows_without_training_anything_agai
     bench.bn_runner(run).exits(0).says("4 of 4 trials are done already");
     bench.write("tiny.yaml", random(3));
     bench.bn_runner(run).exits(0).says("4 of 6 trials are done already");
-    let folder = bench.names("out/tiny").into_iter().find(|name| name.starts_with("quick,")).unwrap();
+    let folder =
+        bench.names("out/tiny").into_iter().find(|name| name.starts_with("quick,")).unwrap();
     let config = format!("out/tiny/{folder}/seed-1/config.yaml");
     bench.bn_runner_with(&["run", &config, "-o", "out"]).exits(0).says("1 of 1 trials are done");
 }

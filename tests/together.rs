@@ -165,5 +165,8 @@ fn a_run_that_is_killed_leaves_its_trials_to_the_other() {
     let summary = bench.table("out/tiny/summary.csv");
     assert_eq!(summary.len(), 4);
     assert!(summary.iter().all(|row| row["status"] == "completed" && row["epochs"] == "400"));
-    assert_eq!(bench.names("out/tiny/slow").iter().filter(|name| name.ends_with("lock")).count(), 0);
+    assert_eq!(
+        bench.names("out/tiny/slow").iter().filter(|name| name.ends_with("lock")).count(),
+        0
+    );
 }

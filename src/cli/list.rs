@@ -63,8 +63,11 @@ struct Row {
 
 pub fn list(args: &ListArgs) -> Result<ExitCode> {
     let found = args.dirs.found()?;
-    let mut rows: Vec<Row> =
-        Overview::of(&found).into_iter().flat_map(|overview| overview.trials).map(Row::new).collect();
+    let mut rows: Vec<Row> = Overview::of(&found)
+        .into_iter()
+        .flat_map(|overview| overview.trials)
+        .map(Row::new)
+        .collect();
     if rows.is_empty() {
         return Err(args.dirs.nothing());
     }
@@ -143,7 +146,8 @@ impl SortBy {
 }
 
 fn table(rows: &[Row]) -> String {
-    let accuracy = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
+    let accuracy =
+        |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
     let cells = |row: &Row| {
         [
             row.manifest.experiment.clone(),

@@ -48,7 +48,8 @@ impl DirArgs {
 
     /// The error of finding no trial.
     pub fn nothing(&self) -> anyhow::Error {
-        let dirs: Vec<String> = self.dirs.iter().map(|dir| format!("`{}`", dir.display())).collect();
+        let dirs: Vec<String> =
+            self.dirs.iter().map(|dir| format!("`{}`", dir.display())).collect();
         let there = dirs.join(", ");
         NothingSelected(format!("no trials in {there}; `bn-runner run` makes some")).into()
     }
@@ -95,7 +96,8 @@ impl Overview {
         }
         for (folder, overview) in &mut all {
             let name = overview.trials.first().map(|trial| trial.manifest.experiment.clone());
-            let of_folder = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let of_folder =
+                || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             overview.name = name.unwrap_or_else(of_folder);
             // From inside an experiment, its plan is not what was asked about.
             if found.experiments.iter().any(|experiment| experiment == folder) {

@@ -19,9 +19,7 @@ use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
-use crate::record::{
-    PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_plan,
-};
+use crate::record::{PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_plan};
 use crate::render;
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
@@ -224,7 +222,9 @@ fn time(text: &str) -> Result<Duration, String> {
     let (number, size) = unit.unwrap_or((text, 1.0));
     let seconds = number.trim().parse::<f64>().ok().filter(|number| *number > 0.0);
     let time = seconds.and_then(|number| Duration::try_from_secs_f64(number * size).ok());
-    time.ok_or_else(|| "give seconds, minutes or hours above 0, as in `90`, `5m` or `2h`".to_owned())
+    time.ok_or_else(|| {
+        "give seconds, minutes or hours above 0, as in `90`, `5m` or `2h`".to_owned()
+    })
 }
 
 /// Leaves out experiments without any trial that is meant.
@@ -248,7 +248,9 @@ fn select(prepared: Vec<Prepared>, selection: &Selection) -> Result<Vec<Prepared
         .iter()
         .flat_map(|prepared| {
             let name = &prepared.experiment.name;
-            trials(prepared).into_iter().map(move |(label, seed)| format!("{name}/{label}/seed-{seed}"))
+            trials(prepared)
+                .into_iter()
+                .map(move |(label, seed)| format!("{name}/{label}/seed-{seed}"))
         })
         .collect();
     if there.len() > CHOICES_SHOWN {
@@ -257,7 +259,8 @@ fn select(prepared: Vec<Prepared>, selection: &Selection) -> Result<Vec<Prepared
         there.push(format!("… and {more} more"));
     }
     let list = there.join("\n  ");
-    Err(NothingSelected(format!("`--only` and `--exclude` leave no trial; there are:\n  {list}")).into())
+    Err(NothingSelected(format!("`--only` and `--exclude` leave no trial; there are:\n  {list}"))
+        .into())
 }
 
 /// Finds trials that are done under another name. Returns what was trained before, where anything
@@ -349,18 +352,15 @@ fn default_jobs(planned: &[Planned]) -> usize {
 
 /// Writes tables and charts of all experiments from their recorded trials, and prints the final
 /// table. Returns the charts that were drawn. `failed` are the trials whose end may not be recorded.
-fn write_results(
-    out: &Path,
-    planned: &[Planned],
-    failed: &[FailedTrial],
-) -> Result<Vec<PathBuf>> {
+fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Vec<PathBuf>> {
     let (mut charts, mut inputs) = (Vec::new(), Vec::new());
     let mut all = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
         // What an earlier run left where a trial was not started is not this experiment's.
         let record = |trial: &Trial| match trial.dir.read() {
-            Ok(found) if found.manifest.trial_hash == trial.hash => match failed_now(failed, trial) {
+            Ok(found) if found.manifest.trial_hash == trial.hash => match failed_now(failed, trial)
+            {
                 Some(failed) if found.manifest.status != Status::Failed => Some(failed),
                 Some(_) | None => Some(found),
             },

@@ -180,10 +180,8 @@ fn progress(trial: &Entry, last: Option<&EpochRow>) -> String {
     let Some(row) = last else {
         return format!("epoch 0/{planned}");
     };
-    let mut text = format!(
-        "epoch {}/{planned} loss {:.4} accuracy {:.4}",
-        row.epoch, row.loss, row.accuracy
-    );
+    let mut text =
+        format!("epoch {}/{planned} loss {:.4} accuracy {:.4}", row.epoch, row.loss, row.accuracy);
     if let (Some(loss), Some(accuracy)) = (row.val_loss, row.val_accuracy) {
         text.push_str(&format!(" val_loss {loss:.4} val_accuracy {accuracy:.4}"));
     }

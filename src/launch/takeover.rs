@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::recorder::move_aside;
 use crate::plan::Trial;
-use crate::record::{TrialDir, now, write_atomically};
+use crate::record::{Manifest, TrialDir, now, write_atomically};
 
 /// Puts the finished results in `from` into a trial's own folder, with its own names in them. They
 /// are copied, and stay where they are; those that were once moved aside from this very folder are
@@ -57,7 +57,10 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Puts a trial's names into a folder of its results.
 fn sign(trial: &Trial, dir: &TrialDir, from: Option<&TrialDir>) -> Result<()> {
     write_atomically(&dir.config(), trial.config()?.as_bytes())?;
-    let mut manifest = dir.read()?.manifest;
+    // By way of YAML, which JSON is part of: serde_json reads the last of 17 digits only nearly, and
+    // what was recorded shall stay as it is.
+    let text = std::fs::read(dir.manifest())?;
+    let mut manifest: Manifest = serde_yaml::from_slice(&text)?;
     let case = trial.case();
     manifest.experiment.clone_from(&trial.experiment.name);
     manifest.variant.clone_from(&case.variant);

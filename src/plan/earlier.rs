@@ -78,10 +78,10 @@ impl Earlier {
     pub fn estimate(&self, trial: &Trial, parameters: usize, rows: usize) -> Estimate {
         let case = trial.case();
         let key = (trial.experiment.name.clone(), case.label(), trial.backend, parameters);
-        let same = self.by_case.get(&key).or_else(|| self.by_size.get(&(trial.backend, parameters)));
-        let seconds = |group: &Group| {
-            (rows * case.setup.training.epochs) as f64 / group.rate().max(1e-9)
-        };
+        let same =
+            self.by_case.get(&key).or_else(|| self.by_size.get(&(trial.backend, parameters)));
+        let seconds =
+            |group: &Group| (rows * case.setup.training.epochs) as f64 / group.rate().max(1e-9);
         match same {
             Some(group) => Estimate { seconds: Some(seconds(group)), bytes: group.bytes() },
             None => Estimate {
@@ -97,10 +97,10 @@ impl Earlier {
             let ratio = other.max(1) as f64 / parameters.max(1) as f64;
             ratio.max(1.0 / ratio)
         };
-        let here = self.by_size.iter().filter(|((of, size), _)| *of == backend && ratio(*size) <= ALIKE);
-        let nearest = here.min_by(|((_, a), _), ((_, b), _)| {
-            ratio(*a).total_cmp(&ratio(*b)).then(a.cmp(b))
-        });
+        let here =
+            self.by_size.iter().filter(|((of, size), _)| *of == backend && ratio(*size) <= ALIKE);
+        let nearest =
+            here.min_by(|((_, a), _), ((_, b), _)| ratio(*a).total_cmp(&ratio(*b)).then(a.cmp(b)));
         nearest.map(|(_, group)| group)
     }
 }

@@ -36,8 +36,7 @@ impl TrialLock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => {
-                    return Err(error)
-                        .with_context(|| format!("cannot lock `{}`", path.display()));
+                    return Err(error).with_context(|| format!("cannot lock `{}`", path.display()));
                 }
             }
         }

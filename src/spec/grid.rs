@@ -330,7 +330,14 @@ mod tests {
             "training.batch_size": [16, 32, 64],
         });
         let points = drawn(&random);
-        assert_eq!(json!(points), json!([[], [], []]));
+        assert_eq!(
+            json!(points),
+            json!([
+                [0.000193, 0.027, 120, 32],
+                [0.00731, 0.0868, 291, 32],
+                [0.0244, 0.4001, 161, 64]
+            ])
+        );
     }
 
     #[test]
@@ -339,8 +346,9 @@ mod tests {
         let few = drawn(&json!({ "trials": 5, "training.a": rate }));
         let many = drawn(&json!({ "trials": 50, "training.a": rate }));
         assert_eq!(few[..], many[..5]);
-        let both =
-            drawn(&json!({ "trials": 50, "training.b": { "uniform": [1, 2] }, "training.a": rate }));
+        let both = drawn(
+            &json!({ "trials": 50, "training.b": { "uniform": [1, 2] }, "training.a": rate }),
+        );
         let of_a: Vec<Value> = both.iter().map(|point| point[1].clone()).collect();
         assert_eq!(of_a, many.iter().map(|point| point[0].clone()).collect::<Vec<_>>());
         let other = drawn(&json!({ "trials": 5, "seed": 1, "training.a": rate }));
