@@ -1,4 +1,12 @@
 //! What there is to do: every case of every experiment with each of its seeds.
+//!
+//! A [`Trial`] knows its folder and its identity. [`Selection`] takes some of them, [`Standing`]
+//! tells which are done and why the others are not, and [`Earlier`] what was trained before under
+//! other names.
+
+mod earlier;
+mod select;
+mod standing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +16,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::model::InitialWeights;
-use crate::record::{Status, TrialDir};
+use crate::record::TrialDir;
 use crate::spec::{BackendName, Case, Experiment, ModelSpec, ScheduleSpec, Setup, shorten_layers};
+
+pub use earlier::{Earlier, Estimate};
+pub use select::Selection;
+pub use standing::{Cause, Policy, Standing};
 
 /// One training run: a case with one seed on one backend.
 #[derive(Debug, Clone)]
@@ -78,12 +90,7 @@ impl Trial {
 
     /// Whether its folder holds its finished results already.
     pub fn is_done(&self) -> bool {
-        self.dir.read().is_ok_and(|found| {
-            found.manifest.status == Status::Completed
-                && found.manifest.trial_hash == self.hash
-                && !found.epochs.is_empty()
-                && self.dir.model().exists()
-        })
+        self.dir.is_finished(&self.hash)
     }
 
     /// The trial as an experiment file of its own, which trains it again as it is.
@@ -91,6 +98,13 @@ impl Trial {
     /// # Errors
     /// When the path of the data or of the initial weights is not text.
     pub fn config(&self) -> Result<String> {
+        to_yaml(
+            "One trial, resolved. `bn-runner run -o another-folder` on this file trains it again.",
+            &self.config_value()?,
+        )
+    }
+
+    fn config_value(&self) -> Result<Value> {
         let Experiment { name, description, .. } = &*self.experiment;
         let case = self.case();
         let mut config = resolved(name, description, self.backend, &case.setup)?;
@@ -112,10 +126,7 @@ impl Trial {
                 .collect::<serde_json::Map<_, _>>()
                 .into();
         }
-        to_yaml(
-            "One trial, resolved. `bn-runner run -o another-folder` on this file trains it again.",
-            &config,
-        )
+        Ok(config)
     }
 }
 

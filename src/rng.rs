@@ -21,6 +21,8 @@ pub enum Purpose {
     GaussianNoise = 17,
     /// Images moved and mirrored; the index is the row among the training rows.
     Augment = 24,
+    /// Points of a random grid; the epoch is the point's number, the index a hash of the path.
+    RandomGrid = 25,
 }
 
 /// The numbers for one (seed, purpose, epoch, index), in order.

@@ -1,21 +1,14 @@
-//! `bn-runner run`: what it leaves behind, what it skips, and that its numbers are always the same.
+//! `bn-runner run`: the files it leaves behind, and that they agree with each other.
 
 mod support;
 
-use support::{Bench, TINY, edited};
+use support::{Bench, TINY, TRIALS, edited};
 
 const METRICS_HEADER: &str =
     "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,epoch_seconds,elapsed_seconds";
 
-const TRIALS: [&str; 4] = ["slow/seed-1", "slow/seed-2", "quick/seed-1", "quick/seed-2"];
-
 fn header(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-/// The metrics of all four trials of the tiny experiment, time columns aside.
-fn all_numbers(bench: &Bench, results: &str) -> Vec<String> {
-    TRIALS.iter().map(|trial| bench.numbers(&format!("{results}/tiny/{trial}"))).collect()
 }
 
 /// Width and height of a PNG file.
@@ -240,267 +233,6 @@ fn weights_are_saved_under_keras_names_with_keras_shapes() {
 }
 
 #[test]
-fn what_is_done_is_not_trained_again() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let before: Vec<_> = TRIALS.map(|t| bench.bytes(&format!("out/tiny/{t}/metrics.csv"))).into();
-    let manifest = bench.bytes("out/tiny/slow/seed-1/manifest.json");
-    let ended = bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let ended = ended.says("4 of 4 trials are done already").never_says("epoch 1/3");
-    assert!(ended.stdout.contains("   1  quick    2  "), "{ended}");
-    // Time columns and start times, too: nothing was written.
-    let after: Vec<_> = TRIALS.map(|t| bench.bytes(&format!("out/tiny/{t}/metrics.csv"))).into();
-    assert_eq!(before, after);
-    assert_eq!(manifest, bench.bytes("out/tiny/slow/seed-1/manifest.json"));
-    assert_eq!(bench.names("out/tiny/slow"), ["seed-1", "seed-2"]);
-}
-
-#[test]
-fn force_moves_old_results_aside_and_trains_to_the_same_numbers() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let numbers = all_numbers(&bench, "out");
-    let metrics = bench.bytes("out/tiny/quick/seed-1/metrics.csv");
-    let model = bench.bytes("out/tiny/quick/seed-1/model.safetensors");
-    bench.bn_runner("run tiny.yaml -o out --force").exits(0).says("quick, seed 2: epoch 3/3");
-    assert_eq!(numbers, all_numbers(&bench, "out"));
-    assert_eq!(model, bench.bytes("out/tiny/quick/seed-1/model.safetensors"));
-
-    assert_eq!(bench.names("out/tiny/quick"), ["previous", "seed-1", "seed-2"]);
-    let previous = bench.names("out/tiny/quick/previous");
-    assert_eq!(previous.len(), 2, "{previous:?}");
-    assert!(previous[0].starts_with("seed-1-20"), "{previous:?}");
-    let old = format!("out/tiny/quick/previous/{}", previous[0]);
-    assert_eq!(bench.names(&old).len(), 6);
-    assert_eq!(metrics, bench.bytes(&format!("{old}/metrics.csv")));
-
-    // Thrice: the third finds a name beside the second, even within one second.
-    bench.bn_runner("run tiny.yaml -o out --force -q").exits(0);
-    assert_eq!(bench.names("out/tiny/quick/previous").len(), 4);
-    assert_eq!(bench.table("out/tiny/summary.csv").len(), 4);
-}
-
-#[test]
-fn a_changed_number_trains_again_only_what_it_changes() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let slow = bench.bytes("out/tiny/slow/seed-1/metrics.csv");
-    let quick = bench.numbers("out/tiny/quick/seed-1");
-    bench.write("tiny.yaml", edited(TINY, "0.1 }", "0.2 }"));
-    bench.bn_runner("run tiny.yaml -o out").exits(0).says("2 of 4 trials are done already");
-    assert_eq!(slow, bench.bytes("out/tiny/slow/seed-1/metrics.csv"));
-    assert_ne!(quick, bench.numbers("out/tiny/quick/seed-1"));
-    assert_eq!(bench.names("out/tiny/quick/previous").len(), 2);
-    assert!(!bench.has("out/tiny/slow/previous"));
-}
-
-#[test]
-fn changed_data_trains_again() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let mut images = bench.bytes("data/train-images-idx3-ubyte");
-    images[5000] ^= 1;
-    bench.write("data/train-images-idx3-ubyte", images);
-    bench.bn_runner("run tiny.yaml -o out").exits(0).never_says("done already");
-}
-
-#[test]
-fn descriptions_comments_key_order_and_other_seeds_are_not_part_of_a_trial() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let reordered = "\
-# The same, told otherwise.
-seeds: [2, 1]
-variants:
-  quick: {}
-  slow: { training: { optimizer: { sgd: { momentum: 0, learning_rate: 1.0e-6 } } } } # as before
-training:
-  epochs: 3
-  batch_size: 16
-  optimizer: { sgd: { learning_rate: 0.1 } }
-model:
-  layers:
-    - flatten: {}
-    - dense: { activation: relu, units: 16, use_bias: true }
-    - dense: { activation: softmax, units: 4 }
-dataset: { validation: 40, idx: ./copy }
-name: tiny
-description: Something else.
-";
-    bench.write("tiny.yaml", reordered);
-    bench.write_data("copy");
-    bench.bn_runner("run tiny.yaml -o out").exits(0).says("4 of 4 trials are done already");
-    assert!(!bench.has("out/tiny/quick/previous"));
-}
-
-#[test]
-fn an_unfinished_trial_is_trained_again() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let numbers = all_numbers(&bench, "out");
-    // As a crash leaves them: one still `running`, one with a torn manifest.
-    let running = "out/tiny/slow/seed-1/manifest.json";
-    bench.write(running, edited(&bench.text(running), "\"completed\"", "\"running\""));
-    bench.write("out/tiny/quick/seed-2/manifest.json", "{ \"status\": \"comp");
-    bench.bn_runner("run tiny.yaml -o out").exits(0).says("2 of 4 trials are done already");
-    assert_eq!(numbers, all_numbers(&bench, "out"));
-    assert!(bench.table("out/tiny/summary.csv").iter().all(|row| row["status"] == "completed"));
-}
-
-#[test]
-fn seeds_on_the_command_line_replace_the_files() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out --seeds 5,2").exits(0);
-    assert_eq!(bench.names("out/tiny/quick"), ["seed-2", "seed-5"]);
-    assert_ne!(bench.numbers("out/tiny/quick/seed-2"), bench.numbers("out/tiny/quick/seed-5"));
-}
-
-#[test]
-fn set_changes_every_variant_even_inside_lists() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench
-        .bn_runner("run tiny.yaml -o out --seeds 1 -s training.epochs=1 --set model.layers.1.dense.units=8")
-        .exits(0);
-    for variant in ["slow", "quick"] {
-        assert_eq!(bench.table(&format!("out/tiny/{variant}/seed-1/metrics.csv")).len(), 1);
-        let manifest = bench.json(&format!("out/tiny/{variant}/seed-1/manifest.json"));
-        assert_eq!(manifest["parameters"]["total"], 64 * 8 + 8 + 8 * 4 + 4);
-        let config = bench.text(&format!("out/tiny/{variant}/seed-1/config.yaml"));
-        assert!(config.contains("units: 8") && config.contains("epochs: 1"), "{config}");
-    }
-}
-
-#[test]
-fn a_dry_run_lists_trials_and_writes_nothing() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    let dry = "run tiny.yaml -o out --dry-run";
-    let listed = |states: [&str; 4]| -> String {
-        let path = |trial| std::path::Path::new("out").join("tiny").join(trial);
-        let lines = states.iter().zip(TRIALS);
-        lines.map(|(state, trial)| format!("{state}  {}\n", path(trial).display())).collect()
-    };
-    let ended = bench.bn_runner(dry).exits(0);
-    assert_eq!(ended.stdout, listed(["to do"; 4]));
-    assert!(!bench.has("out"));
-
-    bench.bn_runner("run tiny.yaml -o out --seeds 2").exits(0);
-    let ended = bench.bn_runner(dry).exits(0);
-    assert_eq!(ended.stdout, listed(["to do", "done ", "to do", "done "]));
-    let ended = bench.bn_runner("run tiny.yaml -o out --dry-run --force").exits(0);
-    assert_eq!(ended.stdout, listed(["to do"; 4]));
-    assert_eq!(bench.names("out/tiny/quick"), ["seed-2"]);
-}
-
-#[test]
-fn jobs_and_the_order_of_variants_do_not_change_numbers() {
-    let quick_first =
-        edited(&edited(TINY, "  quick: {}\n", ""), "variants:\n", "variants:\n  quick: {}\n");
-    let bench = Bench::with("tiny.yaml", TINY).file("other.yaml", quick_first);
-    bench.bn_runner("run tiny.yaml -o one -j 1").exits(0);
-    bench.bn_runner("run tiny.yaml -o two -j 2").exits(0);
-    bench.bn_runner("run other.yaml -o three --jobs 4").exits(0);
-    assert_eq!(bench.json("two/tiny/slow/seed-1/manifest.json")["jobs"], 2);
-    let numbers = all_numbers(&bench, "one");
-    assert_eq!(numbers, all_numbers(&bench, "two"));
-    assert_eq!(numbers, all_numbers(&bench, "three"));
-    for trial in TRIALS {
-        let model = |results| bench.bytes(&format!("{results}/tiny/{trial}/model.safetensors"));
-        assert_eq!(model("one"), model("two"), "{trial}");
-        assert_eq!(model("one"), model("three"), "{trial}");
-    }
-    // The test can tell trials apart.
-    assert_ne!(numbers[0], numbers[1]);
-    assert_ne!(numbers[0], numbers[2]);
-}
-
-#[test]
-fn a_trials_config_runs_as_it_is_to_the_same_numbers() {
-    let text = format!(
-        "{TINY}grid:\n  training.batch_size: [8, 32]\n  dataset.scaling: [unit, standardize]\n"
-    );
-    let bench = Bench::with("deep/tiny.yaml", &edited(&text, "idx: data", "idx: ../data"));
-    bench.bn_runner("run deep/tiny.yaml -o out --seeds 2").exits(0);
-    let trial = "tiny/quick,batch_size=8,scaling=standardize/seed-2";
-    let config = format!("out/{trial}/config.yaml");
-    bench.bn_runner(&format!("check {config}")).exits(0);
-    bench.bn_runner_with(&["run", &config, "-o", "again"]).exits(0);
-    assert_eq!(
-        bench.names("again/tiny"),
-        [
-            "accuracy_vs_time.png",
-            "aggregate.csv",
-            "curves.csv",
-            "learning_curves.png",
-            "quick,batch_size=8,scaling=standardize",
-            "summary.csv"
-        ]
-    );
-    assert_eq!(bench.numbers(&format!("out/{trial}")), bench.numbers(&format!("again/{trial}")));
-    for file in ["config.yaml", "model.safetensors"] {
-        let both =
-            ["out", "again"].map(|results| bench.bytes(&format!("{results}/{trial}/{file}")));
-        assert_eq!(both[0], both[1], "{file}");
-    }
-    let hash =
-        |results| bench.json(&format!("{results}/{trial}/manifest.json"))["trial_hash"].clone();
-    assert_eq!(hash("out"), hash("again"));
-    // It is the same trial, so it is done.
-    bench.bn_runner_with(&["run", &config, "-o", "out"]).exits(0).says("1 of 1 trials are done");
-}
-
-#[test]
-fn grid_points_have_folders_columns_and_their_own_numbers() {
-    let text = edited(
-        TINY,
-        "  slow: { training: { optimizer: { sgd: { learning_rate: 0.000001 } } } }\n",
-        "",
-    );
-    let text = format!(
-        "{text}grid:\n  training.optimizer.sgd.learning_rate: [0.1, 0.01]\n  training.batch_size: [8, 16]\n"
-    );
-    let bench = Bench::with("tiny.yaml", &text);
-    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
-    let folders = [
-        "quick,learning_rate=0.01,batch_size=16",
-        "quick,learning_rate=0.01,batch_size=8",
-        "quick,learning_rate=0.1,batch_size=16",
-        "quick,learning_rate=0.1,batch_size=8",
-    ];
-    let names = bench.names("out/tiny");
-    let found: Vec<&String> = names.iter().filter(|name| name.starts_with("quick")).collect();
-    assert_eq!(found, folders.iter().collect::<Vec<_>>());
-    let mut numbers = folders.map(|folder| bench.numbers(&format!("out/tiny/{folder}/seed-1")));
-    numbers.sort();
-    assert!(numbers.windows(2).all(|two| two[0] != two[1]));
-
-    let points: Vec<(String, String)> = bench
-        .table("out/tiny/summary.csv")
-        .iter()
-        .map(|row| {
-            let cell = |key: &str| row[key].clone();
-            (cell("training.optimizer.sgd.learning_rate"), cell("training.batch_size"))
-        })
-        .collect();
-    let expected = [("0.1", "8"), ("0.1", "16"), ("0.01", "8"), ("0.01", "16")];
-    assert_eq!(points, expected.map(|(rate, size)| (rate.to_owned(), size.to_owned())));
-    let grid: Vec<String> =
-        bench.table("out/comparison.csv").iter().map(|row| row["grid"].clone()).collect();
-    assert_eq!(grid[1], "learning_rate=0.1;batch_size=16");
-}
-
-#[test]
-fn grid_keys_that_end_alike_are_told_apart_in_full() {
-    let text = format!(
-        "{TINY}grid:\n  dataset.train_limit: [32]\n  model.layers.1.dense.units: [4]\n  model.layers.2.dense.units: [4]\n"
-    );
-    let bench = Bench::with("tiny.yaml", &text);
-    bench.bn_runner("run tiny.yaml -o out --seeds 1 -s training.epochs=1").exits(0);
-    assert!(bench.has(
-        "out/tiny/quick,train_limit=32,model.layers.1.dense.units=4,model.layers.2.dense.units=4/seed-1"
-    ));
-}
-
-#[test]
 fn names_that_spreadsheets_would_run_are_guarded_in_every_table() {
     let variants = "  '=1+1': {}\n  '+x': {}\n  '-x': {}\n  '@x': {}\n";
     let text = TINY.split("variants:").next().unwrap().to_owned() + "variants:\n" + variants;
@@ -521,15 +253,6 @@ fn names_that_spreadsheets_would_run_are_guarded_in_every_table() {
         assert_eq!(names, ["'=1+1", "'+x", "'-x", "'@x"], "{table}");
     }
     assert!(bench.has("out/tiny/=1+1/seed-1/model.safetensors"));
-}
-
-#[test]
-fn a_file_without_variants_name_or_seeds_is_one_trial_named_after_the_file() {
-    let text = TINY.split("seeds:").next().unwrap();
-    let bench = Bench::with("corner-case.yaml", &edited(text, "name: tiny\n", ""));
-    bench.bn_runner("run corner-case.yaml").exits(0).prints("   1  default  1  ");
-    assert_eq!(bench.names("results"), ["comparison.csv", "comparison.png", "corner-case"]);
-    assert_eq!(bench.names("results/corner-case/default"), ["seed-1"]);
 }
 
 #[test]
@@ -607,31 +330,4 @@ fn a_chart_without_anything_to_show_does_not_outlive_its_run() {
     bench.bn_runner("run tiny.yaml -o out --set dataset.validation=0").exits(0);
     assert!(!bench.has("out/tiny/accuracy_vs_time.png"), "there is no validation accuracy");
     assert!(bench.has("out/tiny/learning_curves.png"));
-}
-
-#[test]
-fn a_trial_whose_files_are_gone_is_trained_again() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
-    let folder = "out/tiny/slow/seed-1";
-    for file in ["metrics.csv", "model.safetensors"] {
-        std::fs::remove_file(bench.path(&format!("{folder}/{file}"))).unwrap();
-        bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0).says("trials to train: 1,");
-        assert!(bench.has(&format!("{folder}/{file}")));
-    }
-}
-
-#[test]
-fn a_trial_that_another_process_trains_is_left_to_it() {
-    let bench = Bench::with("tiny.yaml", TINY);
-    std::fs::create_dir_all(bench.path("out/tiny/slow")).unwrap();
-    let lock = std::fs::File::create(bench.path("out/tiny/slow/.seed-1.lock")).unwrap();
-    lock.lock().unwrap();
-    bench
-        .bn_runner("run tiny.yaml -o out --seeds 1")
-        .exits(100)
-        .says("another process is training it just now");
-    assert!(!bench.has("out/tiny/slow/seed-1"));
-    drop(lock);
-    bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0).says("trials to train: 1,");
 }

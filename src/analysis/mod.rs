@@ -110,17 +110,22 @@ impl Case {
         Some(trial.manifest.parameters)
     }
 
-    /// The grid point in one cell: `learning_rate=0.01;batch_size=32`, with whole paths where last
-    /// segments clash; empty without a grid.
+    /// The grid point in one cell, see [`grid_text`].
     pub fn grid_point(&self) -> String {
-        let named = |(key, point): (&str, &GridValue)| {
-            let text = point.value.as_str().map(str::to_owned);
-            let value = text.unwrap_or_else(|| point.value.to_string());
-            format!("{key}={value}")
-        };
-        let keys = GridValue::short_keys(&self.grid);
-        keys.into_iter().zip(&self.grid).map(named).collect::<Vec<_>>().join(";")
+        grid_text(&self.grid)
     }
+}
+
+/// A grid point in one cell: `learning_rate=0.01;batch_size=32`, with whole paths where last
+/// segments clash; empty without a grid.
+pub fn grid_text(grid: &[GridValue]) -> String {
+    let named = |(key, point): (&str, &GridValue)| {
+        let text = point.value.as_str().map(str::to_owned);
+        let value = text.unwrap_or_else(|| point.value.to_string());
+        format!("{key}={value}")
+    };
+    let keys = GridValue::short_keys(grid);
+    keys.into_iter().zip(grid).map(named).collect::<Vec<_>>().join(";")
 }
 
 #[cfg(test)]

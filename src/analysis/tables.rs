@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::record::{CsvName, EpochRow, RecordedTrial, Status, write_atomically};
+use crate::record::{CsvName, EpochRow, RecordedTrial, Status, write_if_changed};
 
 use super::metrics::{best_val_accuracy, best_val_loss, top_k};
 use super::{Aggregate, Case, EpochMetric, ExperimentResults, Metric};
@@ -274,7 +274,7 @@ fn write<Row>(path: &Path, columns: &[Column<Row>], rows: &[Row]) -> Result<()> 
         csv.write_record(columns.iter().map(|column| (column.cell)(row)))?;
     }
     let table = csv.into_inner().map_err(csv::IntoInnerError::into_error);
-    write_atomically(path, &table.with_context(|| format!("cannot write `{}`", path.display()))?)
+    write_if_changed(path, &table.with_context(|| format!("cannot write `{}`", path.display()))?)
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::data::{self, Shape, Unsplittable};
+use crate::data::{self, DataError, Shape, Unsplittable};
 use crate::lint::{Lint, lint};
 use crate::model::{InitialWeights, Placed, Unfit, place};
 use crate::spec::{
-    Augment, Case, Experiment, Finding, Overrides, Part, Path, Problem, Problems, Validation, load,
-    suggest,
+    Augment, Case, DatasetName, DatasetSpec, Experiment, Finding, Overrides, Part, Path, Problem,
+    Problems, Validation, load, suggest,
 };
 
 /// A checked experiment with the layers of each of its cases.
@@ -64,6 +64,7 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
     let mut data_error = None;
     let mut prepared: Vec<Prepared> = Vec::new();
     let mut names: HashMap<String, PathBuf> = HashMap::new();
+    let mut shapes = Shapes::default();
     for file in files {
         let experiment = match load(file, overrides) {
             Ok(experiment) => experiment,
@@ -90,7 +91,7 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
         problems.extend(unknown_lints(&experiment));
         for case in &experiment.cases {
             let problem = |finding| case.problem(&experiment.source, finding);
-            let shape = match data::shape(&case.setup.dataset) {
+            let shape = match shapes.of(&case.setup.dataset) {
                 Ok(shape) => shape,
                 // What is wrong in the files is told first: it needs no data to be put right.
                 Err(error) => {
@@ -125,6 +126,22 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
         _ if !mistakes.is_empty() => Err(Mistakes(mistakes).into()),
         Some(error) => Err(error.into()),
         None => Ok(prepared),
+    }
+}
+
+/// Shapes of data sets, each looked up once: a grid can have very many cases.
+#[derive(Default)]
+struct Shapes(HashMap<(Option<DatasetName>, Option<PathBuf>), Shape>);
+
+impl Shapes {
+    fn of(&mut self, dataset: &DatasetSpec) -> Result<Shape, DataError> {
+        let key = (dataset.name, dataset.idx.clone());
+        if let Some(shape) = self.0.get(&key) {
+            return Ok(*shape);
+        }
+        let shape = data::shape(dataset)?;
+        self.0.insert(key, shape);
+        Ok(shape)
     }
 }
 

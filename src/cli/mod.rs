@@ -1,16 +1,23 @@
 //! The verbs of the command line, one file each, and the exit codes.
 
 mod backends;
+mod charts;
 mod check;
+mod clean;
 mod data;
+mod dry_run;
 mod experiments;
 mod fold;
+mod list;
 mod new;
 mod predict;
+mod recorded;
 mod run;
+mod status;
 mod summary;
 mod trained;
 mod verify;
+mod watch;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -24,6 +31,7 @@ use crate::data::{DataError, DataOptions};
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
+use recorded::NoFolder;
 use trained::NotTrained;
 
 const EXIT_CODES: &str = "\
@@ -32,6 +40,7 @@ Exit codes:
   1    unexpected error
   2    wrong usage, or a mistake in an experiment file
   3    data not found, not fetched or damaged
+  4    nothing selected, or nothing there
   100  one or more trials failed
   130  interrupted; the same command goes on";
 
@@ -47,6 +56,14 @@ pub struct Arguments {
 enum Verb {
     /// Train what experiment files describe; write CSV files and charts.
     Run(run::RunArgs),
+    /// Count trials that are done, failed, interrupted, running and to do, per experiment.
+    Status(status::StatusArgs),
+    /// List trials with their state and their accuracy.
+    List(list::ListArgs),
+    /// Follow what another process is training.
+    Watch(watch::WatchArgs),
+    /// Remove old results: what was moved aside, and what killed processes left.
+    Clean(clean::CleanArgs),
     /// Look for mistakes in experiment files, without data and without training.
     Check(check::CheckArgs),
     /// Write a commented starter file.
@@ -111,10 +128,19 @@ impl SourceArgs {
     }
 }
 
+/// There is nothing of what was asked for, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NothingSelected(String);
+
 /// Runs a command. What went wrong is printed to standard error, once.
 pub fn main(arguments: Arguments) -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(args) => run::run(&args),
+        Verb::Status(args) => status::status(&args),
+        Verb::List(args) => list::list(&args),
+        Verb::Watch(args) => watch::watch(&args),
+        Verb::Clean(args) => clean::clean(&args),
         Verb::Check(args) => check::check(&args),
         Verb::New(args) => new::new(&args),
         Verb::Summary(args) => summary::summary(&args),
@@ -142,10 +168,16 @@ fn report(error: &anyhow::Error) {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| {
-        if cause.is::<Mistakes>() || cause.is::<Unavailable>() || cause.is::<NotTrained>() {
+        if cause.is::<Mistakes>()
+            || cause.is::<Unavailable>()
+            || cause.is::<NotTrained>()
+            || cause.is::<NoFolder>()
+        {
             Some(2)
         } else if cause.is::<DataError>() {
             Some(3)
+        } else if cause.is::<NothingSelected>() {
+            Some(4)
         } else {
             None
         }

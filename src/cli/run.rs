@@ -3,22 +3,29 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde_json::json;
 
+use super::charts::unless_drawn;
 use super::check::print_warnings;
+use super::dry_run::dry_run;
 use super::experiments::{Prepared, prepare};
-use super::{FileArgs, SourceArgs, print};
+use super::{FileArgs, NothingSelected, SourceArgs, print};
 use crate::analysis::{self, ExperimentResults};
 use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
-use crate::launch::{self, Job};
-use crate::plan::Trial;
-use crate::record::TrialDir;
+use crate::launch::{self, Events, FailedTrial, Job};
+use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
+use crate::record::{PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_plan};
 use crate::render;
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
+
+/// Longer lists of what could have been selected are cut.
+const CHOICES_SHOWN: usize = 40;
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -44,11 +51,24 @@ pub struct RunArgs {
     #[arg(long, value_name = "SEEDS", value_delimiter = ',')]
     seeds: Option<Vec<u64>>,
 
+    /// Only trials that match, as in `--only bn_after`, `--only 'learning_rate=0.0*'`,
+    /// `--only batch_norm/bn_after/seed-1`; repeatable.
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
+
+    /// No trials that match; repeatable.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+
     /// Train again what is done; the old results are moved aside.
     #[arg(long)]
     force: bool,
 
-    /// Print what would be trained, and stop.
+    /// Train again what has failed and would fail in the same way: what diverged.
+    #[arg(long)]
+    rerun_failed: bool,
+
+    /// Print what would be trained, and why, and stop.
     #[arg(long)]
     dry_run: bool,
 
@@ -56,77 +76,229 @@ pub struct RunArgs {
     #[arg(long)]
     fail_fast: bool,
 
+    /// How long a trial may take, as in `90`, `5m` or `2h`; one that takes longer has failed.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    timeout: Option<Duration>,
+
+    /// Append what happens to a file, a line of JSON each; `-` is standard error, in place of
+    /// progress.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+
     /// No progress; the final table alone.
     #[arg(short, long)]
     quiet: bool,
 }
 
 /// One experiment with everything its trials need.
-struct Planned {
-    prepared: Prepared,
-    backend: Opened,
+pub struct Planned {
+    pub prepared: Prepared,
+    pub backend: Opened,
     /// Per case.
-    datasets: Vec<Arc<Dataset>>,
+    pub datasets: Vec<Arc<Dataset>>,
     /// Case by case and seed by seed.
-    trials: Vec<Trial>,
+    pub trials: Vec<Trial>,
+    /// Per trial.
+    pub standings: Vec<Standing>,
 }
 
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
+    let start = Instant::now();
+    let quiet = args.quiet || args.events.as_deref() == Some(Path::new("-"));
     let overrides = Overrides { seeds: args.seeds.clone(), ..args.files.overrides() };
     let prepared = prepare(&args.files.files, &overrides)?;
-    if !args.quiet {
+    if !quiet {
         let warnings = prepared.iter().map(|prepared| prepared.warnings.clone());
         let warnings: Vec<_> = warnings.filter(|file| !file.list().is_empty()).collect();
         print_warnings(&warnings);
     }
-    let mut library = Library::new(args.source.options(!args.quiet));
-    let planned = prepared
+    let prepared = select(prepared, &args.selection())?;
+    let mut library = Library::new(args.source.options(!quiet));
+    let mut planned = prepared
         .into_iter()
         .map(|prepared| plan(prepared, args, &mut library))
         .collect::<Result<Vec<_>>>()?;
+    let earlier = look_elsewhere(&mut planned, args);
+    let jobs = args.jobs.map_or_else(|| default_jobs(&planned), usize::from);
 
     if args.dry_run {
-        print(&dry_run(&planned, args.force))?;
+        print(&dry_run(&planned, &earlier, &args.out, jobs))?;
         return Ok(ExitCode::SUCCESS);
     }
     // Found out before the first trial rather than after the last.
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create the results folder `{}`", args.out.display()))?;
+    for planned in &planned {
+        write_plan(&args.out.join(&planned.prepared.experiment.name), &planned_trials(planned))?;
+    }
 
-    let jobs = jobs(&planned, args.force);
     let total: usize = planned.iter().map(|planned| planned.trials.len()).sum();
-    if jobs.len() < total && !args.quiet {
-        let done = total - jobs.len();
+    let done = count(&planned, |standing| matches!(standing, Standing::Done));
+    let left_failed = count(&planned, |standing| matches!(standing, Standing::Failed(_)));
+    if !quiet && done > 0 {
         eprintln!("{done} of {total} trials are done already (`--force` trains them again)");
     }
+    if left_failed > 0 {
+        eprintln!(
+            "{left_failed} of {total} trials have failed before and would fail again \
+             (`--rerun-failed` tries them)"
+        );
+    }
+    let events = args.events.as_deref().map(Events::open).transpose()?;
+    let send = |event: &str, fields| {
+        if let Some(events) = &events {
+            events.send(event, fields);
+        }
+    };
     let options = launch::Options {
-        jobs: args.jobs.map_or_else(|| default_jobs(&planned), usize::from),
+        jobs,
         fail_fast: args.fail_fast,
         command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-        quiet: args.quiet,
+        quiet,
         force: args.force,
+        timeout: args.timeout,
+        events: events.as_ref(),
     };
-    let report = launch::run(jobs, &options);
+    let todo = self::jobs(&planned);
+    send(
+        "run_started",
+        json!({
+            "results": args.out.to_string_lossy(),
+            "trials": total,
+            "done": done,
+            "failed": left_failed,
+            "to_train": todo.len(),
+            "jobs": jobs,
+        }),
+    );
+    let report = launch::run(todo, &options);
     // Before the tables, which may fail for the same reason.
-    for (title, reason) in &report.failed {
-        eprintln!("failed: {title}: {reason}");
+    for FailedTrial { title, manifest, .. } in &report.failed {
+        eprintln!("failed: {title}: {}", manifest.reason.as_deref().unwrap_or_default());
     }
     if report.skipped > 0 && !launch::is_interrupted() {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
-    for chart in write_results(&args.out, &planned)? {
-        if !args.quiet {
-            eprintln!("wrote {}", chart.display());
+    let failed = report.failed.len() + left_failed;
+    let written = write_results(&args.out, &planned, &report.failed);
+    let code = match &written {
+        _ if launch::is_interrupted() => launch::INTERRUPTED,
+        Ok(_) if failed == 0 => 0,
+        Err(_) if failed == 0 => 1,
+        Ok(_) | Err(_) => 100,
+    };
+    send(
+        "run_finished",
+        json!({
+            "completed": report.completed,
+            "failed": failed,
+            "interrupted": report.interrupted,
+            "skipped": report.skipped,
+            "seconds": start.elapsed().as_secs_f64(),
+            "exit_code": code,
+        }),
+    );
+    match written {
+        Ok(charts) if !quiet => {
+            charts.iter().for_each(|chart| eprintln!("wrote {}", chart.display()));
         }
+        Ok(_) => {}
+        // That trials have failed is worse, and may be why.
+        Err(error) if failed > 0 => eprintln!("error: {error:#}"),
+        Err(error) => return Err(error),
     }
     if launch::is_interrupted() {
-        eprintln!(
-            "interrupted: the same command goes on with the {} trials that are left",
-            report.interrupted + report.skipped
-        );
-        return Ok(ExitCode::from(launch::INTERRUPTED));
+        let left = report.interrupted + report.skipped;
+        eprintln!("interrupted: the same command goes on with the {left} trials that are left");
     }
-    Ok(ExitCode::from(if report.failed.is_empty() { 0 } else { 100 }))
+    Ok(ExitCode::from(code))
+}
+
+impl RunArgs {
+    fn selection(&self) -> Selection {
+        Selection { only: self.only.clone(), exclude: self.exclude.clone() }
+    }
+}
+
+/// `90`, `90s`, `5m`, `1.5h`
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let unit = units.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    let (number, size) = unit.unwrap_or((text, 1.0));
+    let seconds = number.trim().parse::<f64>().ok().filter(|number| *number > 0.0);
+    let time = seconds.and_then(|number| Duration::try_from_secs_f64(number * size).ok());
+    time.ok_or_else(|| {
+        "give seconds, minutes or hours above 0, as in `90`, `5m` or `2h`".to_owned()
+    })
+}
+
+/// Leaves out experiments without any trial that is meant.
+///
+/// # Errors
+/// [`NothingSelected`] with what there is, where none is left.
+fn select(prepared: Vec<Prepared>, selection: &Selection) -> Result<Vec<Prepared>> {
+    let trials = |prepared: &Prepared| -> Vec<(String, u64)> {
+        let experiment = &prepared.experiment;
+        let seeds = |label: String| experiment.seeds.iter().map(move |seed| (label.clone(), *seed));
+        experiment.cases.iter().flat_map(|case| seeds(case.label())).collect()
+    };
+    let (meant, others): (Vec<_>, Vec<_>) = prepared.into_iter().partition(|prepared| {
+        let name = &prepared.experiment.name;
+        trials(prepared).iter().any(|(label, seed)| selection.takes(name, label, *seed))
+    });
+    if !meant.is_empty() {
+        return Ok(meant);
+    }
+    let mut there: Vec<String> = others
+        .iter()
+        .flat_map(|prepared| {
+            let name = &prepared.experiment.name;
+            trials(prepared)
+                .into_iter()
+                .map(move |(label, seed)| format!("{name}/{label}/seed-{seed}"))
+        })
+        .collect();
+    if there.len() > CHOICES_SHOWN {
+        let more = there.len() - CHOICES_SHOWN;
+        there.truncate(CHOICES_SHOWN);
+        there.push(format!("… and {more} more"));
+    }
+    let list = there.join("\n  ");
+    Err(NothingSelected(format!("`--only` and `--exclude` leave no trial; there are:\n  {list}"))
+        .into())
+}
+
+/// Finds trials that are done under another name. Returns what was trained before, where anything
+/// is to be trained now.
+fn look_elsewhere(planned: &mut [Planned], args: &RunArgs) -> Earlier {
+    let is_open = |standing: &Standing| matches!(standing, Standing::Open(_));
+    if !planned.iter().flat_map(|planned| &planned.standings).any(is_open) {
+        return Earlier::default();
+    }
+    let earlier = Earlier::in_results(&args.out);
+    for planned in planned.iter_mut().filter(|_| !args.force) {
+        for (trial, standing) in planned.trials.iter().zip(&mut planned.standings) {
+            if matches!(standing, Standing::Open(cause) if *cause != Cause::Elsewhere)
+                && let Some(dir) = earlier.finished(trial)
+            {
+                *standing = Standing::DoneIn(dir.clone());
+            }
+        }
+    }
+    earlier
+}
+
+fn count(planned: &[Planned], is: impl Fn(&Standing) -> bool) -> usize {
+    planned.iter().flat_map(|planned| &planned.standings).filter(|standing| is(standing)).count()
+}
+
+fn planned_trials(planned: &Planned) -> Vec<PlannedTrial> {
+    let trial = |trial: &Trial| PlannedTrial {
+        case: trial.case().label(),
+        seed: trial.seed,
+        trial_hash: trial.hash.clone(),
+    };
+    planned.trials.iter().map(trial).collect()
 }
 
 fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Planned> {
@@ -140,25 +312,36 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
         .collect::<Result<Vec<_>, _>>()?;
     let checksums: Vec<&str> = datasets.iter().map(|dataset| &*dataset.checksum).collect();
     let initial = &prepared.initial;
-    let trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums, initial);
-    Ok(Planned { prepared, backend, datasets, trials })
+    let mut trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums, initial);
+    let selection = args.selection();
+    trials.retain(|trial| selection.takes(&experiment.name, &trial.case().label(), trial.seed));
+    let policy = Policy { force: args.force, rerun_failed: args.rerun_failed };
+    let standings = trials.iter().map(|trial| trial.standing(policy)).collect();
+    Ok(Planned { prepared, backend, datasets, trials, standings })
 }
 
-/// The trials that are still to be trained, each experiment seed by seed: all its cases with the
-/// first seed, then with the next. Where the machine is slower for a while, all cases share it,
-/// and a run cut short has compared them all.
-fn jobs(planned: &[Planned], force: bool) -> Vec<Job<'_>> {
+/// The trials that are still to be trained, or to be taken over, each experiment seed by seed: all
+/// its cases with the first seed, then with the next. Where the machine is slower for a while, all
+/// cases share it, and a run cut short has compared them all.
+fn jobs(planned: &[Planned]) -> Vec<Job<'_>> {
     let mut jobs = Vec::new();
     for planned in planned {
-        let mut trials: Vec<&Trial> =
-            planned.trials.iter().filter(|trial| force || !trial.is_done()).collect();
+        let from = |standing: &Standing| match standing {
+            Standing::Done | Standing::Failed(_) => None,
+            Standing::DoneIn(dir) => Some(Some(dir.clone())),
+            Standing::Open(_) => Some(None),
+        };
+        let trials = planned.trials.iter().zip(&planned.standings);
+        let mut open: Vec<(&Trial, Option<TrialDir>)> =
+            trials.filter_map(|(trial, standing)| Some((trial, from(standing)?))).collect();
         let seeds = &planned.prepared.experiment.seeds;
-        trials.sort_by_key(|trial| seeds.iter().position(|seed| *seed == trial.seed));
-        jobs.extend(trials.into_iter().map(|trial| Job {
+        open.sort_by_cached_key(|(trial, _)| seeds.iter().position(|seed| *seed == trial.seed));
+        jobs.extend(open.into_iter().map(|(trial, from)| Job {
             trial,
             placed: &planned.prepared.placed[trial.case],
             dataset: &planned.datasets[trial.case],
             backend: &planned.backend,
+            from,
         }));
     }
     jobs
@@ -172,32 +355,27 @@ fn default_jobs(planned: &[Planned]) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn dry_run(planned: &[Planned], force: bool) -> String {
-    let mut text = String::new();
-    for trial in planned.iter().flat_map(|planned| &planned.trials) {
-        let state = if !force && trial.is_done() { "done " } else { "to do" };
-        text.push_str(&format!("{state}  {}\n", trial.dir.path().display()));
-    }
-    text
-}
-
 /// Writes tables and charts of all experiments from their recorded trials, and prints the final
-/// table. Returns the charts.
-fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
-    let mut charts = Vec::new();
+/// table. Returns the charts that were drawn. `failed` are the trials whose end may not be recorded.
+fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Vec<PathBuf>> {
+    let (mut charts, mut inputs) = (Vec::new(), Vec::new());
     let mut all = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
-        // A trial that could not even make its folder has no record; the report names it. What an
-        // earlier run left where a trial was not started is not this experiment's.
+        // What an earlier run left where a trial was not started is not this experiment's.
         let record = |trial: &Trial| match trial.dir.read() {
-            Ok(found) => Some(found).filter(|found| found.manifest.trial_hash == trial.hash),
-            Err(error) => {
+            Ok(found) if found.manifest.trial_hash == trial.hash => match failed_now(failed, trial)
+            {
+                Some(failed) if found.manifest.status != Status::Failed => Some(failed),
+                Some(_) | None => Some(found),
+            },
+            Ok(_) => failed_now(failed, trial),
+            Err(error) => failed_now(failed, trial).or_else(|| {
                 if trial.dir.manifest().exists() {
                     eprintln!("warning: {} is left out: {error:#}", trial.title());
                 }
                 None
-            }
+            }),
         };
         let recorded: Vec<_> = planned.trials.iter().filter_map(record).collect();
         let folder = out.join(&experiment.name);
@@ -216,11 +394,29 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
             recorded,
         );
         analysis::write_tables(&folder, &results)?;
-        charts.extend(render::draw_experiment(&folder, &results)?);
+        let tables = ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name));
+        charts.extend(unless_drawn(&folder, &tables, &[&results.description], || {
+            render::draw_experiment(&folder, &results)
+        })?);
+        inputs.extend(tables);
         all.push(results);
     }
     analysis::write_comparison(out, &all)?;
-    charts.extend(render::draw_comparison(out, &all)?);
+    charts.extend(unless_drawn(out, &inputs, &[], || {
+        Ok(render::draw_comparison(out, &all)?.into_iter().collect())
+    })?);
     print(&render::results_table(&all))?;
     Ok(charts)
+}
+
+/// The record of a trial that has failed in this run, where that could not be written down: on a
+/// disk that is full, or in a folder that is gone.
+fn failed_now(failed: &[FailedTrial], trial: &Trial) -> Option<RecordedTrial> {
+    let failed = failed.iter().find(|failed| failed.dir == trial.dir)?;
+    Some(RecordedTrial {
+        dir: trial.dir.clone(),
+        label: trial.case().label(),
+        manifest: failed.manifest.clone(),
+        epochs: read_metrics(&trial.dir.metrics()).unwrap_or_default(),
+    })
 }

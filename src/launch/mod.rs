@@ -1,31 +1,40 @@
 //! Runs trials side by side, each on a thread of its own, and shows how far they are.
+//!
+//! A `Queue` gives out trials that no other process is at work on; a `Recorder` writes down what
+//! becomes of one; `Progress` shows it to people, and [`Events`] to programs. What was trained under
+//! another name is taken over (`takeover`), what was cut off is gone on with (`resume`).
 
+mod events;
 mod interrupt;
 mod progress;
+mod queue;
 mod recorder;
 mod replay;
 mod resume;
+mod takeover;
 
-use std::collections::VecDeque;
-use std::fs::{File, TryLockError};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use anyhow::{Context as _, bail};
+use std::time::{Duration, Instant};
 
 use crate::backend::Opened;
 use crate::data::Dataset;
 use crate::model::Placed;
+use crate::numbers::duration;
 use crate::plan::Trial;
+use crate::record::{Failure, Manifest, TrialDir, now};
 use crate::train::{Score, Start, Stop, TrainError, Trained, train};
 
+pub use events::Events;
 pub use interrupt::{INTERRUPTED, is_interrupted};
 use progress::Progress;
+use queue::{Next, Queue};
 use recorder::Recorder;
 pub use replay::{Difference, Pair, Recorded, replay};
 use resume::Resume;
+
+/// How often it is looked whether another process has come to its end.
+const POLL: Duration = Duration::from_millis(250);
 
 /// A trial with all that it needs to start.
 #[derive(Debug)]
@@ -38,11 +47,13 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// The device it runs on.
     pub backend: &'a Opened,
+    /// Where its finished results are under another name, if they are.
+    pub from: Option<TrialDir>,
 }
 
 /// How to run them.
-#[derive(Debug, Clone)]
-pub struct Options {
+#[derive(Debug)]
+pub struct Options<'a> {
     /// Trials at a time, at least 1.
     pub jobs: usize,
     /// Start no further trial once one has failed.
@@ -53,111 +64,229 @@ pub struct Options {
     pub quiet: bool,
     /// Train what is done already, too.
     pub force: bool,
+    /// How long a trial may take.
+    pub timeout: Option<Duration>,
+    /// Who wants to know of everything.
+    pub events: Option<&'a Events>,
 }
 
 /// What became of the jobs.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Trials trained to their end.
+    /// Trials that are done now, by whomever.
     pub completed: usize,
-    /// Titles of those that failed, each with its reason.
-    pub failed: Vec<(String, String)>,
+    /// Those that failed.
+    pub failed: Vec<FailedTrial>,
     /// Trials that the user ended, which the next run goes on with.
     pub interrupted: usize,
     /// Trials never started, after a failure with `fail_fast` or because the user ended the run.
     pub skipped: usize,
 }
 
+/// A trial that failed.
+#[derive(Debug)]
+pub struct FailedTrial {
+    /// Its name, for messages.
+    pub title: String,
+    /// Where it should be.
+    pub dir: TrialDir,
+    /// What its manifest says, even where that could not be written.
+    pub manifest: Manifest,
+}
+
 /// How a trial ended that did not fail.
+#[derive(Debug)]
 pub enum Ended {
     /// It was trained to its end and has this test score.
     Completed(Score),
     /// Another process has trained it.
     Elsewhere,
+    /// Its results stood in this folder.
+    TakenOver(TrialDir),
     /// The user ended it.
     Interrupted,
 }
 
+/// Why a trial failed.
+#[derive(Debug)]
+pub struct Broken {
+    failure: Failure,
+    reason: String,
+}
+
+/// A mistake in this program, which ends one trial.
+#[derive(Debug, thiserror::Error)]
+#[error("internal error: {0}")]
+struct Panicked(String);
+
 /// Runs all jobs and returns when the last one has ended. A trial that fails, or panics, fails
-/// alone: its reason is in its manifest and in the report.
-pub fn run(jobs: Vec<Job<'_>>, options: &Options) -> Report {
+/// alone: its reason is in its manifest and in the report. One that another process is training
+/// comes last: it is waited for, and done here if that process does not finish it.
+pub fn run(jobs: Vec<Job<'_>>, options: &Options<'_>) -> Report {
     let workers = options.jobs.clamp(1, jobs.len().max(1));
-    let progress = Progress::new(&jobs, workers, options.quiet);
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let stop = AtomicBool::new(false);
+    let run = Run {
+        options,
+        workers,
+        started: now(),
+        progress: Progress::new(&jobs, workers, options),
+        queue: Queue::new(jobs),
+        report: Mutex::new(Report::default()),
+    };
     // Before the first trial: the user may end the run at any time from here on.
     interrupt::interrupted();
-    let report = Mutex::new(Report::default());
-    let next = || {
-        if stop.load(Ordering::Relaxed) || is_interrupted() {
-            None
-        } else {
-            queue.lock().expect("no panics here").pop_front()
-        }
-    };
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(job) = next() {
-                    let title = job.trial.title();
-                    let outcome = run_one(&job, &progress, workers, options);
-                    let mut report = report.lock().expect("no panics here");
-                    match outcome {
-                        Ok(Ended::Completed(_) | Ended::Elsewhere) => report.completed += 1,
-                        Ok(Ended::Interrupted) => report.interrupted += 1,
-                        Err(reason) => {
-                            stop.fetch_or(options.fail_fast, Ordering::Relaxed);
-                            report.failed.push((title, reason));
-                        }
-                    }
-                }
-            });
+            scope.spawn(|| run.work());
         }
     });
-    progress.finish();
-    let mut report = report.into_inner().expect("no panics here");
-    report.skipped = queue.into_inner().expect("no panics here").len();
+    run.progress.finish();
+    let mut report = run.report.into_inner().expect("no panics here");
+    report.skipped = run.queue.left();
     report
 }
 
-/// One trial from start to finish. The reason of a failure comes back in words.
-fn run_one(
-    job: &Job<'_>,
-    progress: &Progress,
+/// What all workers share.
+struct Run<'a> {
+    options: &'a Options<'a>,
     workers: usize,
-    options: &Options,
-) -> Result<Ended, String> {
-    let line = progress.trial(job);
-    let stop = || is_interrupted().then_some(Stop::Interrupted);
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let _lock = lock(job)?;
-        // Another process may have trained it since this one made its plan.
-        if !options.force && job.trial.is_done() {
-            return Ok(Ended::Elsewhere);
+    /// When it began, as in manifests.
+    started: String,
+    progress: Progress<'a>,
+    queue: Queue<'a>,
+    report: Mutex<Report>,
+}
+
+impl<'a> Run<'a> {
+    /// One trial after the other, until none is left.
+    fn work(&self) {
+        while !is_interrupted() {
+            match self.queue.next() {
+                Next::Start(job, lock) => {
+                    let ended = self.one(&job);
+                    drop(lock);
+                    self.note(&job, ended);
+                }
+                Next::Broken(job, error) => {
+                    let ended = Err(self.broken(&error));
+                    self.progress.trial(&job).end(&ended);
+                    self.note(&job, ended);
+                }
+                Next::Wait(first) => {
+                    if let Some(titles) = first {
+                        self.progress.waiting(&titles);
+                    }
+                    std::thread::sleep(POLL);
+                }
+                Next::End => return,
+            }
         }
-        let resume = (!options.force).then(|| Resume::find(job.trial, job.placed)).flatten();
-        let command = &options.command;
-        let mut recorder = Recorder::start(job, resume.as_ref(), workers, command, &line, &stop)?;
+    }
+
+    /// Counts a trial that has ended, and makes way for those that are the same.
+    fn note(&self, job: &Job<'a>, ended: Result<Ended, Broken>) {
+        let mut report = self.report.lock().expect("no panics here");
+        match ended {
+            Ok(Ended::Completed(_) | Ended::Elsewhere | Ended::TakenOver(_)) => {
+                report.completed += 1;
+                self.queue.ended(job, Some(&job.trial.dir));
+            }
+            Ok(Ended::Interrupted) => report.interrupted += 1,
+            Err(Broken { failure, reason }) => {
+                let command = &self.options.command;
+                report.failed.push(FailedTrial {
+                    title: job.trial.title(),
+                    dir: job.trial.dir.clone(),
+                    manifest: recorder::failed(job, self.workers, command, failure, &reason),
+                });
+                self.queue.ended(job, None);
+                if self.options.fail_fast {
+                    self.queue.close();
+                }
+            }
+        }
+    }
+
+    /// One trial from start to finish; its lock is held.
+    fn one(&self, job: &Job<'_>) -> Result<Ended, Broken> {
+        let line = self.progress.trial(job);
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            // Another process may have trained it since this one made its plan.
+            if job.trial.is_done() && !(self.options.force && self.is_older(job.trial)) {
+                return Ok(Ended::Elsewhere);
+            }
+            if let Some(from) = &job.from {
+                match takeover::take_over(job.trial, from) {
+                    Ok(()) => return Ok(Ended::TakenOver(from.clone())),
+                    // It can be trained all the same.
+                    Err(error) => line.warn(&format!("{error:#}")),
+                }
+            }
+            self.train(job, &line)
+        }));
+        let ended = result.unwrap_or_else(|panic| Err(self.broken(&panicked(&*panic).into())));
+        line.end(&ended);
+        ended
+    }
+
+    /// Whether a trial was trained before this run began.
+    fn is_older(&self, trial: &Trial) -> bool {
+        // Times in one zone and of one length are ordered as texts.
+        trial.dir.read_manifest().is_none_or(|manifest| manifest.started < self.started)
+    }
+
+    fn train(&self, job: &Job<'_>, line: &progress::TrialLine<'_>) -> Result<Ended, Broken> {
+        let deadline = self.options.timeout.and_then(|limit| Instant::now().checked_add(limit));
+        let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let stop = || {
+            let interrupted = is_interrupted().then_some(Stop::Interrupted);
+            interrupted.or_else(|| is_late().then_some(Stop::TimedOut))
+        };
+        let resume = (!self.options.force).then(|| Resume::find(job.trial, job.placed)).flatten();
+        let command = &self.options.command;
+        let mut recorder =
+            Recorder::start(job, resume.as_ref(), self.workers, command, line, &stop)
+                .map_err(|error| self.broken(&error))?;
         let trained = train_one(job, resume, &mut recorder);
         let ended = trained.and_then(|trained| {
             recorder.complete(&trained)?;
             Ok(Ended::Completed(trained.test))
         });
         match ended {
-            Err(error) if is(&error, Stop::Interrupted) => {
+            Err(error) if is_interruption(&error) => {
                 recorder.interrupt();
                 Ok(Ended::Interrupted)
             }
-            ended => ended.inspect_err(|error| recorder.fail(&format!("{error:#}"))),
+            ended => ended.map_err(|error| {
+                let broken = self.broken(&error);
+                recorder.fail(broken.failure, &broken.reason);
+                broken
+            }),
         }
-    }));
-    let ended = result.unwrap_or_else(|panic| Err(internal_error(&*panic)));
-    line.end(&ended);
-    ended.map_err(|error| format!("{error:#}"))
+    }
+
+    /// What kind of failure an error is, and how it is told.
+    fn broken(&self, error: &anyhow::Error) -> Broken {
+        let (failure, reason) = match error.downcast_ref() {
+            Some(TrainError::Diverged { .. } | TrainError::DivergedAfter { .. }) => {
+                (Failure::Diverged, None)
+            }
+            Some(TrainError::Stopped(Stop::TimedOut)) => {
+                let limit = self.options.timeout.unwrap_or_default().as_secs_f64();
+                let reason = format!("timeout: not done after {}", duration(limit));
+                (Failure::Timeout, Some(reason))
+            }
+            Some(TrainError::Stopped(Stop::Interrupted) | TrainError::Record(_)) => {
+                (Failure::Error, None)
+            }
+            None if error.is::<Panicked>() => (Failure::Panic, None),
+            None => (Failure::Error, None),
+        };
+        Broken { failure, reason: reason.unwrap_or_else(|| format!("{error:#}")) }
+    }
 }
 
-fn is(error: &anyhow::Error, stop: Stop) -> bool {
-    matches!(error.downcast_ref(), Some(TrainError::Stopped(why)) if *why == stop)
+fn is_interruption(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(TrainError::Stopped(Stop::Interrupted)))
 }
 
 /// Trains, and turns a panic into the reason of a failure, so that it can be recorded.
@@ -166,7 +295,7 @@ fn train_one(
     resume: Option<Resume>,
     recorder: &mut Recorder<'_>,
 ) -> anyhow::Result<Trained> {
-    let Job { trial, placed, dataset, backend } = job;
+    let Job { trial, placed, dataset, backend, from: _ } = job;
     let setup = &trial.case().setup;
     let start = match (resume, &trial.initial) {
         (Some(resume), _) => Start::Resumed(resume.checkpoint),
@@ -176,33 +305,12 @@ fn train_one(
     let train = || train(setup, placed, trial.seed, start, dataset, backend, recorder);
     match std::panic::catch_unwind(AssertUnwindSafe(train)) {
         Ok(trained) => Ok(trained?),
-        Err(panic) => Err(internal_error(&*panic)),
+        Err(panic) => Err(panicked(&*panic).into()),
     }
 }
 
-/// Keeps other processes from the trial for as long as the lock is held. It is on a file beside
-/// the trial's folder, which may be moved aside meanwhile.
-fn lock(job: &Job<'_>) -> anyhow::Result<File> {
-    let path = job.trial.dir.lock();
-    let open = || {
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        File::options().create(true).append(true).open(&path)
-    };
-    let file = open().with_context(|| format!("cannot write `{}`", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("another process is training it just now"),
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock `{}`", path.display()))
-        }
-    }
-}
-
-fn internal_error(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
-    anyhow::anyhow!("internal error: {}", panic_message(panic))
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Panicked {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    Panicked(text.unwrap_or("a panic without words").to_owned())
 }

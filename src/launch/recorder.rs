@@ -12,8 +12,9 @@ use super::progress::TrialLine;
 use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
-    BestEpoch, EpochRow, Machine, Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption,
-    Status, TestReport, TestTopK, Versions, peak_memory_bytes, read_metrics, write_atomically,
+    BestEpoch, EpochRow, Failure, Machine, Manifest, MetricsWriter, Outcome, ParameterCounts,
+    Resumption, Status, TestReport, TestTopK, Versions, now, peak_memory_bytes, read_metrics,
+    write_atomically,
 };
 use crate::spec::CheckpointPolicy;
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
@@ -142,9 +143,10 @@ impl<'a> Recorder<'a> {
 
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all
     /// there is.
-    pub fn fail(&mut self, reason: &str) {
+    pub fn fail(&mut self, failure: Failure, reason: &str) {
         self.note(&format!("failed: {reason}"));
         self.manifest.outcome = None;
+        self.manifest.failure = Some(failure);
         // A full disk may be the very reason; the manifest then stays at `running`.
         let _ = self.end(Status::Failed, Some(reason.to_owned()));
     }
@@ -207,6 +209,23 @@ impl Observer for Recorder<'_> {
     }
 }
 
+/// The manifest of a trial that has failed, for one that may not even have a folder.
+pub fn failed(
+    job: &Job<'_>,
+    workers: usize,
+    command: &[String],
+    failure: Failure,
+    reason: &str,
+) -> Manifest {
+    Manifest {
+        status: Status::Failed,
+        reason: Some(reason.to_owned()),
+        failure: Some(failure),
+        ended: Some(now()),
+        ..manifest(job, workers, command)
+    }
+}
+
 fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
     let trial = job.trial;
     let case = trial.case();
@@ -214,6 +233,7 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
     Manifest {
         status: Status::Running,
         reason: None,
+        failure: None,
         experiment: trial.experiment.name.clone(),
         variant: case.variant.clone(),
         grid: case.grid.clone(),
@@ -246,17 +266,13 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
         peak_memory_bytes: None,
         ended: None,
         outcome: None,
+        taken_over_from: None,
     }
-}
-
-/// The current time, RFC 3339 in UTC, to the millisecond.
-fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
 }
 
 /// Moves a trial's old folder to `<variant>/previous/seed-1-<time it was last written>`, so that
 /// results are never destroyed by new ones.
-fn move_aside(folder: &Path) -> Result<()> {
+pub fn move_aside(folder: &Path) -> Result<()> {
     let metrics = folder.join("metrics.csv");
     let holds = |name: &str| folder.join(name).exists();
     if !(metrics.exists() || holds("model.safetensors") || holds("manifest.json")) {

@@ -30,6 +30,20 @@ impl std::fmt::Display for Status {
     }
 }
 
+/// What kind of error ended a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// Its loss was no number any more, as it would be again.
+    Diverged,
+    /// It took longer than it may.
+    Timeout,
+    /// A mistake in this program.
+    Panic,
+    /// Anything else: a full disk, a folder that is gone.
+    Error,
+}
+
 /// Parameters of a network, as Keras counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterCounts {
@@ -151,6 +165,9 @@ pub struct Manifest {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What kind of failure it was; missing in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
     /// The experiment's name.
     pub experiment: String,
     /// The variant's name.
@@ -200,4 +217,7 @@ pub struct Manifest {
     /// What it achieved, once completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// The folder of the same trial under another name, from which it was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over_from: Option<String>,
 }

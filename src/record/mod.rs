@@ -6,19 +6,25 @@
 
 mod checkpoints;
 mod csv_name;
+mod found;
+mod lock;
 mod machine;
 mod manifest;
 mod metrics;
+mod plan_file;
 mod test_report;
 mod trial_dir;
 
 pub use checkpoints::Checkpoints;
 pub use csv_name::CsvName;
+pub use found::{Found, State};
+pub use lock::TrialLock;
 pub use machine::{Machine, peak_memory_bytes};
 pub use manifest::{
-    BestEpoch, Manifest, Outcome, ParameterCounts, Resumption, Status, TestTopK, Versions,
+    BestEpoch, Failure, Manifest, Outcome, ParameterCounts, Resumption, Status, TestTopK, Versions,
 };
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
+pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
 pub use test_report::{ClassRow, ConfusionRow, Mistake, TestReport};
 pub use trial_dir::{RecordedTrial, TrialDir};
 
@@ -59,6 +65,36 @@ fn remove_unfinished(folder: &Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// Writes a file as [`write_atomically`] does, unless it has this very content already: then it
+/// keeps the time at which it was last changed.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
+    match std::fs::read(path) {
+        Ok(there) if there == content => Ok(()),
+        Ok(_) | Err(_) => write_atomically(path, content),
+    }
+}
+
+/// The current time, RFC 3339 in UTC, to the millisecond.
+pub fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// Bytes of all files in a folder. What cannot be looked at, or is a link to elsewhere, is none.
+pub fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| Some((entry.file_type().ok()?, entry)))
+        .map(|(kind, entry)| match kind.is_dir() {
+            true => bytes_in(&entry.path()),
+            false if kind.is_file() => entry.metadata().map_or(0, |metadata| metadata.len()),
+            false => 0,
+        })
+        .sum()
 }
 
 /// Temporary files are private to their owner; results are meant to be shared like any file.

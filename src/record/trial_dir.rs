@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Checkpoints, EpochRow, Manifest, read_metrics, remove_unfinished, write_atomically};
+use super::{
+    Checkpoints, EpochRow, Manifest, Status, read_metrics, remove_unfinished, write_atomically,
+};
 
 /// Where a trial's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +151,16 @@ impl TrialDir {
     /// The manifest, or `None` where there is none or it is of another format.
     pub fn read_manifest(&self) -> Option<Manifest> {
         serde_json::from_slice(&std::fs::read(self.manifest()).ok()?).ok()
+    }
+
+    /// Whether the folder holds the finished results of the trial with this identity.
+    pub fn is_finished(&self, trial_hash: &str) -> bool {
+        let finished = |manifest: Manifest| {
+            manifest.status == Status::Completed && manifest.trial_hash == trial_hash
+        };
+        self.read_manifest().is_some_and(finished)
+            && self.model().exists()
+            && read_metrics(&self.metrics()).is_ok_and(|rows| !rows.is_empty())
     }
 
     /// Manifest and metrics together.

@@ -14,10 +14,12 @@ mod figure;
 mod learning_curves;
 mod legend;
 mod panel;
+mod rows;
 mod table;
 mod text;
 mod theme;
 
+pub use rows::{Lean, plain_table};
 pub use table::results_table;
 
 use std::path::{Path, PathBuf};

@@ -4,19 +4,20 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
 use crate::numbers::thousands;
-use crate::record::Status;
+use crate::record::{RecordedTrial, Status};
 
+use super::rows::{Lean, align};
 use super::text::clean;
 
 /// Longer names are shortened to so many columns.
 const LONGEST_NAME: usize = 49;
-/// Between columns.
-const GAP: &str = "  ";
+/// Longer reasons of failures are cut: they are in full in `summary.csv`.
+const LONGEST_REASON: usize = 60;
 
 /// A column: its header, which side its cells lean to, and its cell in a row.
 struct Column {
     header: &'static str,
-    right: bool,
+    lean: Lean,
     cell: fn(&Row) -> String,
 }
 
@@ -38,7 +39,8 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
     let mut lines: Vec<Vec<String>> =
         vec![columns.iter().map(|column| column.header.to_owned()).collect()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()));
-    align(&columns, &lines)
+    let leans: Vec<Lean> = columns.iter().map(|column| column.lean).collect();
+    align(&leans, &lines)
 }
 
 /// An experiment's cases, best first.
@@ -54,8 +56,8 @@ fn ranked(experiment: &ExperimentResults) -> Vec<Row<'_>> {
 }
 
 fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
-    let left = |header, cell| Column { header, right: false, cell };
-    let right = |header, cell| Column { header, right: true, cell };
+    let left = |header, cell| Column { header, lean: Lean::Left, cell };
+    let right = |header, cell| Column { header, lean: Lean::Right, cell };
     let mut columns = vec![right("rank", |row: &Row| optional(row.rank))];
     if several_experiments {
         columns.push(left("experiment", |row: &Row| shortened(row.experiment)));
@@ -100,14 +102,27 @@ fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
     }))
 }
 
+/// What became of the trials that were not trained to their end, and why the first one failed.
 fn status(row: &Row) -> String {
-    [Status::Failed, Status::Running, Status::Interrupted]
-        .into_iter()
-        .map(|status| (row.case.count(status), status))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, status)| format!("{count} {status}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let words = |status| {
+        let count = row.case.count(status);
+        let of_status = |trial: &&RecordedTrial| trial.manifest.status == status;
+        let reason = row.case.trials.iter().find(of_status)?.manifest.reason.as_deref();
+        Some(match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{count} {status}: {}", cut(&clean(reason))),
+            None => format!("{count} {status}"),
+        })
+    };
+    let all = [Status::Failed, Status::Running, Status::Interrupted];
+    all.into_iter().filter_map(words).collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of a long text.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
 }
 
 fn optional(value: Option<impl ToString>) -> String {
@@ -135,22 +150,6 @@ fn shortened(name: &str) -> String {
     start.into_iter().chain(['…']).chain(end.into_iter().rev()).collect()
 }
 
-fn align(columns: &[Column], lines: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = (0..columns.len())
-        .map(|index| lines.iter().map(|line| line[index].width()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(columns).zip(&widths).map(|((cell, column), width)| {
-            let space = " ".repeat(width - cell.width());
-            if column.right { space + cell } else { cell.clone() + &space }
-        });
-        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,9 +171,9 @@ mod tests {
         let table = results_table(&[results]);
         let expected = "\
 rank  variant   n  test accuracy    val accuracy  val loss  s/epoch  parameters  status
-   1  bn_after  1  0.8700                 0.8700    0.1300     2.00     271,346  1 failed
+   1  bn_after  1  0.8700                 0.8700    0.1300     2.00     271,346  1 failed: =out of memory
    2  no_bn     2  0.8150 ± 0.0035        0.8150    0.1850     2.00     271,346
-      broken    0                                                       271,346  1 failed
+      broken    0                                                       271,346  1 failed: =out of memory
 ";
         assert_eq!(table, expected, "\n{table}");
     }

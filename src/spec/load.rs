@@ -6,6 +6,7 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
+use super::grid::Grid;
 use super::origin::{Foreign, Origin, Origins};
 use super::problem::{Finding, Problem, Problems, suggest};
 use super::read::read;
@@ -19,9 +20,6 @@ const MAX_BYTES: u64 = 4 << 20;
 
 /// Longer names of folders are refused by file systems, less what is put before and behind them.
 const MAX_FOLDER_NAME: usize = 200;
-
-/// Grid points above this number are taken for a mistake.
-const MAX_CASES: usize = 100_000;
 
 const TOP_LEVEL: [&str; 11] = [
     "name",
@@ -38,7 +36,7 @@ const TOP_LEVEL: [&str; 11] = [
 ];
 
 /// The parts of a file that a variant may change, and that a setup is made of.
-const SETUP: [&str; 3] = ["dataset", "model", "training"];
+pub(super) const SETUP: [&str; 3] = ["dataset", "model", "training"];
 
 /// What the command line changes in every file.
 #[derive(Debug, Clone, Default)]
@@ -262,12 +260,13 @@ impl Reader {
         expand(&mut shared);
         let grid = self.grid(root);
         self.no_set_over_grid(&grid, overrides);
+        let points = grid.points();
         let mut cases = Vec::new();
         for (variant, overlay) in self.variants(root) {
             let mut tree = shared.clone();
             merge(&mut tree, &overlay, &Path::default());
-            for point in points(&grid) {
-                cases.extend(self.case(&variant, tree.clone(), point, overrides));
+            for point in &points {
+                cases.extend(self.case(&variant, tree.clone(), &grid, point, overrides));
             }
         }
         let mut labels = HashSet::new();
@@ -294,14 +293,14 @@ impl Reader {
 
     /// What `grid:` varies cannot be set for all: folders and tables would tell one value, and the
     /// training would use the other.
-    fn no_set_over_grid(&mut self, grid: &[(String, Vec<Value>)], overrides: &Overrides) {
+    fn no_set_over_grid(&mut self, grid: &Grid, overrides: &Overrides) {
         for text in &overrides.set {
             let set = Path::dotted(text.split_once('=').map_or("", |(key, _)| key));
-            let clash = grid.iter().find(|(key, _)| {
+            let clash = grid.keys().find(|key| {
                 let varied = Path::dotted(key);
                 varied.starts_with(&set) || set.starts_with(&varied)
             });
-            if let Some((key, _)) = clash {
+            if let Some(key) = clash {
                 let message = format!("`--set {text}`: `grid:` varies `{key}`");
                 let help = "change the list in the file, or leave the key out of it";
                 self.problems.push(Problem::new(None, message, help));
@@ -348,63 +347,32 @@ impl Reader {
         list
     }
 
-    /// Each grid key and its values.
-    fn grid(&mut self, root: &Map<String, Value>) -> Vec<(String, Vec<Value>)> {
-        let at = Path::default().key("grid");
-        let help = "list values under dotted paths, as in `training.batch_size: [16, 32]`";
-        let grid = match root.get("grid") {
-            None | Some(Value::Null) => return Vec::new(),
-            Some(Value::Object(grid)) => grid,
-            Some(_) => {
-                self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
-                return Vec::new();
-            }
-        };
-        let mut keys = Vec::new();
-        for (key, values) in grid {
-            let scalars = values.as_array().filter(|values| {
-                !values.is_empty() && values.iter().all(|v| !v.is_array() && !v.is_object())
-            });
-            match scalars {
-                Some(_) if !SETUP.contains(&key.split('.').next().unwrap_or_default()) => {
-                    let message = format!("`{key}` is no path into an experiment");
-                    self.problem(
-                        &at.key(key),
-                        message,
-                        "begin with `dataset.`, `model.` or `training.`",
-                    );
-                }
-                Some(values) => keys.push((key.clone(), values.clone())),
-                None => self.problem(&at.key(key), format!("`{key}` needs a list of values"), help),
-            }
-        }
-        let cases =
-            keys.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul);
-        if cases.is_none_or(|cases| cases > MAX_CASES) {
-            let message = format!("this grid has more than {MAX_CASES} points");
-            self.problem(&at, message, "shorten its lists");
-            return Vec::new();
-        }
-        keys
+    /// What the grid varies; nothing where it has mistakes.
+    fn grid(&mut self, root: &Map<String, Value>) -> Grid {
+        Grid::read(root).unwrap_or_else(|mistakes| {
+            self.findings(mistakes);
+            Grid::default()
+        })
     }
 
     fn case(
         &mut self,
         variant: &str,
         mut tree: Value,
-        grid: Vec<GridValue>,
+        grid: &Grid,
+        point: &[GridValue],
         overrides: &Overrides,
     ) -> Option<Case> {
         let mut foreign = Vec::new();
-        for point in &grid {
-            let path = Path::dotted(&point.key);
-            let key = Path::default().key("grid").key(&point.key);
+        for value in point {
+            let path = Path::dotted(&value.key);
+            let key = grid.place(&value.key);
             expand(&mut tree);
-            match set(&mut tree, &path, point.value.clone()) {
+            match set(&mut tree, &path, value.value.clone()) {
                 Ok(()) => foreign.push(Foreign { path, origin: Origin::Grid(key) }),
                 Err(why) => {
                     let message =
-                        format!("`{}` matches nothing in variant `{variant}`: {why}", point.key);
+                        format!("`{}` matches nothing in variant `{variant}`: {why}", value.key);
                     self.problem(&key, message, "a grid key is a path into every variant");
                     return None;
                 }
@@ -443,7 +411,7 @@ impl Reader {
                 for path in [&mut setup.dataset.idx, &mut setup.model.initial_weights] {
                     *path = path.as_ref().map(|path| here.join(path));
                 }
-                Some(Case { variant: variant.to_owned(), grid, setup, origins })
+                Some(Case { variant: variant.to_owned(), grid: point.to_vec(), setup, origins })
             }
             Err(findings) => {
                 for finding in findings {
@@ -453,18 +421,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// All combinations, the last key changing fastest.
-fn points(grid: &[(String, Vec<Value>)]) -> Vec<Vec<GridValue>> {
-    grid.iter().fold(vec![Vec::new()], |points, (key, values)| {
-        let extend = |point: &Vec<GridValue>, value: &Value| {
-            let mut point = point.clone();
-            point.push(GridValue { key: key.clone(), value: value.clone() });
-            point
-        };
-        points.iter().flat_map(|point| values.iter().map(move |v| extend(point, v))).collect()
-    })
 }
 
 fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {

@@ -11,6 +11,7 @@ mod check_layer;
 mod dataset;
 mod dimensions;
 mod function;
+mod grid;
 mod layer;
 mod load;
 mod measure;

@@ -42,6 +42,9 @@ variants:
   quick: {}
 ";
 
+/// Its trials.
+pub const TRIALS: [&str; 4] = ["slow/seed-1", "slow/seed-2", "quick/seed-1", "quick/seed-2"];
+
 /// The program on one temporary folder, which is also its working directory.
 pub struct Bench {
     folder: tempfile::TempDir,
@@ -136,6 +139,11 @@ impl Bench {
         text.lines().map(cut).collect()
     }
 
+    /// The metrics of all four trials of the tiny experiment, time columns aside.
+    pub fn all_numbers(&self, results: &str) -> Vec<String> {
+        TRIALS.iter().map(|trial| self.numbers(&format!("{results}/tiny/{trial}"))).collect()
+    }
+
     /// The saved weights by their Keras names.
     pub fn weights(&self, trial: &str) -> BTreeMap<String, Weight> {
         let bytes = self.bytes(&format!("{trial}/model.safetensors"));
@@ -153,8 +161,8 @@ impl Bench {
             .unwrap_or_else(|error| panic!("{folder}: {error}"));
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        // Locks stay when their trial is done, and are nobody's business.
-        names.retain(|name| !name.ends_with(".lock"));
+        // What the program notes for itself, and may be deleted, is nobody's business.
+        names.retain(|name| name != ".bn-runner");
         names.sort();
         names
     }

@@ -1,0 +1,152 @@
+//! `bn-runner run --dry-run`: what would be trained, why, and what that would take.
+
+use std::path::Path;
+
+use super::run::Planned;
+use crate::model::counts;
+use crate::numbers::{bytes, duration, thousands};
+use crate::plan::{Cause, Earlier, Standing, Trial};
+use crate::record::State;
+use crate::render::{Lean, plain_table};
+use crate::train::NUMERICS_VERSION;
+
+/// More changes than these are counted, not named.
+const CHANGES_SHOWN: usize = 3;
+
+/// The plan: a line per trial, then how many there are and what they will take.
+pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) -> String {
+    let mut rows = Vec::new();
+    let mut total = Total::default();
+    for planned in planned {
+        // Seeds of a case take the same, and follow one another.
+        let mut of_case = None;
+        for (trial, standing) in planned.trials.iter().zip(&planned.standings) {
+            let parameters = counts(&planned.prepared.placed[trial.case]).total;
+            rows.push([
+                state(standing).as_str().to_owned(),
+                trial.dir.path().display().to_string(),
+                thousands(parameters),
+                why(standing, trial, &planned.datasets[trial.case].checksum),
+            ]);
+            total.trials += 1;
+            match standing {
+                Standing::Done => total.done += 1,
+                Standing::DoneIn(_) => total.elsewhere += 1,
+                Standing::Failed(_) => total.failed += 1,
+                Standing::Open(cause) => {
+                    total.open += 1;
+                    total.interrupted += usize::from(matches!(cause, Cause::CutOff(_)));
+                    let rows = planned.datasets[trial.case].train.len();
+                    let estimate = match of_case {
+                        Some((case, estimate)) if case == trial.case => estimate,
+                        Some(_) | None => earlier.estimate(trial, parameters, rows),
+                    };
+                    of_case = Some((trial.case, estimate));
+                    total.bytes += estimate.bytes;
+                    match estimate.seconds {
+                        Some(seconds) => total.seconds += seconds,
+                        None => total.unknown += 1,
+                    }
+                }
+            }
+        }
+    }
+    let columns = [
+        ("state", Lean::Left),
+        ("trial", Lean::Left),
+        ("parameters", Lean::Right),
+        ("why", Lean::Left),
+    ];
+    format!("{}\n{}", plain_table(columns, &rows), total.words(out, jobs))
+}
+
+fn state(standing: &Standing) -> State {
+    match standing {
+        Standing::Done | Standing::DoneIn(_) => State::Done,
+        Standing::Failed(_) | Standing::Open(Cause::Failed(_)) => State::Failed,
+        Standing::Open(Cause::CutOff(_)) => State::Interrupted,
+        Standing::Open(Cause::Elsewhere) => State::Running,
+        Standing::Open(Cause::New | Cause::Forced | Cause::Changed(_) | Cause::Lacks(_)) => {
+            State::ToDo
+        }
+    }
+}
+
+fn why(standing: &Standing, trial: &Trial, data: &str) -> String {
+    match standing {
+        Standing::Done => String::new(),
+        Standing::DoneIn(dir) => format!("as {}, to be taken over", dir.path().display()),
+        Standing::Failed(reason) => format!("{reason} (`--rerun-failed` tries it again)"),
+        Standing::Open(Cause::New) => "new".to_owned(),
+        Standing::Open(Cause::Forced) => "forced".to_owned(),
+        Standing::Open(Cause::Lacks(file)) => format!("{file} is gone or cannot be read"),
+        Standing::Open(Cause::CutOff(0)) => "cut off in its first epoch".to_owned(),
+        Standing::Open(Cause::CutOff(epochs)) => format!("cut off after epoch {epochs}"),
+        Standing::Open(Cause::Failed(reason)) => format!("failed before: {reason}"),
+        Standing::Open(Cause::Elsewhere) => "another process is training it".to_owned(),
+        Standing::Open(Cause::Changed(recorded)) => {
+            let mut changes = trial.changes(recorded, data, NUMERICS_VERSION);
+            if changes.len() > CHANGES_SHOWN {
+                let more = changes.len() - CHANGES_SHOWN;
+                changes.truncate(CHANGES_SHOWN);
+                changes.push(format!("and {more} more"));
+            }
+            changes.join(", ")
+        }
+    }
+}
+
+/// Sums over a plan.
+#[derive(Default)]
+struct Total {
+    trials: usize,
+    done: usize,
+    elsewhere: usize,
+    failed: usize,
+    open: usize,
+    interrupted: usize,
+    /// Of trials whose time is known.
+    seconds: f64,
+    unknown: usize,
+    bytes: u64,
+}
+
+impl Total {
+    fn words(&self, out: &Path, jobs: usize) -> String {
+        let mut parts = vec![format!("{} done", thousands(self.done))];
+        if self.elsewhere > 0 {
+            parts.push(format!("{} done under other names", thousands(self.elsewhere)));
+        }
+        if self.failed > 0 {
+            parts.push(format!("{} failed and left so", thousands(self.failed)));
+        }
+        let begun = match self.interrupted {
+            0 => String::new(),
+            count => format!(" ({} begun)", thousands(count)),
+        };
+        parts.push(format!("{} to train{begun}", thousands(self.open)));
+        let trials = thousands(self.trials);
+        if self.open == 0 {
+            return format!("{trials} trials: {}\n", parts.join(", "));
+        }
+        let jobs = jobs.min(self.open);
+        let about = duration(self.seconds / jobs as f64);
+        let known = self.open - self.unknown;
+        let time = match (known, self.unknown) {
+            (0, _) => format!("unknown, as `{}` holds nothing like it yet", out.display()),
+            (_, 0) => format!("about {about}, {jobs} at a time"),
+            (known, unknown) => format!(
+                "about {about} for {} of them, {jobs} at a time; unknown for the other {}, as `{}` \
+                 holds nothing like them yet",
+                thousands(known),
+                thousands(unknown),
+                out.display(),
+            ),
+        };
+        format!(
+            "{trials} trials: {}\ntime: {time}\ndisk: about {}\n",
+            parts.join(", "),
+            bytes(self.bytes),
+        )
+    }
+}

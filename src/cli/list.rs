@@ -1,0 +1,211 @@
+//! `bn-runner list`: a line per recorded trial.
+
+use std::cmp::Ordering;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use super::print;
+use super::recorded::{DirArgs, Entry, Overview};
+use crate::analysis::grid_text;
+use crate::numbers::duration;
+use crate::record::{CsvName, Manifest, State, TrialDir, read_metrics};
+use crate::render::{Lean, plain_table};
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    dirs: DirArgs,
+
+    /// How they are printed: table for people, csv and json for programs.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// What they are ordered by: names and seeds upwards, accuracies and epochs best first, ages
+    /// youngest first. [default: experiment, case and seed]
+    #[arg(long, value_enum, value_name = "COLUMN")]
+    sort_by: Option<SortBy>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum SortBy {
+    Experiment,
+    Variant,
+    Seed,
+    Status,
+    Epochs,
+    ValAccuracy,
+    TestAccuracy,
+    Age,
+}
+
+/// One trial.
+struct Row {
+    dir: TrialDir,
+    manifest: Manifest,
+    state: State,
+    epochs: usize,
+    val_accuracy: Option<f64>,
+    /// Seconds since it ended, or else since it began.
+    age: Option<f64>,
+}
+
+pub fn list(args: &ListArgs) -> Result<ExitCode> {
+    let found = args.dirs.found()?;
+    let mut rows: Vec<Row> = Overview::of(&found)
+        .into_iter()
+        .flat_map(|overview| overview.trials)
+        .map(Row::new)
+        .collect();
+    if rows.is_empty() {
+        return Err(args.dirs.nothing());
+    }
+    if let Some(column) = args.sort_by {
+        // Stable: what is equal stays by experiment, case and seed.
+        rows.sort_by(|a, b| column.compare(a, b));
+    }
+    print(&match args.format {
+        Format::Table => table(&rows),
+        Format::Csv => csv(&rows)?,
+        Format::Json => {
+            format!("{:#}\n", json!({ "trials": rows.iter().map(Row::json).collect::<Vec<_>>() }))
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Row {
+    fn new(Entry { dir, manifest, state, outdated: _ }: Entry) -> Self {
+        let epochs = read_metrics(&dir.metrics()).unwrap_or_default();
+        let time = manifest.ended.as_ref().unwrap_or(&manifest.started);
+        let age = time.parse::<jiff::Timestamp>().ok().map(|then| {
+            let now = jiff::Timestamp::now();
+            (now.as_millisecond() - then.as_millisecond()).max(0) as f64 / 1000.0
+        });
+        let val_accuracy = epochs.last().and_then(|row| row.val_accuracy);
+        Self { dir, manifest, state, epochs: epochs.len(), val_accuracy, age }
+    }
+
+    fn test_accuracy(&self) -> Option<f64> {
+        self.manifest.outcome.as_ref().map(|outcome| outcome.test_accuracy)
+    }
+
+    fn json(&self) -> Value {
+        let grid: Map<String, Value> = self
+            .manifest
+            .grid
+            .iter()
+            .map(|point| (point.key.clone(), point.value.clone()))
+            .collect();
+        json!({
+            "experiment": self.manifest.experiment,
+            "variant": self.manifest.variant,
+            "grid": grid,
+            "seed": self.manifest.seed,
+            "status": self.state.as_str(),
+            "reason": self.manifest.reason,
+            "epochs": self.epochs,
+            "epochs_planned": self.manifest.epochs,
+            "val_accuracy": self.val_accuracy,
+            "test_accuracy": self.test_accuracy(),
+            "age_seconds": self.age,
+            "folder": self.dir.path().to_string_lossy(),
+        })
+    }
+}
+
+impl SortBy {
+    fn compare(self, a: &Row, b: &Row) -> Ordering {
+        // What is missing comes last.
+        let best_first = |a: Option<f64>, b: Option<f64>| {
+            let number = |value: Option<f64>| value.unwrap_or(f64::NEG_INFINITY);
+            number(b).total_cmp(&number(a))
+        };
+        match self {
+            Self::Experiment => a.manifest.experiment.cmp(&b.manifest.experiment),
+            Self::Variant => a.manifest.variant.cmp(&b.manifest.variant),
+            Self::Seed => a.manifest.seed.cmp(&b.manifest.seed),
+            Self::Status => a.state.cmp(&b.state),
+            Self::Epochs => b.epochs.cmp(&a.epochs),
+            Self::ValAccuracy => best_first(a.val_accuracy, b.val_accuracy),
+            Self::TestAccuracy => best_first(a.test_accuracy(), b.test_accuracy()),
+            Self::Age => best_first(a.age.map(|age| -age), b.age.map(|age| -age)),
+        }
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let accuracy =
+        |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
+    let cells = |row: &Row| {
+        [
+            row.manifest.experiment.clone(),
+            row.manifest.variant.clone(),
+            grid_text(&row.manifest.grid),
+            row.manifest.seed.to_string(),
+            row.state.as_str().to_owned(),
+            format!("{}/{}", row.epochs, row.manifest.epochs),
+            accuracy(row.val_accuracy),
+            accuracy(row.test_accuracy()),
+            row.age.map_or_else(String::new, duration),
+        ]
+    };
+    let columns = [
+        ("experiment", Lean::Left),
+        ("variant", Lean::Left),
+        ("grid", Lean::Left),
+        ("seed", Lean::Right),
+        ("status", Lean::Left),
+        ("epochs", Lean::Right),
+        ("val accuracy", Lean::Right),
+        ("test accuracy", Lean::Right),
+        ("age", Lean::Right),
+    ];
+    plain_table(columns, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn csv(rows: &[Row]) -> Result<String> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record([
+        "experiment",
+        "variant",
+        "grid",
+        "seed",
+        "status",
+        "epochs",
+        "epochs_planned",
+        "val_accuracy",
+        "test_accuracy",
+        "age_seconds",
+        "folder",
+    ])?;
+    let name = |text: &str| CsvName(text.to_owned()).to_cell();
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:?}"));
+    for row in rows {
+        csv.write_record([
+            name(&row.manifest.experiment),
+            name(&row.manifest.variant),
+            name(&grid_text(&row.manifest.grid)),
+            row.manifest.seed.to_string(),
+            row.state.as_str().to_owned(),
+            row.epochs.to_string(),
+            row.manifest.epochs.to_string(),
+            number(row.val_accuracy),
+            number(row.test_accuracy()),
+            number(row.age),
+            name(&row.dir.path().to_string_lossy()),
+        ])?;
+    }
+    Ok(String::from_utf8(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)?)
+}

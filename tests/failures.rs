@@ -1,0 +1,80 @@
+//! Trials that fail: alone, with their reason, and tried again where that can help.
+
+mod support;
+
+use support::{Bench, TINY, edited};
+
+/// Two linear layers in a row with giant steps: the numbers overflow within an epoch.
+fn diverging() -> String {
+    let text = edited(TINY, "units: 16, activation: relu", "units: 16");
+    let text = edited(&text, "  slow: ", "  wild: ");
+    edited(&text, "learning_rate: 0.000001", "learning_rate: 1.0e9")
+}
+
+#[test]
+fn what_diverged_would_diverge_again_and_is_left_unless_asked_for() {
+    let bench = Bench::with("tiny.yaml", &diverging());
+    let run = "run tiny.yaml -o out --seeds 1";
+    bench.bn_runner(run).exits(100);
+    let manifest = bench.json("out/tiny/wild/seed-1/manifest.json");
+    assert_eq!(manifest["failure"], "diverged");
+
+    let ended = bench.bn_runner(run).exits(100);
+    let ended = ended.says("1 of 2 trials are done already");
+    let ended = ended.says("1 of 2 trials have failed before and would fail again");
+    let table: Vec<&str> = ended.stdout.lines().collect();
+    assert!(table[2].contains("1 failed: diverged at epoch 1"), "{ended}");
+    assert_eq!(manifest, bench.json("out/tiny/wild/seed-1/manifest.json"), "nothing was written");
+    assert_eq!(bench.table("out/tiny/summary.csv")[0]["status"], "failed");
+    bench
+        .bn_runner(&format!("{run} --dry-run"))
+        .exits(0)
+        .prints("failed  out/tiny/wild/seed-1")
+        .prints("1 done, 1 failed and left so, 0 to train");
+
+    bench.bn_runner(&format!("{run} --rerun-failed")).exits(100).says("trials to train: 1,");
+    assert_ne!(manifest, bench.json("out/tiny/wild/seed-1/manifest.json"));
+    assert_eq!(bench.names("out/tiny/wild"), ["previous", "seed-1"]);
+    // Another setup is another trial.
+    bench.write("tiny.yaml", edited(&diverging(), "1.0e9", "0.01"));
+    bench.bn_runner(run).exits(0);
+}
+
+#[test]
+fn a_trial_that_takes_too_long_fails_alone_and_is_tried_again() {
+    let text = edited(TINY, "epochs: 3", "epochs: 1000000");
+    let text = edited(&text, "  quick: {}", "  quick: { training: { epochs: 2 } }");
+    let bench = Bench::with("tiny.yaml", &text);
+    let run = "run tiny.yaml -o out --seeds 1 -j 1";
+    let ended = bench.bn_runner(&format!("{run} --timeout 1")).exits(100);
+    ended
+        .says("failed: tiny slow, seed 1: timeout: not done after 1 s")
+        .says("tiny quick, seed 1: epoch 2/2")
+        .prints("1 failed: timeout: not done after 1 s");
+    let manifest = bench.json("out/tiny/slow/seed-1/manifest.json");
+    assert_eq!((&manifest["status"], &manifest["failure"]), (&"failed".into(), &"timeout".into()));
+    let summary = bench.table("out/tiny/summary.csv");
+    assert_eq!(summary[0]["reason"], "timeout: not done after 1 s");
+    assert!(summary[0]["epochs"].parse::<usize>().unwrap() > 0, "{summary:?}");
+    let dry = bench.bn_runner(&format!("{run} --dry-run")).exits(0);
+    dry.prints("failed before: timeout: not done after 1 s").prints("1 done, 1 to train");
+    bench.bn_runner(&format!("{run} --timeout 0.5s")).exits(100).says("trials to train: 1,");
+    for time in ["0", "soon", "-1", "1d", "nan", "1e300h"] {
+        bench.bn_runner_with(&["run", "tiny.yaml", "--timeout", time]).exits(2);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_trial_that_cannot_write_fails_alone_and_is_in_every_table() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    // Writing to this file fails as on a full disk, whoever tries.
+    std::fs::create_dir_all(bench.path("out/tiny/slow")).unwrap();
+    bench.write("out/tiny/slow/seed-1", "a file stands here");
+    let ended = bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(100);
+    ended.says("failed: tiny slow, seed 1: ").prints("1 failed: ");
+    let summary = bench.table("out/tiny/summary.csv");
+    assert_eq!((&*summary[0]["variant"], &*summary[0]["status"]), ("slow", "failed"));
+    assert_ne!(summary[0]["reason"], "");
+    assert_eq!(summary[1]["status"], "completed");
+}
