@@ -4,10 +4,12 @@ mod backends;
 mod check;
 mod data;
 mod experiments;
+mod explain;
 mod fold;
 mod new;
 mod predict;
 mod run;
+mod schema;
 mod summary;
 mod trained;
 
@@ -49,6 +51,10 @@ enum Verb {
     Check(check::CheckArgs),
     /// Write a commented starter file.
     New(new::NewArgs),
+    /// Explain a name in experiment files: parameters, defaults, formula, reference.
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of experiment files, for editors.
+    Schema,
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
     /// Let a trained network classify images; write a CSV file.
@@ -113,6 +119,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::check(&args),
         Verb::New(args) => new::new(&args),
+        Verb::Explain(args) => explain::explain(&args),
+        Verb::Schema => schema::schema(),
         Verb::Summary(args) => summary::summary(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The data sets known by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetName {
     /// 70,000 grey images of clothing, 28 × 28, ten classes (Zalando Research).
@@ -13,7 +14,7 @@ pub enum DatasetName {
 }
 
 /// How the bytes 0–255 of an image become the numbers that the network sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scaling {
     /// Divided by 255.
@@ -26,14 +27,14 @@ pub enum Scaling {
 }
 
 /// Which images, how they are split, and how they are scaled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetSpec {
     /// A data set known by name; exactly one of `name` and `idx` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<DatasetName>,
-    /// A folder with the four MNIST-format files, gzipped or not. Once loaded, the path is
-    /// relative to the working directory; in the file it is relative to the file.
+    /// A folder with the four MNIST-format files, gzipped or not, seen from the file's own folder.
+    // Once loaded, seen from the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idx: Option<PathBuf>,
     /// How many of the first training images are kept apart for validation.

@@ -23,7 +23,8 @@ const MAX_FOLDER_NAME: usize = 200;
 /// Grid points above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
-const TOP_LEVEL: [&str; 10] = [
+/// The keys of a file.
+pub const TOP_LEVEL: [&str; 10] = [
     "name",
     "description",
     "backend",
@@ -37,7 +38,7 @@ const TOP_LEVEL: [&str; 10] = [
 ];
 
 /// The parts of a file that a variant may change, and that a setup is made of.
-const SETUP: [&str; 3] = ["dataset", "model", "training"];
+pub const SETUP: [&str; 3] = ["dataset", "model", "training"];
 
 /// What the command line changes in every file.
 #[derive(Debug, Clone, Default)]

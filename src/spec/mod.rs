@@ -33,19 +33,21 @@ pub use layer::{
     ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
     GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
-pub use load::{Overrides, load, unfit_for_an_experiment};
+pub use load::{Overrides, SETUP, TOP_LEVEL, load, unfit_for_an_experiment};
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
-pub use problem::{Finding, Problem, Problems, suggest};
+pub use problem::{Finding, Problem, Problems, nearest, suggest};
+pub use repeat::Repeat;
 pub use schedule::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant, PolynomialDecay,
     ScheduleSpec,
 };
 pub use source::{Part, Path, Seg, Source};
 pub use training::{Loss, TrainingSpec};
-pub use value::shorten_layers;
+pub use value::{main_parameter, shorten_layers};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides what one training run computes, apart from its seed and backend.
@@ -77,6 +79,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opt
     Ord,
     Serialize,
     Deserialize,
+    JsonSchema,
     clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]

@@ -137,16 +137,32 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// "did you mean …" for a name that is not among those known, or else the list of those known.
-pub fn suggest(wrong: &str, known: &[&str]) -> String {
+/// Longer words than this are no misspelt names.
+const MAX_NAME: usize = 100;
+
+/// The name that was probably meant: one with few letters changed, or else one that the wrong name
+/// is a part of, as `batchnorm` is of `batch_normalization`.
+pub fn nearest<'n>(wrong: &str, known: &[&'n str]) -> Option<&'n str> {
+    // Nobody means a name by a text many times as long, and comparing it takes its time.
+    if wrong.len() > MAX_NAME {
+        return None;
+    }
     let near = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
         .filter(|(distance, name)| *distance <= (name.len().max(wrong.len()) / 3).max(1))
         .min();
+    let squeezed = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
+    let part = squeezed(wrong);
+    let whole = || known.iter().find(|name| part.len() >= 3 && squeezed(name).contains(&part));
+    near.map(|(_, name)| name).or_else(|| whole().copied())
+}
+
+/// "did you mean …" for a name that is not among those known, or else the list of those known.
+pub fn suggest(wrong: &str, known: &[&str]) -> String {
     let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match near {
-        Some((_, name)) => format!("did you mean `{name}`? known here: {all}"),
+    match nearest(wrong, known) {
+        Some(name) => format!("did you mean `{name}`? known here: {all}"),
         None if known.is_empty() => "nothing can be set here".to_owned(),
         None => format!("known here: {all}"),
     }

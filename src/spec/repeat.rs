@@ -1,8 +1,10 @@
 //! `repeat: { times: 3, layers: […] }` in a list of layers: its layers, so many times over.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::layer::Layer;
 use super::problem::Finding;
 use super::read::read;
 use super::source::{Path, Seg};
@@ -10,10 +12,14 @@ use super::source::{Path, Seg};
 /// Stacks of more layers are taken for a mistake.
 const MAX_LAYERS: usize = 1000;
 
-#[derive(Deserialize)]
+/// Layers that stand in the stack so many times over.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Repeat {
+pub struct Repeat {
+    /// How many times.
     times: usize,
+    /// The layers; blocks may be among them, too.
+    #[schemars(with = "Vec<Layer>")]
     layers: Vec<Value>,
 }
 

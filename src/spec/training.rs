@@ -1,20 +1,26 @@
 //! `training:` the loss, the optimizer and the length of the run.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{CallbackSpec, OptimizerSpec, ScheduleSpec, given};
 
 /// What training makes small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// −ln of the probability given to the true class, labels being class numbers.
+    /// Cross-entropy, for labels that are class numbers.
+    ///
+    /// Formula: −ln p[label], with p the network's probabilities
+    ///
+    /// Reference:
+    /// <https://keras.io/api/losses/probabilistic_losses/#sparsecategoricalcrossentropy-class>
     #[default]
     SparseCategoricalCrossentropy,
 }
 
 /// How the network is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
     /// What is made small.
@@ -24,6 +30,7 @@ pub struct TrainingSpec {
     pub optimizer: OptimizerSpec,
     /// How the step size changes from step to step, in place of the optimizer's own.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "number_or_schedule")]
     pub learning_rate: Option<ScheduleSpec>,
     /// Rows per step; the last batch of an epoch may be smaller and is kept.
     #[serde(default = "default_batch_size")]
@@ -35,6 +42,7 @@ pub struct TrainingSpec {
     pub shuffle: bool,
     /// What is decided after each epoch, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(!skip_serializing_if)]
     pub callbacks: Vec<CallbackSpec>,
 }
 
@@ -46,6 +54,12 @@ impl TrainingSpec {
             self.optimizer.fill_in_learning_rate();
         }
     }
+}
+
+/// `learning_rate:` in a file: a number stands for a constant.
+fn number_or_schedule(generator: &mut SchemaGenerator) -> Schema {
+    let schedule = generator.subschema_for::<ScheduleSpec>();
+    json_schema!({ "anyOf": [{ "type": "number" }, schedule] })
 }
 
 fn default_batch_size() -> usize {

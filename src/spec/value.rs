@@ -142,6 +142,11 @@ const WITH_PARAMETERS: [(&str, Option<&str>); 10] = [
     ("max_norm", Some("max_value")),
 ];
 
+/// The parameter of a function that may be given alone, as in `l2: 0.001`.
+pub fn main_parameter(function: &str) -> Option<&'static str> {
+    WITH_PARAMETERS.iter().find(|(name, _)| *name == function)?.1
+}
+
 /// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
 /// `learning_rate: 0.1` of `training` → `{constant: {learning_rate: 0.1}}`,
 /// `dataset: fashion_mnist` → `{name: fashion_mnist}`, `kernel_regularizer: l2` → `{l2: {}}`.

@@ -1,0 +1,81 @@
+//! The experiment file as a JSON Schema, for editors that complete and explain while one types.
+//!
+//! It is made from the very types that files are read into: keys, types, defaults and texts are
+//! theirs (`schemars`). What is added here is what reading does before serde sees a value: short
+//! forms ([`names`]) and variants that say only what they change ([`changes`]).
+
+mod changes;
+mod file;
+mod names;
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+use crate::spec::Repeat;
+use file::ExperimentFile;
+
+/// The types whose values files may also give as a bare name, `optimizer: adam`, where nothing else
+/// is required.
+const BARE_NAMES: [&str; 8] = [
+    "Layer",
+    "Activation",
+    "Initializer",
+    "Regularizer",
+    "Constraint",
+    "OptimizerSpec",
+    "ScheduleSpec",
+    "CallbackSpec",
+];
+
+/// The schema of an experiment file, in draft 7, which editors know best.
+pub fn experiment() -> Value {
+    let mut generator = SchemaSettings::draft07().into_generator();
+    let block = generator.subschema_for::<Repeat>().to_value();
+    let mut root = generator.into_root_schema_for::<ExperimentFile>().to_value();
+    tidy(&mut root);
+    let mut definitions = definitions(&mut root);
+    names::write_out(&mut definitions, &BARE_NAMES);
+    // A block may stand where a layer can.
+    definitions["Layer"]["anyOf"]
+        .as_array_mut()
+        .and_then(|forms| forms.last_mut())
+        .expect("layers are names, and maps of one name")["properties"]["repeat"] = block;
+    changes::allow(&mut root, &mut definitions);
+    root["definitions"] = Value::Object(definitions);
+    root
+}
+
+fn definitions(root: &mut Value) -> Map<String, Value> {
+    match root["definitions"].take() {
+        Value::Object(definitions) => definitions,
+        other => unreachable!("definitions are a map, not {other}"),
+    }
+}
+
+/// Lines of comments become paragraphs, links lose their brackets, and Rust's names of numbers go.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                *text = paragraphs(text).join("\n\n");
+            }
+            if map.get("format").is_some_and(Value::is_string) {
+                map.shift_remove("format");
+            }
+            map.values_mut().for_each(tidy);
+        }
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn paragraphs(text: &str) -> Vec<String> {
+    let without_brackets = |word: &str| match word.strip_prefix('<') {
+        Some(link) if link.starts_with("https://") => link.replacen('>', "", 1),
+        Some(_) | None => word.to_owned(),
+    };
+    let joined = |paragraph: &str| {
+        paragraph.split_whitespace().map(without_brackets).collect::<Vec<_>>().join(" ")
+    };
+    text.split("\n\n").map(joined).collect()
+}
