@@ -13,6 +13,7 @@ mod dimensions;
 mod function;
 mod layer;
 mod load;
+mod names;
 mod optimizer;
 mod origin;
 mod problem;
@@ -20,6 +21,8 @@ mod read;
 mod repeat;
 mod schedule;
 mod source;
+mod syntax;
+mod text;
 mod training;
 mod value;
 
@@ -33,7 +36,8 @@ pub use layer::{
     ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
     GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
-pub use load::{Overrides, SETUP, TOP_LEVEL, load, unfit_for_an_experiment};
+pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, read_file};
+pub use names::unfit_for_an_experiment;
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
@@ -144,6 +148,8 @@ pub struct Case {
     pub setup: Setup,
     /// Where its values are in the file, if not at their own places.
     origins: origin::Origins,
+    /// What in the setup is not what the file says, because that is a mistake.
+    faulty: Vec<Path>,
 }
 
 impl Case {
@@ -155,6 +161,11 @@ impl Case {
             label.push_str(&format!(",{key}={}", value::plain(&point.value)));
         }
         label
+    }
+
+    /// Whether something is wrong in a part of the setup, so that nothing follows from it.
+    pub fn is_faulty(&self, part: &str) -> bool {
+        self.faulty.iter().any(|path| path.0.first() == Some(&Seg::Key(part.to_owned())))
     }
 
     /// A mistake in this case's setup as one in the file.
