@@ -79,3 +79,53 @@ fn paragraphs(text: &str) -> Vec<String> {
     };
     text.split("\n\n").map(joined).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::Lint;
+    use crate::spec::{SETUP, TOP_LEVEL};
+
+    fn keys(schema: &Value) -> Vec<&str> {
+        schema["properties"].as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn files_and_variants_have_the_keys_that_are_read() {
+        let schema = experiment();
+        let sorted = |mut keys: Vec<&'static str>| {
+            keys.sort_unstable();
+            keys
+        };
+        let mut top = keys(&schema);
+        top.sort_unstable();
+        assert_eq!(top, sorted(TOP_LEVEL.to_vec()), "see `ExperimentFile` and `TOP_LEVEL`");
+        let mut variant = keys(&schema["definitions"]["Variant"]);
+        variant.sort_unstable();
+        assert_eq!(variant, sorted(SETUP.to_vec()), "see `Variant` and `SETUP`");
+    }
+
+    #[test]
+    fn warnings_are_called_by_their_codes() {
+        let schema = experiment();
+        let lints = schema["definitions"]["Lint"]["oneOf"].as_array().unwrap();
+        let names: Vec<&str> = lints.iter().map(|lint| lint["const"].as_str().unwrap()).collect();
+        assert_eq!(names, Lint::ALL.map(Lint::code));
+    }
+
+    #[test]
+    fn nothing_unknown_is_let_in_and_every_switch_tells_how_it_stands() {
+        let schema = experiment();
+        for (name, definition) in schema["definitions"].as_object().unwrap() {
+            let Some(properties) = definition["properties"].as_object() else { continue };
+            assert_eq!(definition["additionalProperties"], false, "{name}");
+            for (key, value) in properties {
+                assert!(value["description"].is_string(), "{name}.{key} has no comment");
+                // Where serde leaves a default out of what it writes, schemars would, too:
+                // `#[schemars(!skip_serializing_if)]`.
+                let told = value["type"] != "boolean" || value.get("default").is_some();
+                assert!(told, "{name}.{key} has no default");
+            }
+        }
+    }
+}

@@ -369,7 +369,7 @@ impl Reader {
                 !values.is_empty() && values.iter().all(|v| !v.is_array() && !v.is_object())
             });
             match scalars {
-                Some(_) if !SETUP.contains(&key.split('.').next().unwrap_or_default()) => {
+                Some(_) if !key.split_once('.').is_some_and(|(part, _)| SETUP.contains(&part)) => {
                     let message = format!("`{key}` is no path into an experiment");
                     let span = self.source.span(&at.key(key), Part::Key);
                     let help = "begin with `dataset.`, `model.` or `training.`";
