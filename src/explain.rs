@@ -164,9 +164,9 @@ impl Vocabulary<'_> {
             words.retain(|word| !word.is_empty());
             return words.join(" or ");
         }
-        let types = match &schema["type"] {
-            Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
-            one => one.as_str().into_iter().collect::<Vec<_>>(),
+        let types: Vec<&str> = match schema["type"].as_array() {
+            Some(types) => types.iter().filter_map(Value::as_str).collect(),
+            None => schema["type"].as_str().into_iter().collect(),
         };
         let words = types.iter().filter_map(|name| match *name {
             "integer" => Some("whole number".to_owned()),

@@ -69,5 +69,8 @@ fn an_unknown_name_gets_the_nearest_one_and_where_it_is_a_key() {
         .bn_runner("explain batchnorm")
         .exits(2)
         .says("nothing is called `batchnorm`; did you mean `batch_normalization`?");
-    bench.bn_runner("explain momentum").exits(2).says("it is a key of `batch_normalization`, `sgd`");
+    bench
+        .bn_runner("explain momentum")
+        .exits(2)
+        .says("it is a key of `batch_normalization`, `sgd`");
 }

@@ -94,7 +94,8 @@ fn alias_bombs() {
     let level = |i: usize| format!("a{}: &a{} [{}]\n", i + 1, i + 1, ten(&format!("a{i}")));
     let laughs = format!("a0: &a0 [x]\n{}", (0..12).map(level).collect::<String>());
     refused(laughs, much);
-    let level = |i: usize| format!("a{}: &a{} {{ <<: [{}] }}\n", i + 1, i + 1, ten(&format!("a{i}")));
+    let level =
+        |i: usize| format!("a{}: &a{} {{ <<: [{}] }}\n", i + 1, i + 1, ten(&format!("a{i}")));
     refused(format!("a0: &a0 {{ x: 1 }}\n{}", (0..12).map(level).collect::<String>()), much);
     let long = format!("a: &a [{}]\nb: [{}]\n", "1,".repeat(50_000), "*a,".repeat(200_000));
     refused(long, much);
@@ -142,13 +143,13 @@ fn more_cases_and_layers_than_anybody_trains() {
         (0..20).map(|i| format!("  model.layers.1.dense.k{i}: [1, 2, 3, 4, 5]\n")).collect();
     refused(format!("{BASE}grid:\n{twenty}"), "more than 10000 cases");
 
-    let block = |times: &str, inner: &str| format!("repeat: {{ times: {times}, layers: [{{ {inner} }}] }}");
+    let block =
+        |times: &str, inner: &str| format!("repeat: {{ times: {times}, layers: [{{ {inner} }}] }}");
     let million = block("100", &block("100", &block("100", "dense: { units: 8 }")));
     let stacked = |layer: &str| BASE.replace("- flatten", &format!("- flatten\n    - {layer}"));
     refused(stacked(&million), "more than 1000 layers");
-    let endless = (0..12).fold("dropout: { rate: 0.1 }".to_owned(), |inner, _| {
-        block("1000000000000", &inner)
-    });
+    let endless = (0..12)
+        .fold("dropout: { rate: 0.1 }".to_owned(), |inner, _| block("1000000000000", &inner));
     refused(stacked(&endless), "more than 1000 layers");
     let many = stacked(&block("900", "dense: { units: 8 }"));
     refused(format!("{many}{}", grid(100, 100)), "more than 100000 layers in all cases");

@@ -112,13 +112,15 @@ fn short_forms_fit_and_their_likes_do_not() {
 
 #[test]
 fn variants_may_say_a_part_and_files_without_variants_may_not() {
-    let part = "dataset: fashion_mnist\nmodel: { layers: [flatten] }\ntraining: { optimizer: adam }\n";
+    let part =
+        "dataset: fashion_mnist\nmodel: { layers: [flatten] }\ntraining: { optimizer: adam }\n";
     let fits = |more: &str| validate(&yaml(format!("{part}{more}").as_bytes()).unwrap());
     assert!(fits("").is_err());
     fits("variants: { one: { training: { epochs: 3 } }, two: }\n").unwrap();
     fits("grid: { training.epochs: [1, 2] }\n").unwrap();
     let schedule = "{ cosine_decay: { decay_steps: 3 } }";
-    fits(&format!("variants: {{ one: {{ training: {{ learning_rate: {schedule} }} }} }}\n")).unwrap();
+    fits(&format!("variants: {{ one: {{ training: {{ learning_rate: {schedule} }} }} }}\n"))
+        .unwrap();
     // What is in a list is always whole.
     assert!(fits("variants: { one: { model: { layers: [{ dense: {} }] } } }\n").is_err());
     assert!(fits("variants: { one: { training: { epoch: 3 } } }\n").is_err());

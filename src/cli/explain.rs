@@ -43,9 +43,11 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
     }
     let text = match (args.format, &args.name) {
         (Format::Json, _) => format!("{:#}\n", serde_json::to_value(&entries)?),
-        (Format::Text, Some(_)) => {
-            entries.iter().map(explained).collect::<Vec<_>>().join(&format!("\n{}\n\n", "─".repeat(WIDTH)))
-        }
+        (Format::Text, Some(_)) => entries
+            .iter()
+            .map(explained)
+            .collect::<Vec<_>>()
+            .join(&format!("\n{}\n\n", "─".repeat(WIDTH))),
         (Format::Text, None) => listed(&entries),
     };
     print(&text)?;

@@ -38,10 +38,14 @@ impl Changes<'_> {
                     }
                 }
                 ("properties", Value::Object(properties)) => {
-                    properties.values_mut().for_each(|value| self.loosen(value));
+                    for value in properties.values_mut() {
+                        self.loosen(value);
+                    }
                 }
                 ("anyOf" | "oneOf" | "allOf", Value::Array(forms)) => {
-                    forms.iter_mut().for_each(|value| self.loosen(value));
+                    for form in forms {
+                        self.loosen(form);
+                    }
                 }
                 _ => {}
             }

@@ -48,7 +48,9 @@ pub fn experiment() -> Value {
 fn definitions(root: &mut Value) -> Map<String, Value> {
     match root["definitions"].take() {
         Value::Object(definitions) => definitions,
-        other => unreachable!("definitions are a map, not {other}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            unreachable!("definitions are a map")
+        }
     }
 }
 

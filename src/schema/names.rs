@@ -35,7 +35,9 @@ fn forms(variants: &[Value], bare: bool, definitions: &Map<String, Value>) -> Va
         if let Some(name) = variant.get("const") {
             alone.push(described(json!({ "const": name })));
             let aliases = variant.get("aliases").and_then(Value::as_array);
-            alone.extend(aliases.into_iter().flatten().map(|name| described(json!({ "const": name }))));
+            alone.extend(
+                aliases.into_iter().flatten().map(|name| described(json!({ "const": name }))),
+            );
         }
         let inner = variant.get("properties").and_then(Value::as_object);
         for (name, value) in inner.into_iter().flatten() {

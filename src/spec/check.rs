@@ -20,7 +20,8 @@ pub fn check(setup: &Setup, faulty: &[Path]) -> Vec<Finding> {
     callbacks(setup, &mut ranges);
     let Ranges { mut list, faulty } = ranges;
     list.retain(|finding| {
-        let touches = |path: &Path| path.starts_with(&finding.path) || finding.path.starts_with(path);
+        let touches =
+            |path: &Path| path.starts_with(&finding.path) || finding.path.starts_with(path);
         !faulty.iter().any(touches)
     });
     list

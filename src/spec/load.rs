@@ -7,9 +7,10 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
+use super::grid::{Varied, points};
+use super::names::{unfit_for_a_folder, unfit_for_an_experiment};
 use super::origin::{Foreign, Origin, Origins};
 use super::problem::{Finding, Problem, Problems, suggest};
-use super::names::{unfit_for_a_folder, unfit_for_an_experiment};
 use super::read::{Read, read};
 use super::repeat::unroll;
 use super::source::{Part, Path, Source};
@@ -22,7 +23,7 @@ use super::{BackendName, Case, Experiment, GridValue, Setup};
 const MAX_FOLDER_NAME: usize = 200;
 
 /// Variants times grid points above this number are taken for a mistake.
-const MAX_CASES: usize = 10_000;
+pub(super) const MAX_CASES: usize = 10_000;
 
 /// Layers in all cases above this number are taken for one, too; each takes memory.
 const MAX_LAYERS_IN_ALL: usize = 100_000;
@@ -85,7 +86,10 @@ pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Proble
 pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
     let (source, problem) = match text::read(path) {
         Ok(text) => (Source::new(path.to_owned(), text), None),
-        Err((text, problem)) => (Source::new(path.to_owned(), text), Some(problem)),
+        Err(refused) => {
+            let (text, problem) = *refused;
+            (Source::new(path.to_owned(), text), Some(problem))
+        }
     };
     let (root, problems) = match problem {
         Some(problem) => (None, vec![problem]),
@@ -112,13 +116,14 @@ struct Lints {
     allow: Vec<String>,
 }
 
-struct Reader {
-    source: Source,
-    problems: Vec<Problem>,
+/// A file being read.
+pub(super) struct Reader {
+    pub source: Source,
+    pub problems: Vec<Problem>,
 }
 
 impl Reader {
-    fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
+    pub fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
         let span = self.source.span(at, Part::Value);
         self.problems.push(Problem::new(span, message, help));
     }
@@ -316,7 +321,9 @@ impl Reader {
             Some(other) => {
                 let message = match other {
                     Value::Object(_) | Value::Null => "`variants` names none",
-                    _ => "`variants` is a map from names to changes",
+                    Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                        "`variants` is a map from names to changes"
+                    }
                 };
                 let help =
                     "name at least one, as in `variants: { with_bn: { model: … }, without: {} }`";
@@ -351,65 +358,6 @@ impl Reader {
         list
     }
 
-    /// Each grid key and its values, for so many variants.
-    fn grid(&mut self, root: &Map<String, Value>, variants: usize) -> Vec<Varied> {
-        let at = Path::default().key("grid");
-        let help = "list values under dotted paths, as in `training.batch_size: [16, 32]`";
-        let grid = match root.get("grid") {
-            None | Some(Value::Null) => return Vec::new(),
-            Some(Value::Object(grid)) => grid,
-            Some(_) => {
-                self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
-                return Vec::new();
-            }
-        };
-        let mut keys = Vec::new();
-        for (key, values) in grid {
-            let scalars = values.as_array().filter(|values| {
-                !values.is_empty() && values.iter().all(|v| !v.is_array() && !v.is_object())
-            });
-            match scalars {
-                Some(_) if !key.split_once('.').is_some_and(|(part, _)| SETUP.contains(&part)) => {
-                    let message = format!("`{key}` is no path into an experiment");
-                    let span = self.source.span(&at.key(key), Part::Key);
-                    let help = "begin with `dataset.`, `model.` or `training.`";
-                    self.problems.push(Problem::new(span, message, help));
-                }
-                Some(values) => keys.push(self.varied(key, values, &at)),
-                None if values.as_array().is_some_and(|values| !values.is_empty()) => {
-                    let message = format!("`{key}` varies by more than single values");
-                    let help = "list numbers and words, and write a variant for each map or list";
-                    self.problem(&at.key(key), message, help);
-                }
-                None => self.problem(&at.key(key), format!("`{key}` needs a list of values"), help),
-            }
-        }
-        let points =
-            keys.iter().map(|varied| varied.values.len()).try_fold(variants, usize::checked_mul);
-        if points.is_none_or(|points| points > MAX_CASES) {
-            let message = format!("more than {MAX_CASES} cases");
-            self.problem(&at, message, "shorten the grid's lists, or part the work among several files");
-            return Vec::new();
-        }
-        keys
-    }
-
-    /// The values of a grid key, without those that are there twice.
-    fn varied(&mut self, key: &str, values: &[Value], at: &Path) -> Varied {
-        let mut seen = HashSet::new();
-        let mut once = Vec::new();
-        for (i, value) in values.iter().enumerate() {
-            // Some systems do not tell capitals from small letters in folders' names.
-            if seen.insert(plain(value).to_lowercase()) {
-                once.push((i, value.clone()));
-            } else {
-                let message = format!("`{}` is listed twice", plain(value));
-                self.problem(&at.key(key).index(i), message, "leave one out");
-            }
-        }
-        Varied { key: key.to_owned(), values: once }
-    }
-
     fn case(
         &mut self,
         variant: &str,
@@ -423,7 +371,9 @@ impl Reader {
             let key = Path::default().key("grid").key(&point.key);
             expand(&mut tree);
             match set(&mut tree, &path, point.value.clone()) {
-                Ok(()) => foreign.push(Foreign { path, origin: Origin::Grid { key, value: *number } }),
+                Ok(()) => {
+                    foreign.push(Foreign { path, origin: Origin::Grid { key, value: *number } });
+                }
                 Err(why) => {
                     let message = format!("`{}` matches nothing: {why}", point.key);
                     let span = self.source.span(&key, Part::Key);
@@ -455,12 +405,12 @@ impl Reader {
         expand(&mut tree);
         let (layers, mistakes) = unroll(&mut tree);
         let origins = Origins { foreign, layers };
-        let faulty_blocks: Vec<Path> = mistakes.iter().map(|finding| finding.path.clone()).collect();
+        let faulty_blocks: Vec<Path> =
+            mistakes.iter().map(|finding| finding.path.clone()).collect();
         for finding in mistakes {
             self.problems.push(origins.locate_as_written(&self.source, variant, finding));
         }
-        let Read { value: setup, mut findings, mut faulty } =
-            read::<Setup>(tree, &Path::default());
+        let Read { value: setup, mut findings, mut faulty } = read::<Setup>(tree, &Path::default());
         if let Some(setup) = &setup {
             findings.extend(check(setup, &faulty));
         }
@@ -477,25 +427,6 @@ impl Reader {
         }
         Some(Case { variant: variant.to_owned(), grid, setup, origins, faulty })
     }
-}
-
-/// A key of the grid with its values and their places in its list.
-struct Varied {
-    key: String,
-    values: Vec<(usize, Value)>,
-}
-
-/// All combinations, the last key changing fastest; each value with its place in its list.
-fn points(grid: &[Varied]) -> Vec<Vec<(usize, GridValue)>> {
-    grid.iter().fold(vec![Vec::new()], |points, varied| {
-        let extend = |point: &Vec<(usize, GridValue)>, (number, value): &(usize, Value)| {
-            let mut point = point.clone();
-            point.push((*number, GridValue { key: varied.key.clone(), value: value.clone() }));
-            point
-        };
-        let with_all = |point| varied.values.iter().map(move |value| extend(point, value));
-        points.iter().flat_map(with_all).collect()
-    })
 }
 
 fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {

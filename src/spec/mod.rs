@@ -11,11 +11,13 @@ mod check_layer;
 mod dataset;
 mod dimensions;
 mod function;
+mod grid;
 mod layer;
 mod load;
 mod names;
 mod optimizer;
 mod origin;
+mod path;
 mod problem;
 mod read;
 mod repeat;
@@ -41,13 +43,14 @@ pub use names::unfit_for_an_experiment;
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
+pub use path::{Part, Path, Seg};
 pub use problem::{Finding, Problem, Problems, nearest, suggest};
 pub use repeat::Repeat;
 pub use schedule::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant, PolynomialDecay,
     ScheduleSpec,
 };
-pub use source::{Part, Path, Seg, Source};
+pub use source::Source;
 pub use training::{Loss, TrainingSpec};
 pub use value::{main_parameter, shorten_layers};
 

@@ -7,9 +7,7 @@ pub fn unfit_for_an_experiment(name: &str) -> Option<String> {
         "it is longer than 100 bytes"
     } else if is_a_device(name) {
         "it is a device's name on Windows"
-    } else if !name.starts_with(plain)
-        || !name.chars().all(|c| plain(c) || c == '_' || c == '-')
-    {
+    } else if !name.starts_with(plain) || !name.chars().all(|c| plain(c) || c == '_' || c == '-') {
         "it is a folder's name, too"
     } else {
         return None;

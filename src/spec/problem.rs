@@ -212,10 +212,13 @@ pub fn nearest<'n>(wrong: &str, known: &[&'n str]) -> Option<&'n str> {
     let squeezed = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
     let part = squeezed(wrong);
     let short = known.iter().find(|name| {
-        name.contains('_') && name.split('_').filter_map(|word| word.chars().next()).eq(wrong.chars())
+        name.contains('_')
+            && name.split('_').filter_map(|word| word.chars().next()).eq(wrong.chars())
     });
     let wholes = known.iter().filter(|name| part.len() >= 3 && squeezed(name).contains(&part));
-    near.map(|(_, name)| name).or(short.copied()).or_else(|| wholes.min_by_key(|name| name.len()).copied())
+    near.map(|(_, name)| name)
+        .or(short.copied())
+        .or_else(|| wholes.min_by_key(|name| name.len()).copied())
 }
 
 /// "did you mean …" for a name that is not among those known, or else the list of those known.

@@ -213,7 +213,9 @@ fn not_yaml(source: &Source, error: &serde_yaml::Error) -> Problem {
     // Where that began which the parser could not end.
     let begin = line_and_column(context);
     let begins_before = begin.zip(at).is_some_and(|(begin, at)| begin.0 < at.0);
-    let from = |message: &str, help: String| Problem::new(begin.map(place).or(here.clone()), message, help);
+    let from = |message: &str, help: String| {
+        Problem::new(begin.map(place).or(here.clone()), message, help)
+    };
     let at_place = |message: &str, help: &str| Problem::new(here.clone(), message, help);
     match problem {
         "did not find expected ',' or '}'" | "did not find expected ',' or ']'" => {
@@ -221,7 +223,10 @@ fn not_yaml(source: &Source, error: &serde_yaml::Error) -> Problem {
             let message = format!("this `{open}` is not closed");
             if begins_before {
                 let line = at.map_or(0, |at| at.0);
-                from(&message, format!("put the `{close}`, or a comma that is missing, before line {line}"))
+                from(
+                    &message,
+                    format!("put the `{close}`, or a comma that is missing, before line {line}"),
+                )
             } else {
                 let message = format!("expected a comma or `{close}`");
                 at_place(&message, &format!("close the `{open}`, or part what is in it by commas"))
@@ -233,7 +238,9 @@ fn not_yaml(source: &Source, error: &serde_yaml::Error) -> Problem {
                 &format!("a text cannot begin with `{c}`"),
                 "put it in quotes, as in `description: \"…\"`",
             ),
-            None => at_place("something that is no value", "write a word, a number, a list or a map"),
+            None => {
+                at_place("something that is no value", "write a word, a number, a list or a map")
+            }
         },
         "mapping values are not allowed in this context" => at_place(
             "a `:` where no key can be",

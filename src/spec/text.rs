@@ -12,8 +12,9 @@ const MAX_BYTES: u64 = 1 << 20;
 ///
 /// # Errors
 /// What is wrong, with as much of the text as is needed to show the place.
-pub(super) fn read(path: &Path) -> Result<String, (String, Problem)> {
-    let refused = |message: String, help: &str| (String::new(), Problem::new(None, message, help));
+pub(super) fn read(path: &Path) -> Result<String, Box<(String, Problem)>> {
+    let refused =
+        |message: String, help: &str| Box::new((String::new(), Problem::new(None, message, help)));
     let unreadable = |error: std::io::Error| {
         refused(format!("cannot read `{}`: {error}", path.display()), "look at the path")
     };
@@ -40,6 +41,6 @@ pub(super) fn read(path: &Path) -> Result<String, (String, Problem)> {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let wrong = text[at..].chars().next().map_or(0, char::len_utf8);
         let problem = Problem::new(Some(at..at + wrong), message, "save the file as UTF-8");
-        (text, problem)
+        Box::new((text, problem))
     })
 }

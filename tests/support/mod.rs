@@ -228,8 +228,8 @@ pub fn validate(file: &serde_json::Value) -> Result<(), String> {
 
 /// The files of a folder whose names end so, sorted.
 pub fn files_in(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =
         paths.filter(|path| path.extension().is_some_and(|end| end == extension)).collect();
