@@ -1,7 +1,8 @@
 //! Declarative deep-learning experiments.
 //!
-//! An experiment file says what to try ([`spec`]; [`lint`] warns of what seldom works). It is laid out into trials ([`plan`]), each of
-//! which is one network trained with one seed ([`train`]): a layer stack built in burn ([`model`])
+//! An experiment file says what to try ([`spec`]; [`lint`] warns of what seldom works, [`schema`] and
+//! [`explain`] tell what can be said). It is laid out into trials ([`plan`]), each of which is one
+//! network trained with one seed ([`train`]): a layer stack built in burn ([`model`])
 //! on a device ([`backend`], with a few fast operations of our own in [`kernels`]), fed from a data
 //! set ([`data`]), improved by an optimizer ([`optim`]), with all randomness from a counter-based
 //! generator ([`rng`]). Trials run side by side ([`launch`]) and leave files behind ([`record`]).
@@ -17,6 +18,7 @@ pub mod analysis;
 pub mod backend;
 pub mod cli;
 pub mod data;
+pub mod explain;
 pub mod kernels;
 pub mod launch;
 pub mod lint;
@@ -28,5 +30,6 @@ pub mod predict;
 pub mod record;
 pub mod render;
 pub mod rng;
+pub mod schema;
 pub mod spec;
 pub mod train;

@@ -2,31 +2,76 @@
 //!
 //! Each has a code by which a file can allow it: `lints: { allow: [bias_before_batch_normalization] }`.
 
+use schemars::JsonSchema;
+
 use crate::spec::{
     Activation, Finding, Initializer, Layer, MetricSpec, OptimizerSpec, Path, Scaling, Setup,
     TopKAccuracy,
 };
 
 /// What a warning is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum Lint {
     /// A bias that the beta of the batch normalization after it makes useless.
+    ///
+    /// Remedy: `use_bias: false` on the layer before the normalization.
+    ///
+    /// Reference: Ioffe & Szegedy 2015, section 3.2, <https://arxiv.org/abs/1502.03167>
     BiasBeforeBatchNormalization,
-    /// Batch normalization between the last dense layer and its softmax.
+    /// Batch normalization between the last dense layer and its softmax: normalized scores cannot
+    /// tell sure answers from unsure ones.
+    ///
+    /// Remedy: normalize before the last dense layer.
+    ///
+    /// Reference: Ioffe & Szegedy 2015, section 3.2, normalizes what activations take
     BatchNormalizationOfLogits,
-    /// A momentum that means its opposite in other libraries.
+    /// A batch normalization momentum of 0.5 or less, which means its opposite in other libraries:
+    /// here, as in Keras, it is the share of the moving statistics that is kept.
+    ///
+    /// Remedy: 1 minus the other library's, as 0.9 for PyTorch's 0.1.
+    ///
+    /// Reference: <https://keras.io/api/layers/normalization_layers/batch_normalization/>
     BatchNormalizationMomentum,
-    /// Batches of one row, whose variance is 0.
+    /// Batch normalization over a batch of one row, whose variance is 0: the output is beta whatever
+    /// the input. The last batch of an epoch counts, too.
+    ///
+    /// Remedy: another `batch_size`.
+    ///
+    /// Reference: Ioffe & Szegedy 2015, algorithm 1, <https://arxiv.org/abs/1502.03167>
     BatchOfOne,
-    /// An initializer made for other activations.
+    /// An initializer made for other activations: he before tanh or sigmoid, glorot in five or more
+    /// relu layers, anything but lecun_normal before selu.
+    ///
+    /// Remedy: `glorot_uniform` before tanh, sigmoid and softmax, `he_normal` before the relu family,
+    /// `lecun_normal` before selu.
+    ///
+    /// Reference: Glorot & Bengio 2010; He et al. 2015, <https://arxiv.org/abs/1502.01852>
     InitializerForOtherActivation,
-    /// Raw pixels into a network that nothing normalizes.
+    /// Pixels from 0 to 255 into a network that nothing normalizes.
+    ///
+    /// Remedy: `scaling: unit` or `standardize`, or `batch_normalization` as the first layer.
+    ///
+    /// Reference: LeCun et al. 1998, Efficient BackProp, section 4.3
     UnscaledInputs,
-    /// A step size ten times outside what is usual.
+    /// A step size ten times outside what is usual for the optimizer.
+    ///
+    /// Remedy: the range that the warning names.
+    ///
+    /// Reference: <https://keras.io/api/optimizers/>
     UnusualLearningRate,
-    /// Dropout whose changing variance disturbs the moving statistics behind it.
+    /// Dropout right before batch normalization: its outputs vary more in training than later, so
+    /// that the moving variance is wrong.
+    ///
+    /// Remedy: dropout after the normalization.
+    ///
+    /// Reference: Li et al. 2019, <https://arxiv.org/abs/1801.05134>
     DropoutBeforeBatchNormalization,
-    /// A top-k accuracy over as many classes as there are.
+    /// A top-k accuracy over as many classes as there are, which is always 1.
+    ///
+    /// Remedy: a smaller `k`.
+    ///
+    /// Reference: <https://keras.io/api/metrics/accuracy_metrics/>
     TopKOfAllClasses,
 }
 

@@ -2,15 +2,12 @@
 
 mod support;
 
-use support::{Bench, experiments};
+use std::time::{Duration, Instant};
+
+use support::{Bench, experiments, files_in};
 
 fn files() -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(experiments()).expect("the folder is there");
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
-    files.sort();
-    files
+    files_in(&experiments(), "yaml")
 }
 
 #[test]
@@ -39,4 +36,22 @@ fn the_batch_normalization_experiment_is_three_networks_with_three_seeds() {
     let file = experiments().join("batch_norm.yaml");
     let ended = Bench::new().bn_runner_with(&["check", file.to_str().unwrap()]);
     ended.exits(0).prints("cases: 3, seeds: 3, trials: 9");
+}
+
+#[test]
+fn all_experiments_are_checked_in_a_moment() {
+    let files = files();
+    let arguments = || {
+        let files = files.iter().map(|file| file.to_str().unwrap());
+        std::iter::once("check").chain(files)
+    };
+    let once = || {
+        let begin = Instant::now();
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_bn-runner"));
+        assert!(program.args(arguments()).output().unwrap().status.success());
+        begin.elapsed()
+    };
+    // The quickest of many: what else the machine does is not what is measured.
+    let quickest = (0..20).map(|_| once()).min().unwrap();
+    assert!(quickest < Duration::from_millis(50), "{quickest:?}");
 }

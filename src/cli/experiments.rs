@@ -9,8 +9,8 @@ use crate::data::{self, DataError, Shape, Unsplittable};
 use crate::lint::{Lint, lint};
 use crate::model::{InitialWeights, Placed, Unfit, place};
 use crate::spec::{
-    Augment, Case, DatasetName, DatasetSpec, Experiment, Finding, Overrides, Part, Path, Problem,
-    Problems, Validation, load, suggest,
+    Augment, Case, DatasetName, DatasetSpec, Experiment, Finding, Loaded, Overrides, Part, Path,
+    Problem, Problems, Validation, read_file, suggest,
 };
 
 /// A checked experiment with the layers of each of its cases.
@@ -66,17 +66,16 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
     let mut names: HashMap<String, PathBuf> = HashMap::new();
     let mut shapes = Shapes::default();
     for file in files {
-        let experiment = match load(file, overrides) {
-            Ok(experiment) => experiment,
-            Err(problems) => {
-                mistakes.push(problems);
-                continue;
-            }
+        let Loaded { experiment, mut problems, source } = read_file(file, overrides);
+        let Some(experiment) = experiment else {
+            mistakes.push(Problems::new(source, problems));
+            continue;
         };
-        let mut problems = Vec::new();
-        if let Some(first) = names.insert(experiment.name.clone(), file.clone()) {
+        let named = !experiment.name.is_empty();
+        let same = named.then(|| names.insert(experiment.name.clone(), file.clone())).flatten();
+        if let Some(first) = same {
             problems.push(Problem::new(
-                Some(experiment.source.span(&Path::default().key("name"), Part::Value)),
+                experiment.source.span(&Path::default().key("name"), Part::Value),
                 format!(
                     "experiment `{}` is in `{}`, too: both would write the same folder",
                     experiment.name,
@@ -90,6 +89,10 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
         let mut warnings = Vec::new();
         problems.extend(unknown_lints(&experiment));
         for case in &experiment.cases {
+            // What was wrong in them is told; the rest would only follow from it.
+            if case.is_faulty("dataset") || case.is_faulty("model") {
+                continue;
+            }
             let problem = |finding| case.problem(&experiment.source, finding);
             let shape = match shapes.of(&case.setup.dataset) {
                 Ok(shape) => shape,
@@ -153,7 +156,7 @@ fn unknown_lints(experiment: &Experiment) -> Vec<Problem> {
     let problem = |(i, code): (usize, &String)| {
         let span = experiment.source.span(&allow.index(i), Part::Value);
         let message = format!("no warning has the code `{code}`");
-        Problem::new(Some(span), message, suggest(code, &codes))
+        Problem::new(span, message, suggest(code, &codes))
     };
     experiment.allowed_lints.iter().enumerate().filter(unknown).map(problem).collect()
 }

@@ -7,12 +7,14 @@ mod clean;
 mod data;
 mod dry_run;
 mod experiments;
+mod explain;
 mod fold;
 mod list;
 mod new;
 mod predict;
 mod recorded;
 mod run;
+mod schema;
 mod status;
 mod summary;
 mod trained;
@@ -68,6 +70,10 @@ enum Verb {
     Check(check::CheckArgs),
     /// Write a commented starter file.
     New(new::NewArgs),
+    /// Explain a name in experiment files: parameters, defaults, formula, reference.
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of experiment files, for editors.
+    Schema,
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
     /// Let a trained network classify images; write a CSV file.
@@ -143,6 +149,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Clean(args) => clean::clean(&args),
         Verb::Check(args) => check::check(&args),
         Verb::New(args) => new::new(&args),
+        Verb::Explain(args) => explain::explain(&args),
+        Verb::Schema => schema::schema(),
         Verb::Summary(args) => summary::summary(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),

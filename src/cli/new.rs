@@ -11,6 +11,9 @@ use super::print;
 
 const STARTER: &str = include_str!("starter.yaml");
 
+/// Where the schema is in a checkout.
+const SCHEMA: &str = "schema/experiment.schema.json";
+
 #[derive(Debug, Args)]
 pub struct NewArgs {
     /// Name of the experiment; the file is NAME.yaml, in this folder or in the one of NAME.
@@ -31,12 +34,27 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
         eprintln!("error: {why}");
         return Ok(ExitCode::from(2));
     }
-    write_new(&path, &STARTER.replace("@NAME@", &name))?;
+    write_new(&path, &STARTER.replace("@SCHEMA@", &schema_line(&path)?).replace("@NAME@", &name))?;
     print(&format!(
         "wrote {path}\nnext: bn-runner check {path} && bn-runner run {path}\n",
         path = path.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The line by which editors find the schema, if it is in a folder around the file; else how to
+/// come by it.
+fn schema_line(file: &Path) -> Result<String> {
+    let file = std::path::absolute(file)?;
+    let folders = file.ancestors().skip(1).enumerate();
+    for (up, folder) in folders {
+        if folder.join(SCHEMA).is_file() {
+            return Ok(format!("# yaml-language-server: $schema={}{SCHEMA}", "../".repeat(up)));
+        }
+    }
+    Ok("# Editors complete and explain keys after `bn-runner schema > experiment.schema.json` and, as\n\
+        # the first line here, `# yaml-language-server: $schema=experiment.schema.json`.\n#"
+        .to_owned())
 }
 
 /// Never over a file that is there.

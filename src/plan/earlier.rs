@@ -124,6 +124,6 @@ impl Group {
 
 /// Bytes of a trial's weights, final and best, with some for the other files.
 fn weights(trial: &Trial, parameters: usize) -> u64 {
-    let copies = if trial.case().setup.dataset.validation > 0 { 2 } else { 1 };
+    let copies = if trial.case().setup.dataset.validation.is_none() { 1 } else { 2 };
     (copies * 4 * parameters + 10_000) as u64
 }

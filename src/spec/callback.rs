@@ -1,5 +1,6 @@
 //! `training.callbacks`: what is decided after each epoch, with Keras' names and defaults.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -7,12 +8,22 @@ use super::{given, top_k_name, top_k_of_name};
 
 /// One of the list; in a file a map of one key or a bare name. That training ends when the loss is
 /// no number any more (Keras' `TerminateOnNaN`) needs no callback.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackSpec {
     /// Ends training when a metric gets no better.
+    ///
+    /// Formula: an epoch is better if its metric passes the best so far (and baseline) by more than
+    /// min_delta; after patience epochs that are not, training ends
+    ///
+    /// Reference: <https://keras.io/api/callbacks/early_stopping/>
     EarlyStopping(EarlyStopping),
     /// Lowers the step size when a metric gets no better.
+    ///
+    /// Formula: lr ← max(lr · factor, min_lr) after patience epochs that pass the best so far by no
+    /// more than min_delta
+    ///
+    /// Reference: <https://keras.io/api/callbacks/reduce_lr_on_plateau/>
     ReduceLrOnPlateau(ReduceLrOnPlateau),
 }
 
@@ -114,8 +125,25 @@ impl<'de> Deserialize<'de> for Monitor {
     }
 }
 
+impl JsonSchema for Monitor {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Monitor".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let named = Self::NAMED.map(|monitor| json_schema!({ "const": monitor.name() }));
+        let mut forms = named.to_vec();
+        forms.push(json_schema!({
+            "description": "A top-k accuracy that `training.metrics` has.",
+            "type": "string",
+            "pattern": "^(val_)?top_[1-9][0-9]*_accuracy$",
+        }));
+        json_schema!({ "oneOf": forms })
+    }
+}
+
 /// Which way a metric gets better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Losses down, accuracies up.
@@ -128,7 +156,7 @@ pub enum Mode {
 }
 
 /// Ends training when a metric gets no better.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EarlyStopping {
     /// The metric.
@@ -141,6 +169,7 @@ pub struct EarlyStopping {
     pub mode: Mode,
     /// A value that has to be passed, too, for an epoch to count as better.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "f64")]
     pub baseline: Option<f64>,
     /// Whether the network goes back to its weights after the best epoch in the end.
     pub restore_best_weights: bool,
@@ -163,7 +192,7 @@ impl Default for EarlyStopping {
 }
 
 /// Lowers the step size when a metric gets no better.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReduceLrOnPlateau {
     /// The metric.

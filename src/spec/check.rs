@@ -9,9 +9,9 @@ use super::{
     OptimizerSpec, PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec, Validation, top_k_name,
 };
 
-/// Every number out of its range, with the range.
-pub fn check(setup: &Setup) -> Vec<Finding> {
-    let mut ranges = Ranges(Vec::new());
+/// Every number out of its range, with the range. Nothing is said of what is faulty already.
+pub fn check(setup: &Setup, faulty: &[Path]) -> Vec<Finding> {
+    let mut ranges = Ranges { list: Vec::new(), faulty };
     dataset(&setup.dataset, &mut ranges);
     let layers = Path::default().key("model").key("layers");
     for (i, layer) in setup.model.layers.iter().enumerate() {
@@ -19,15 +19,33 @@ pub fn check(setup: &Setup) -> Vec<Finding> {
     }
     training(&setup.training, &mut ranges);
     callbacks(setup, &mut ranges);
-    ranges.0
+    let Ranges { mut list, faulty } = ranges;
+    list.retain(|finding| {
+        let touches =
+            |path: &Path| path.starts_with(&finding.path) || finding.path.starts_with(path);
+        !faulty.iter().any(touches)
+    });
+    list
 }
 
 /// Collects what is out of its range.
-pub(super) struct Ranges(pub Vec<Finding>);
+pub(super) struct Ranges<'f> {
+    list: Vec<Finding>,
+    faulty: &'f [Path],
+}
 
-impl Ranges {
+impl Ranges<'_> {
+    pub fn push(&mut self, finding: Finding) {
+        self.list.push(finding);
+    }
+
+    /// Whether a value is what the file says, so that others can be held against it.
+    pub fn is_sound(&self, path: &Path) -> bool {
+        !self.faulty.iter().any(|faulty| faulty.starts_with(path))
+    }
+
     pub fn at_least_one(&mut self, path: &Path, value: usize) {
-        self.require(value >= 1, path, value as f64, "1 or more");
+        self.require(value >= 1, path, value as f64, "of 1 or more");
     }
 
     pub fn positive(&mut self, path: &Path, value: f64) {
@@ -46,7 +64,7 @@ impl Ranges {
     pub fn require(&mut self, holds: bool, path: &Path, value: f64, range: &str) {
         if !holds {
             let key = Path(path.0.last().cloned().into_iter().collect());
-            self.0.push(Finding::new(
+            self.list.push(Finding::new(
                 path.clone(),
                 format!("`{key}` cannot be {value}"),
                 format!("give a number {range}"),
@@ -55,12 +73,16 @@ impl Ranges {
     }
 }
 
-fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges) {
+fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges<'_>) {
     let path = Path::default().key("dataset");
     if dataset.name.is_some() == dataset.idx.is_some() {
-        ranges.0.push(Finding::new(
-            path.clone(),
-            "a data set is given by exactly one of `name` and `idx`",
+        let (place, message) = match dataset.name {
+            Some(_) => (path.key("idx"), "the data set is given twice, by `name` and by `idx`"),
+            None => (path.clone(), "no data set is given"),
+        };
+        ranges.push(Finding::new(
+            place,
+            message,
             "write `name: fashion_mnist`, or `idx:` and a folder with the four MNIST-format files",
         ));
     }
@@ -79,7 +101,7 @@ fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges) {
     }
 }
 
-fn training(training: &TrainingSpec, ranges: &mut Ranges) {
+fn training(training: &TrainingSpec, ranges: &mut Ranges<'_>) {
     let path = Path::default().key("training");
     ranges.at_least_one(&path.key("epochs"), training.epochs);
     ranges.at_least_one(&path.key("batch_size"), training.batch_size);
@@ -90,7 +112,7 @@ fn training(training: &TrainingSpec, ranges: &mut Ranges) {
     let Some(spec) = &training.learning_rate else { return };
     schedule(spec, &path.key("learning_rate").key(spec.kind()), ranges);
     if training.optimizer.has_learning_rate() {
-        ranges.0.push(Finding::new(
+        ranges.push(Finding::new(
             own.key("learning_rate"),
             "the learning rate is given twice, here and by `training.learning_rate`",
             "leave one of them out",
@@ -98,7 +120,7 @@ fn training(training: &TrainingSpec, ranges: &mut Ranges) {
     }
 }
 
-fn loss(loss: &Loss, path: &Path, ranges: &mut Ranges) {
+fn loss(loss: &Loss, path: &Path, ranges: &mut Ranges<'_>) {
     match loss {
         Loss::SparseCategoricalCrossentropy(keys) => {
             let path = path.key("sparse_categorical_crossentropy").key("label_smoothing");
@@ -107,7 +129,7 @@ fn loss(loss: &Loss, path: &Path, ranges: &mut Ranges) {
     }
 }
 
-fn metrics(training: &TrainingSpec, path: &Path, ranges: &mut Ranges) {
+fn metrics(training: &TrainingSpec, path: &Path, ranges: &mut Ranges<'_>) {
     for (i, k) in top_k(&training.metrics) {
         ranges.at_least_one(&path.index(i).key("top_k_accuracy").key("k"), k);
     }
@@ -118,12 +140,12 @@ fn metrics(training: &TrainingSpec, path: &Path, ranges: &mut Ranges) {
                 MetricSpec::TopKAccuracy(keys) => top_k_name(keys.k),
             };
             let message = format!("`{name}` is listed twice");
-            ranges.0.push(Finding::new(path.index(i), message, "leave one out"));
+            ranges.push(Finding::new(path.index(i), message, "leave one out"));
         }
     }
 }
 
-fn optimizer(optimizer: &OptimizerSpec, path: &Path, ranges: &mut Ranges) {
+fn optimizer(optimizer: &OptimizerSpec, path: &Path, ranges: &mut Ranges<'_>) {
     ranges.positive(&path.key("learning_rate"), optimizer.learning_rate());
     match optimizer {
         OptimizerSpec::Sgd(sgd) => ranges.below_one(&path.key("momentum"), sgd.momentum),
@@ -160,7 +182,7 @@ fn optimizer(optimizer: &OptimizerSpec, path: &Path, ranges: &mut Ranges) {
     clipping(optimizer.clipping(), path, ranges);
 }
 
-fn clipping(clipping: Clipping, path: &Path, ranges: &mut Ranges) {
+fn clipping(clipping: Clipping, path: &Path, ranges: &mut Ranges<'_>) {
     let Clipping { clipnorm, clipvalue, global_clipnorm } = clipping;
     let limits =
         [("clipnorm", clipnorm), ("clipvalue", clipvalue), ("global_clipnorm", global_clipnorm)];
@@ -169,7 +191,7 @@ fn clipping(clipping: Clipping, path: &Path, ranges: &mut Ranges) {
         ranges.positive(&path.key(key), limit);
     }
     if let (Some((first, _)), Some((second, _))) = (given.next(), given.next()) {
-        ranges.0.push(Finding::new(
+        ranges.push(Finding::new(
             path.key(second),
             format!("gradients cannot be clipped by both `{first}` and `{second}`"),
             "keep one of `clipnorm`, `clipvalue` and `global_clipnorm`",
@@ -177,7 +199,7 @@ fn clipping(clipping: Clipping, path: &Path, ranges: &mut Ranges) {
     }
 }
 
-fn schedule(schedule: &ScheduleSpec, path: &Path, ranges: &mut Ranges) {
+fn schedule(schedule: &ScheduleSpec, path: &Path, ranges: &mut Ranges<'_>) {
     let initial = path.key("initial_learning_rate");
     let decay_steps = path.key("decay_steps");
     match schedule {
@@ -204,8 +226,9 @@ fn schedule(schedule: &ScheduleSpec, path: &Path, ranges: &mut Ranges) {
                 }
                 None => {
                     ranges.positive(&initial, decay.initial_learning_rate);
-                    if decay.warmup_steps > 0 {
-                        ranges.0.push(Finding::new(
+                    let target = path.key("warmup_target");
+                    if decay.warmup_steps > 0 && ranges.is_sound(&target) {
+                        ranges.push(Finding::new(
                             path.key("warmup_steps"),
                             "`warmup_steps` lead nowhere without `warmup_target`",
                             "add `warmup_target:`, the learning rate at the end of the rise",
@@ -245,23 +268,26 @@ fn schedule(schedule: &ScheduleSpec, path: &Path, ranges: &mut Ranges) {
     }
 }
 
-fn piecewise(pieces: &PiecewiseConstant, path: &Path, ranges: &mut Ranges) {
+fn piecewise(pieces: &PiecewiseConstant, path: &Path, ranges: &mut Ranges<'_>) {
     let PiecewiseConstant { boundaries, values } = pieces;
-    if boundaries.is_empty() {
-        ranges.0.push(Finding::new(
+    let both = ranges.is_sound(&path.key("boundaries")) && ranges.is_sound(&path.key("values"));
+    if !both {
+        // One cannot be held against the other.
+    } else if boundaries.is_empty() {
+        ranges.push(Finding::new(
             path.key("boundaries"),
             "`boundaries` has no steps",
             "list at least one, or choose `constant`",
         ));
     } else if values.len() != boundaries.len() + 1 {
-        ranges.0.push(Finding::new(
+        ranges.push(Finding::new(
             path.key("values"),
             format!("{} boundaries do not part {} values", boundaries.len(), values.len()),
             format!("give {} values, one more than there are boundaries", boundaries.len() + 1),
         ));
     }
     for (i, pair) in boundaries.windows(2).enumerate().filter(|(_, pair)| pair[0] >= pair[1]) {
-        ranges.0.push(Finding::new(
+        ranges.push(Finding::new(
             path.key("boundaries").index(i + 1),
             format!("boundary {} does not come after {}", pair[1], pair[0]),
             "list the boundaries in rising order",
@@ -270,7 +296,7 @@ fn piecewise(pieces: &PiecewiseConstant, path: &Path, ranges: &mut Ranges) {
     for (i, value) in
         values.iter().enumerate().filter(|(_, value)| !(**value > 0.0 && value.is_finite()))
     {
-        ranges.0.push(Finding::new(
+        ranges.push(Finding::new(
             path.key("values").index(i),
             format!("a learning rate cannot be {value}"),
             "give a number above 0",
@@ -278,13 +304,13 @@ fn piecewise(pieces: &PiecewiseConstant, path: &Path, ranges: &mut Ranges) {
     }
 }
 
-fn callbacks(setup: &Setup, ranges: &mut Ranges) {
+fn callbacks(setup: &Setup, ranges: &mut Ranges<'_>) {
     let list = Path::default().key("training").key("callbacks");
     for (i, callback) in setup.training.callbacks.iter().enumerate() {
         let path = list.index(i).key(callback.kind());
         let monitor = callback.monitor();
         if monitor.is_of_validation() && setup.dataset.validation.is_none() {
-            ranges.0.push(Finding::new(
+            ranges.push(Finding::new(
                 path.key("monitor"),
                 format!("there is no `{}` without validation rows", monitor.name()),
                 "give `dataset.validation` a number above 0, or monitor `loss` or `accuracy`",
@@ -293,7 +319,7 @@ fn callbacks(setup: &Setup, ranges: &mut Ranges) {
         if let Some(k) = monitor.top_k()
             && !setup.training.top_k().contains(&k)
         {
-            ranges.0.push(Finding::new(
+            ranges.push(Finding::new(
                 path.key("monitor"),
                 format!("`{}` is not measured", monitor.name()),
                 format!("add `{{ top_k_accuracy: {{ k: {k} }} }}` to `training.metrics`"),
@@ -320,10 +346,10 @@ fn callbacks(setup: &Setup, ranges: &mut Ranges) {
 }
 
 /// As in Keras, two cannot both decide the step size.
-fn plateau_with_schedule(setup: &Setup, path: &Path, ranges: &mut Ranges) {
+fn plateau_with_schedule(setup: &Setup, path: &Path, ranges: &mut Ranges<'_>) {
     match &setup.training.learning_rate {
         None | Some(ScheduleSpec::Constant(_)) => {}
-        Some(schedule) => ranges.0.push(Finding::new(
+        Some(schedule) => ranges.push(Finding::new(
             path.clone(),
             format!(
                 "`reduce_lr_on_plateau` cannot change the learning rate that `{}` decides",

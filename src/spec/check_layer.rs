@@ -7,7 +7,7 @@ use super::problem::Finding;
 use super::source::Path;
 
 /// Every number of a layer that is out of its range.
-pub(super) fn check_layer(layer: &Layer, path: &Path, ranges: &mut Ranges) {
+pub(super) fn check_layer(layer: &Layer, path: &Path, ranges: &mut Ranges<'_>) {
     match layer {
         Layer::Dense(dense) => {
             ranges.at_least_one(&path.key("units"), dense.units);
@@ -52,7 +52,7 @@ pub(super) fn check_layer(layer: &Layer, path: &Path, ranges: &mut Ranges) {
     if let Some(name) = layer.name()
         && let Some(why) = unfit(name)
     {
-        ranges.0.push(Finding::new(
+        ranges.push(Finding::new(
             path.key("name"),
             format!("`{name}` cannot be a layer's name: {why}"),
             "variables are called by it, as in `hidden/kernel`; use letters, digits, `_`, `-` and `.`",
@@ -72,19 +72,19 @@ fn unfit(name: &str) -> Option<&'static str> {
     }
 }
 
-fn both_at_least_one(path: &Path, pair: [usize; 2], ranges: &mut Ranges) {
+fn both_at_least_one(path: &Path, pair: [usize; 2], ranges: &mut Ranges<'_>) {
     ranges.at_least_one(path, pair[0].min(pair[1]));
 }
 
-fn not_negative(path: &Path, value: f64, ranges: &mut Ranges) {
+fn not_negative(path: &Path, value: f64, ranges: &mut Ranges<'_>) {
     ranges.require(value >= 0.0 && value.is_finite(), path, value, "from 0 up");
 }
 
-fn finite(path: &Path, value: f64, ranges: &mut Ranges) {
+fn finite(path: &Path, value: f64, ranges: &mut Ranges<'_>) {
     ranges.require(value.is_finite(), path, value, "that is finite");
 }
 
-fn activation(function: &Activation, path: &Path, ranges: &mut Ranges) {
+fn activation(function: &Activation, path: &Path, ranges: &mut Ranges<'_>) {
     match function {
         Activation::LeakyRelu(leaky) => {
             let path = path.key("leaky_relu").key("negative_slope");
@@ -107,7 +107,7 @@ fn activation(function: &Activation, path: &Path, ranges: &mut Ranges) {
     }
 }
 
-fn initializer(initializer: &Initializer, path: &Path, rank: usize, ranges: &mut Ranges) {
+fn initializer(initializer: &Initializer, path: &Path, rank: usize, ranges: &mut Ranges<'_>) {
     match initializer {
         Initializer::RandomNormal(normal) => {
             let path = path.key("random_normal");
@@ -122,7 +122,8 @@ fn initializer(initializer: &Initializer, path: &Path, rank: usize, ranges: &mut
         Initializer::RandomUniform(range) => {
             let path = path.key("random_uniform");
             finite(&path.key("minval"), range.minval, ranges);
-            let above = range.maxval >= range.minval && range.maxval.is_finite();
+            let above = range.maxval >= range.minval || !ranges.is_sound(&path.key("minval"));
+            let above = above && range.maxval.is_finite();
             let least = format!("of `minval` ({}) or more", range.minval);
             ranges.require(above, &path.key("maxval"), range.maxval, &least);
         }
@@ -132,7 +133,7 @@ fn initializer(initializer: &Initializer, path: &Path, rank: usize, ranges: &mut
         Initializer::Orthogonal(orthogonal) => {
             finite(&path.key("orthogonal").key("gain"), orthogonal.gain, ranges);
             if rank < 2 {
-                ranges.0.push(Finding::new(
+                ranges.push(Finding::new(
                     path.clone(),
                     "`orthogonal` is for kernels: a single row has nothing to be at right angles to",
                     "choose another initializer, such as `zeros` or `random_normal`",
@@ -150,7 +151,7 @@ fn initializer(initializer: &Initializer, path: &Path, rank: usize, ranges: &mut
     }
 }
 
-fn regularizer(regularizer: Option<&Regularizer>, layer: &Path, ranges: &mut Ranges) {
+fn regularizer(regularizer: Option<&Regularizer>, layer: &Path, ranges: &mut Ranges<'_>) {
     let path = layer.key("kernel_regularizer");
     match regularizer {
         Some(Regularizer::L1(L1 { l1 })) => not_negative(&path.key("l1").key("l1"), *l1, ranges),
@@ -163,7 +164,7 @@ fn regularizer(regularizer: Option<&Regularizer>, layer: &Path, ranges: &mut Ran
     }
 }
 
-fn constraint(constraint: Option<&Constraint>, layer: &Path, rank: usize, ranges: &mut Ranges) {
+fn constraint(constraint: Option<&Constraint>, layer: &Path, rank: usize, ranges: &mut Ranges<'_>) {
     match constraint {
         Some(Constraint::MaxNorm(norm)) => {
             let path = layer.key("kernel_constraint").key("max_norm");
@@ -172,7 +173,7 @@ fn constraint(constraint: Option<&Constraint>, layer: &Path, rank: usize, ranges
             axes.sort_unstable();
             axes.dedup();
             if axes.is_empty() || axes.len() < norm.axis.len() || axes.iter().any(|&a| a >= rank) {
-                ranges.0.push(Finding::new(
+                ranges.push(Finding::new(
                     path.key("axis"),
                     format!("`axis` {:?} is no choice of the kernel's dimensions", norm.axis),
                     format!("choose among 0 to {}, each once", rank - 1),

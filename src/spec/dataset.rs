@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Validation, given};
 
 /// The data sets known by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetName {
     /// 70,000 grey images of clothing, 28 × 28, ten classes (Zalando Research).
@@ -15,7 +16,7 @@ pub enum DatasetName {
 }
 
 /// How the bytes 0–255 of an image become the numbers that the network sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scaling {
     /// Divided by 255.
@@ -28,14 +29,14 @@ pub enum Scaling {
 }
 
 /// Which images, how they are split, and how they are scaled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetSpec {
     /// A data set known by name; exactly one of `name` and `idx` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<DatasetName>,
-    /// A folder with the four MNIST-format files, gzipped or not. Once loaded, the path is
-    /// relative to the working directory; in the file it is relative to the file.
+    /// A folder with the four MNIST-format files, gzipped or not, seen from the file's own folder.
+    // Once loaded, seen from the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idx: Option<PathBuf>,
     /// Which of the training images are kept apart for validation: so many of the first, or a
@@ -53,6 +54,7 @@ pub struct DatasetSpec {
     pub test_limit: Option<usize>,
     /// How training images are changed at random, anew in each epoch.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "changes_nothing")]
+    #[schemars(with = "Augment")]
     pub augment: Option<Augment>,
 }
 
@@ -65,7 +67,7 @@ impl DatasetSpec {
 
 /// How training images are changed at random, each anew in each epoch. Validation and test images
 /// never are, and statistics for `scaling` are those of the images as they were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
     /// Moved by up to so many pixels in each direction; what comes into sight is 0.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 /// Height and width; one number is both.
@@ -30,6 +31,18 @@ pub(super) fn one_or_more<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<usize>, D::Error> {
     deserializer.deserialize_any(Numbers { expected: "a whole number or a list of them" })
+}
+
+/// What [`pair`] reads, in a schema.
+pub(super) fn pair_schema(_: &mut SchemaGenerator) -> Schema {
+    let number = json_schema!({ "type": "integer", "minimum": 0 });
+    json_schema!({ "anyOf": [number, { "type": "array", "items": number, "minItems": 1, "maxItems": 2 }] })
+}
+
+/// What [`one_or_more`] reads, in a schema.
+pub(super) fn one_or_more_schema(_: &mut SchemaGenerator) -> Schema {
+    let number = json_schema!({ "type": "integer", "minimum": 0 });
+    json_schema!({ "anyOf": [number, { "type": "array", "items": number }] })
 }
 
 struct Numbers {

@@ -3,50 +3,113 @@
 //! In a file each is a bare name, or a map of one name to its parameters:
 //! `kernel_initializer: { random_normal: { stddev: 0.1 } }`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dimensions;
 
 /// An activation function, elementwise but for softmax (keras/src/activations/activations.py).
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// x
+    /// Nothing at all.
+    ///
+    /// Formula: x
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#linear-function>
     #[default]
     Linear,
-    /// max(x, 0)
+    /// The rectified linear unit.
+    ///
+    /// Formula: max(x, 0)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#relu-function>
     Relu,
-    /// x where positive, negative_slope · x elsewhere
+    /// relu with a slope where x is negative.
+    ///
+    /// Formula: max(x, 0) + negative_slope · min(x, 0)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#leaky_relu-function>
     LeakyRelu(LeakyRelu),
-    /// x where positive, eˣ − 1 elsewhere
+    /// The exponential linear unit (Clevert et al. 2016).
+    ///
+    /// Formula: x where positive, eˣ − 1 elsewhere
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#elu-function>
     Elu,
-    /// 1.0507 · (x where positive, 1.6733 · (eˣ − 1) elsewhere)
+    /// The scaled exponential linear unit, which keeps mean 0 and variance 1 (Klambauer et al.
+    /// 2017).
+    ///
+    /// Formula: 1.0507 · (x where positive, 1.6733 · (eˣ − 1) elsewhere)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#selu-function>
     Selu,
-    /// x · Φ(x), with the normal distribution's own Φ, not its approximation by tanh
+    /// The Gaussian error linear unit (Hendrycks & Gimpel 2016).
+    ///
+    /// Formula: x · Φ(x), with the normal distribution's own Φ, not its approximation by tanh
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#gelu-function>
     Gelu,
-    /// x / (1 + e⁻ˣ)
+    /// The sigmoid linear unit, also called swish (Ramachandran et al. 2017).
+    ///
+    /// Formula: x / (1 + e⁻ˣ)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#silu-function>
     #[serde(alias = "swish")]
+    #[schemars(extend("aliases" = ["swish"]))]
     Silu,
-    /// ln(1 + eˣ)
+    /// relu with a soft corner.
+    ///
+    /// Formula: ln(1 + eˣ)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#softplus-function>
     Softplus,
-    /// x / (1 + |x|)
+    /// Like tanh with slower ends.
+    ///
+    /// Formula: x / (1 + |x|)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#softsign-function>
     Softsign,
-    /// Hyperbolic tangent.
+    /// The hyperbolic tangent.
+    ///
+    /// Formula: (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#tanh-function>
     Tanh,
-    /// 1 / (1 + e⁻ˣ)
+    /// The logistic function.
+    ///
+    /// Formula: 1 / (1 + e⁻ˣ)
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#sigmoid-function>
     Sigmoid,
-    /// min(max(x + 3, 0), 6) / 6
+    /// The logistic function in three straight lines.
+    ///
+    /// Formula: min(max(x + 3, 0), 6) / 6
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#hard_sigmoid-function>
     HardSigmoid,
-    /// x · tanh(softplus(x))
+    /// A smooth relu (Misra 2019).
+    ///
+    /// Formula: x · tanh(ln(1 + eˣ))
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#mish-function>
     Mish,
-    /// eˣ
+    /// The exponential function.
+    ///
+    /// Formula: eˣ
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#exponential-function>
     Exponential,
-    /// eˣ, divided by its sum over the last dimension
+    /// Probabilities, which a network must end in.
+    ///
+    /// Formula: eˣ, divided by its sum over the last dimension
+    ///
+    /// Reference: <https://keras.io/api/layers/activations/#softmax-function>
     Softmax,
 }
 
 /// `leaky_relu`'s slope: as an activation function 0.2, which Keras' layer of that name has as 0.3.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeakyRelu {
     /// The slope where x is negative.
@@ -58,37 +121,97 @@ pub struct LeakyRelu {
 /// 2/(fan_in + fan_out) for glorot, 2/fan_in for he and 1/fan_in for lecun; *uniform* draws from
 /// ±√(3·variance), *normal* from a normal distribution cut at two standard deviations, widened so
 /// that the variance after the cut is as named (Keras' `VarianceScaling`).
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Initializer {
-    /// Glorot & Bengio 2010; Keras' default.
+    /// Keeps the variance of values and gradients in linear layers; Keras' default.
+    ///
+    /// Formula: from −limit to limit, each number as likely; limit = √(6 / (fan_in + fan_out))
+    ///
+    /// Reference: Glorot & Bengio 2010;
+    /// <https://keras.io/api/layers/initializers/#glorotuniform-class>
     #[default]
     GlorotUniform,
-    /// Glorot & Bengio 2010.
+    /// Keeps the variance of values and gradients in linear layers.
+    ///
+    /// Formula: a normal distribution cut at two standard deviations, wide enough that after the
+    /// cut variance = 2 / (fan_in + fan_out)
+    ///
+    /// Reference: Glorot & Bengio 2010;
+    /// <https://keras.io/api/layers/initializers/#glorotnormal-class>
     GlorotNormal,
-    /// He et al. 2015, for the relu family.
+    /// Keeps the variance of values in layers of the relu family.
+    ///
+    /// Formula: from −limit to limit, each number as likely; limit = √(6 / fan_in)
+    ///
+    /// Reference: He et al. 2015, <https://arxiv.org/abs/1502.01852>;
+    /// <https://keras.io/api/layers/initializers/#heuniform-class>
     HeUniform,
-    /// He et al. 2015, for the relu family.
+    /// Keeps the variance of values in layers of the relu family.
+    ///
+    /// Formula: a normal distribution cut at two standard deviations, wide enough that after the
+    /// cut variance = 2 / fan_in
+    ///
+    /// Reference: He et al. 2015, <https://arxiv.org/abs/1502.01852>;
+    /// <https://keras.io/api/layers/initializers/#henormal-class>
     HeNormal,
-    /// LeCun et al. 1998, for selu.
+    /// Keeps the variance of values in linear layers and those of selu.
+    ///
+    /// Formula: from −limit to limit, each number as likely; limit = √(3 / fan_in)
+    ///
+    /// Reference: LeCun et al. 1998; <https://keras.io/api/layers/initializers/#lecununiform-class>
     LecunUniform,
-    /// LeCun et al. 1998, for selu.
+    /// Keeps the variance of values in linear layers and those of selu.
+    ///
+    /// Formula: a normal distribution cut at two standard deviations, wide enough that after the
+    /// cut variance = 1 / fan_in
+    ///
+    /// Reference: LeCun et al. 1998; <https://keras.io/api/layers/initializers/#lecunnormal-class>
     LecunNormal,
     /// From a normal distribution.
+    ///
+    /// Formula: mean + stddev · n, with n from the standard normal distribution
+    ///
+    /// Reference: <https://keras.io/api/layers/initializers/#randomnormal-class>
     RandomNormal(Normal),
     /// From a range, each number as likely as the others.
+    ///
+    /// Formula: from minval to maxval, each number as likely
+    ///
+    /// Reference: <https://keras.io/api/layers/initializers/#randomuniform-class>
     RandomUniform(RandomUniform),
     /// From a normal distribution cut at two standard deviations, which narrows it: other than
     /// with `he_normal` and its kind, `stddev` is what it was before the cut.
+    ///
+    /// Formula: mean + stddev · n, with n from the standard normal distribution, drawn anew beyond
+    /// ±2
+    ///
+    /// Reference: <https://keras.io/api/layers/initializers/#truncatednormal-class>
     TruncatedNormal(Normal),
-    /// Columns (or rows, where there are more columns) at right angles and of length `gain`
-    /// (Saxe et al. 2014).
+    /// Columns (or rows, where there are more columns) at right angles and of length `gain`.
+    ///
+    /// Formula: gain · Q, from the QR decomposition of a matrix of normal random numbers
+    ///
+    /// Reference: Saxe et al. 2014, <https://arxiv.org/abs/1312.6120>;
+    /// <https://keras.io/api/layers/initializers/#orthogonal-class>
     Orthogonal(Orthogonal),
     /// All the same.
+    ///
+    /// Formula: value
+    ///
+    /// Reference: <https://keras.io/api/layers/initializers/#constant-class>
     Constant(Constant),
     /// All 0.
+    ///
+    /// Formula: 0
+    ///
+    /// Reference: <https://keras.io/api/layers/initializers/#zeros-class>
     Zeros,
     /// All 1.
+    ///
+    /// Formula: 1
+    ///
+    /// Reference: <https://keras.io/api/layers/initializers/#ones-class>
     Ones,
 }
 
@@ -104,7 +227,7 @@ impl Initializer {
 }
 
 /// A normal distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
     /// Its mean.
@@ -116,7 +239,7 @@ pub struct Normal {
 }
 
 /// A range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RandomUniform {
     /// Its lower end.
@@ -128,7 +251,7 @@ pub struct RandomUniform {
 }
 
 /// `orthogonal`'s factor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Orthogonal {
     /// What the orthogonal matrix is multiplied with.
@@ -137,7 +260,7 @@ pub struct Orthogonal {
 }
 
 /// `constant`'s value.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Constant {
     /// Each number.
@@ -146,14 +269,26 @@ pub struct Constant {
 }
 
 /// What a kernel adds to the loss (keras/src/regularizers/regularizers.py).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Regularizer {
-    /// l1 · Σ|w|
+    /// Draws weights to zero.
+    ///
+    /// Formula: loss + l1 · Σ|w|
+    ///
+    /// Reference: <https://keras.io/api/layers/regularizers/#l1-class>
     L1(L1),
-    /// l2 · Σw²
+    /// Draws weights together, large ones more.
+    ///
+    /// Formula: loss + l2 · Σw²
+    ///
+    /// Reference: <https://keras.io/api/layers/regularizers/#l2-class>
     L2(L2),
-    /// l1 · Σ|w| + l2 · Σw²
+    /// Both at once.
+    ///
+    /// Formula: loss + l1 · Σ|w| + l2 · Σw²
+    ///
+    /// Reference: <https://keras.io/api/layers/regularizers/#l1l2-class>
     #[serde(rename = "l1_l2")]
     L1L2(L1L2),
 }
@@ -170,7 +305,7 @@ impl Regularizer {
 }
 
 /// `l1`'s factor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct L1 {
     /// Of Σ|w|.
@@ -179,7 +314,7 @@ pub struct L1 {
 }
 
 /// `l2`'s factor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct L2 {
     /// Of Σw².
@@ -188,7 +323,7 @@ pub struct L2 {
 }
 
 /// `l1_l2`'s factors; as in Keras, one that is left out is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct L1L2 {
     /// Of Σ|w|.
@@ -200,15 +335,19 @@ pub struct L1L2 {
 }
 
 /// What a kernel is held to after each step (keras/src/constraints/constraints.py).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Constraint {
     /// No vector along `axis` is longer than `max_value`.
+    ///
+    /// Formula: w · min(1, max_value / ‖w‖), with the norm along `axis`
+    ///
+    /// Reference: Srivastava et al. 2014; <https://keras.io/api/layers/constraints/#maxnorm-class>
     MaxNorm(MaxNorm),
 }
 
 /// `max_norm`'s bound and the vectors it holds for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MaxNorm {
     /// The greatest length.
@@ -217,6 +356,7 @@ pub struct MaxNorm {
     /// The kernel's dimensions that make up a vector: `0` for the weights into one unit of a dense
     /// layer, `[0, 1, 2]` for one filter of a convolution.
     #[serde(default = "first_axis", deserialize_with = "dimensions::one_or_more")]
+    #[schemars(schema_with = "dimensions::one_or_more_schema")]
     pub axis: Vec<usize>,
 }
 

@@ -1,95 +1,45 @@
-//! `grid:` which values are tried: every combination of lists, and points drawn at random.
+//! `grid:` values under dotted paths, every combination of them, each with every point drawn at
+//! random.
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::GridValue;
-use super::load::SETUP;
-use super::problem::{Finding, suggest};
-use super::source::{Part, Path};
-use crate::rng::{Purpose, Stream, index_of};
+use super::load::{MAX_CASES, Reader};
+use super::problem::{Finding};
+use super::random::draw;
+use super::value::plain;
+use super::{GridValue, Part, Path, SETUP};
 
-/// Grid points above this number are taken for a mistake.
-const MAX_POINTS: usize = 100_000;
-
-/// Draws per point asked for, after which there are taken to be no other points.
-const MAX_DRAWS: usize = 100;
-
-const LISTS: &str = "list values under dotted paths, as in `training.batch_size: [16, 32]`";
-const RANDOM: &str = "write `random: { trials: 20, training.optimizer.sgd.learning_rate: \
-                      { log_uniform: [0.0001, 0.1] } }`";
-const DISTRIBUTIONS: [&str; 3] = ["uniform", "log_uniform", "int_uniform"];
+/// A key of the grid with its values and their places in its list.
+pub(super) struct Varied {
+    pub key: String,
+    pub values: Vec<(usize, Value)>,
+}
 
 /// What `grid:` asks for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Grid {
     /// Paths with their lists, of which every combination is tried.
-    lists: Vec<(String, Vec<Value>)>,
+    lists: Vec<Varied>,
     /// Paths whose values are drawn.
     drawn_keys: Vec<String>,
     /// The points drawn, each with a value for every such path.
     drawn: Vec<Vec<GridValue>>,
 }
 
-/// What the values of a path are drawn from.
-#[derive(Debug)]
-enum Source {
-    /// Any number between two, each equally likely.
-    Uniform(f64, f64),
-    /// The same of the number's logarithm.
-    LogUniform(f64, f64),
-    /// A whole number, both ends included.
-    IntUniform(i64, i64),
-    /// One of a list.
-    Choices(Vec<Value>),
-}
+/// A value of a point, and its place in its list unless it was drawn.
+pub(super) type Placed = (Option<usize>, GridValue);
 
 impl Grid {
-    /// Reads `grid:`. A grid with mistakes is empty.
-    pub fn read(root: &Map<String, Value>) -> Result<Self, Vec<Finding>> {
-        let at = Path::default().key("grid");
-        let grid = match root.get("grid") {
-            None | Some(Value::Null) => return Ok(Self::default()),
-            Some(Value::Object(grid)) => grid,
-            Some(_) => {
-                let message = "`grid` is a map from dotted paths to lists of values";
-                return Err(vec![Finding::new(at, message, LISTS)]);
-            }
-        };
-        let mut findings = Vec::new();
-        let mut lists = Vec::new();
-        for (key, values) in grid.iter().filter(|(key, _)| *key != "random") {
-            let scalars = values.as_array().filter(|values| are_scalars(values));
-            match scalars {
-                Some(_) if !leads_into_a_setup(key) => findings.push(no_path(&at, key)),
-                Some(values) => lists.push((key.clone(), values.clone())),
-                None => {
-                    let message = format!("`{key}` needs a list of values");
-                    findings.push(Finding::new(at.key(key), message, LISTS));
-                }
-            }
-        }
-        let (drawn_keys, drawn) = match grid.get("random").map(|random| draw(random, grid)) {
-            Some(Ok(points)) => points,
-            Some(Err(mistakes)) => {
-                findings.extend(mistakes);
-                (Vec::new(), Vec::new())
-            }
-            None => (Vec::new(), Vec::new()),
-        };
-        let lengths = lists.iter().map(|(_, values)| values.len()).chain([drawn.len().max(1)]);
-        let points = lengths.into_iter().try_fold(1_usize, usize::checked_mul);
-        if points.is_none_or(|points| points > MAX_POINTS) {
-            let message = format!("this grid has more than {MAX_POINTS} points");
-            findings.push(Finding::new(at, message, "shorten its lists"));
-        }
-        if findings.is_empty() { Ok(Self { lists, drawn_keys, drawn }) } else { Err(findings) }
+    /// Whether nothing varies.
+    pub fn is_empty(&self) -> bool {
+        self.lists.is_empty() && self.drawn.is_empty()
     }
 
     /// All paths.
     pub fn keys(&self) -> impl Iterator<Item = &String> {
-        self.lists.iter().map(|(key, _)| key).chain(&self.drawn_keys)
+        self.lists.iter().map(|varied| &varied.key).chain(&self.drawn_keys)
     }
 
     /// Where a path stands in the file.
@@ -101,334 +51,136 @@ impl Grid {
         }
     }
 
+    /// How many points there are, if that can be counted.
+    fn size(&self) -> Option<usize> {
+        let lengths = self.lists.iter().map(|varied| varied.values.len());
+        lengths.chain([self.drawn.len().max(1)]).try_fold(1, usize::checked_mul)
+    }
+
     /// All combinations, the last list changing fastest, each with every point that was drawn.
-    pub fn points(&self) -> Vec<Vec<GridValue>> {
-        let listed = self.lists.iter().fold(vec![Vec::new()], |points, (key, values)| {
-            let extend = |point: &Vec<GridValue>, value: &Value| {
+    pub fn points(&self) -> Vec<Vec<Placed>> {
+        let listed = self.lists.iter().fold(vec![Vec::new()], |points, varied| {
+            let extend = |point: &Vec<Placed>, (number, value): &(usize, Value)| {
                 let mut point = point.clone();
-                point.push(GridValue { key: key.clone(), value: value.clone() });
+                let value = GridValue { key: varied.key.clone(), value: value.clone() };
+                point.push((Some(*number), value));
                 point
             };
-            points.iter().flat_map(|point| values.iter().map(move |v| extend(point, v))).collect()
+            let with_all = |point| varied.values.iter().map(move |value| extend(point, value));
+            points.iter().flat_map(with_all).collect()
         });
         if self.drawn.is_empty() {
             return listed;
         }
-        let with_each = |point: &Vec<GridValue>| {
+        let with_each = |point: &Vec<Placed>| {
             let point = point.clone();
-            self.drawn.iter().map(move |drawn| [&*point, drawn].concat())
+            let drawn = |drawn: &Vec<GridValue>| {
+                point.iter().cloned().chain(drawn.iter().map(|value| (None, value.clone()))).collect()
+            };
+            self.drawn.iter().map(drawn).collect::<Vec<_>>()
         };
         listed.iter().flat_map(with_each).collect()
     }
 }
 
-fn are_scalars(values: &[Value]) -> bool {
+/// Whether a list holds single values, and at least one.
+pub(super) fn are_scalars(values: &[Value]) -> bool {
     !values.is_empty() && values.iter().all(|value| !value.is_array() && !value.is_object())
 }
 
-fn leads_into_a_setup(key: &str) -> bool {
-    SETUP.contains(&key.split('.').next().unwrap_or_default())
+/// Whether a dotted path begins with a part of a setup.
+pub(super) fn leads_into_a_setup(key: &str) -> bool {
+    key.split_once('.').is_some_and(|(part, _)| SETUP.contains(&part))
 }
 
-fn no_path(at: &Path, key: &str) -> Finding {
+/// The mistake of a path that does not.
+pub(super) fn no_path(at: &Path, key: &str) -> Finding {
     let message = format!("`{key}` is no path into an experiment");
-    Finding::new(at.key(key), message, "begin with `dataset.`, `model.` or `training.`")
+    let finding =
+        Finding::new(at.key(key), message, "begin with `dataset.`, `model.` or `training.`");
+    Finding { part: Part::Key, ..finding }
 }
 
-/// The paths of `random:` and the points drawn for them.
-///
-/// Every value is a function of the seed, its path and the point's number: another path or more
-/// trials leave the values that were there as they are, and so the trials that are done.
-type Drawn = (Vec<String>, Vec<Vec<GridValue>>);
-
-fn draw(random: &Value, grid: &Map<String, Value>) -> Result<Drawn, Vec<Finding>> {
-    let at = Path::default().key("grid").key("random");
-    let Some(random) = random.as_object() else {
-        let message = "`random` is a map of `trials` and of paths with what to draw from";
-        return Err(vec![Finding::new(at, message, RANDOM)]);
-    };
-    let mut findings = Vec::new();
-    let mut whole = |key: &str, or: Option<u64>| match random.get(key) {
-        Some(value) if value.as_u64().is_some() => value.as_u64(),
-        Some(value) => {
-            let message = format!("`{key}` cannot be {value}");
-            let help = "give a whole number of 0 or more";
-            findings.push(Finding::new(at.key(key), message, help));
-            None
-        }
-        None if or.is_some() => or,
-        None => {
-            let message = format!("missing key `{key}` in `random`");
-            findings.push(Finding::new(at.clone(), message, RANDOM));
-            None
-        }
-    };
-    let trials = whole("trials", None).map(|trials| usize::try_from(trials).unwrap_or(usize::MAX));
-    let seed = whole("seed", Some(0)).unwrap_or(0);
-    if let Some(trials) = trials.filter(|trials| !(1..=MAX_POINTS).contains(trials)) {
-        let help = format!("give a number from 1 to {MAX_POINTS}");
-        let message = format!("`trials` cannot be {trials}");
-        findings.push(Finding::new(at.key("trials"), message, help));
-    }
-    let mut sources = Vec::new();
-    for (key, value) in random.iter().filter(|(key, _)| !["trials", "seed"].contains(&&***key)) {
-        if !leads_into_a_setup(key) {
-            findings.push(no_path(&at, key));
-        } else if grid.contains_key(key) {
-            let message = format!("`{key}` is in the grid's lists, too");
-            findings.push(Finding::new(at.key(key), message, "leave it out of one of them"));
-        } else {
-            match Source::read(key, value, &at.key(key)) {
-                Ok(source) => sources.push((key, source)),
-                Err(finding) => findings.push(finding),
-            }
-        }
-    }
-    if sources.is_empty() && findings.is_empty() {
-        let message = "`random` has no path to draw values for";
-        findings.push(Finding::new(at.clone(), message, RANDOM));
-    }
-    let Some(trials) = trials.filter(|_| findings.is_empty()) else { return Err(findings) };
-
-    let mut points = Vec::new();
-    let mut seen = HashSet::new();
-    let draws = u32::try_from(trials * MAX_DRAWS).expect("both are far from 2³²");
-    for number in 0..draws {
-        let value = |(key, source): &(&String, Source)| {
-            let mut stream = Stream::new(seed, Purpose::RandomGrid, number, index_of(key));
-            GridValue { key: (*key).clone(), value: source.draw(&mut stream) }
-        };
-        let point: Vec<GridValue> = sources.iter().map(value).collect();
-        let values: Vec<String> = point.iter().map(|point| point.value.to_string()).collect();
-        if seen.insert(values) {
-            points.push(point);
-        }
-        if points.len() == trials {
-            let keys = sources.iter().map(|(key, _)| (*key).clone()).collect();
-            return Ok((keys, points));
-        }
-    }
-    let message = format!("there are not {trials} different points to draw");
-    let help = format!("ask for fewer, {} were found, or widen the ranges", points.len());
-    Err(vec![Finding::new(at.key("trials"), message, help)])
-}
-
-impl Source {
-    fn read(key: &str, value: &Value, at: &Path) -> Result<Self, Finding> {
-        let (name, range) = match value {
-            Value::Array(values) if are_scalars(values) => {
-                return Ok(Self::Choices(values.clone()));
-            }
-            Value::Object(map) if map.len() == 1 => map.iter().next().expect("it has one"),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_)
-            | Value::Object(_) => {
-                let message = format!("`{key}` needs something to draw from");
-                let help = "write a range, as in `{ uniform: [0.1, 0.5] }`, `{ log_uniform: \
-                            [0.0001, 0.1] }` or `{ int_uniform: [1, 8] }`, or a list of values";
-                return Err(Finding::new(at.clone(), message, help));
+impl Reader {
+    /// What the grid varies, for so many variants; nothing where there would be too many cases.
+    pub fn grid(&mut self, root: &Map<String, Value>, variants: usize) -> Grid {
+        let at = Path::default().key("grid");
+        let help = "list values under dotted paths, as in `training.batch_size: [16, 32]`";
+        let grid = match root.get("grid") {
+            None | Some(Value::Null) => return Grid::default(),
+            Some(Value::Object(grid)) => grid,
+            Some(_) => {
+                self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
+                return Grid::default();
             }
         };
-        let at = at.key(name);
-        if !DISTRIBUTIONS.contains(&&**name) {
-            let message = format!("unknown name `{name}`");
-            let finding = Finding::new(at, message, suggest(name, &DISTRIBUTIONS));
-            return Err(Finding { part: Part::Key, ..finding });
-        }
-        let bad = |help: &str| {
-            Finding::new(at.clone(), format!("`{name}` cannot draw from {range}"), help)
-        };
-        let ends = range.as_array().map(Vec::as_slice).unwrap_or_default();
-        if name == "int_uniform" {
-            let help = "give two whole numbers, the lower first, as in `[1, 8]`";
-            let [Some(low), Some(high)] = [0, 1].map(|i| ends.get(i).and_then(Value::as_i64))
-            else {
-                return Err(bad(help));
-            };
-            let few = high.checked_sub(low).is_some_and(|span| span < i64::from(u32::MAX));
-            if ends.len() != 2 || low > high || !few {
-                return Err(bad(help));
+        let mut found = Grid::default();
+        for (key, values) in grid.iter().filter(|(key, _)| *key != "random") {
+            match values.as_array().filter(|values| are_scalars(values)) {
+                Some(_) if !leads_into_a_setup(key) => self.findings(vec![no_path(&at, key)]),
+                Some(values) => {
+                    let varied = self.varied(key, values, &at);
+                    found.lists.push(varied);
+                }
+                None if values.as_array().is_some_and(|values| !values.is_empty()) => {
+                    let message = format!("`{key}` varies by more than single values");
+                    let help = "list numbers and words, and write a variant for each map or list";
+                    self.problem(&at.key(key), message, help);
+                }
+                None => self.problem(&at.key(key), format!("`{key}` needs a list of values"), help),
             }
-            return Ok(Self::IntUniform(low, high));
         }
-        let help = "give two numbers, the lower first, as in `[0.1, 0.5]`";
-        let [Some(low), Some(high)] = [0, 1].map(|i| ends.get(i).and_then(Value::as_f64)) else {
-            return Err(bad(help));
-        };
-        if ends.len() != 2 || low >= high || !(high - low).is_finite() {
-            return Err(bad(help));
+        match grid.get("random").map(|random| draw(random, grid)) {
+            Some(Ok((keys, points))) => (found.drawn_keys, found.drawn) = (keys, points),
+            Some(Err(mistakes)) => self.findings(mistakes),
+            None => {}
         }
-        match name == "uniform" {
-            true => Ok(Self::Uniform(low, high)),
-            false if low > 0.0 => Ok(Self::LogUniform(low, high)),
-            false => Err(bad("give two numbers above 0: others have no logarithm")),
+        let cases = found.size().and_then(|points| points.checked_mul(variants));
+        if cases.is_none_or(|cases| cases > MAX_CASES) {
+            let message = format!("more than {MAX_CASES} cases");
+            let help = "shorten the grid's lists, or part the work among several files";
+            self.problem(&at, message, help);
+            return Grid::default();
         }
+        found
     }
 
-    /// A value with no more digits than it takes to tell a thousand of them apart: it becomes a
-    /// part of folders' names.
-    fn draw(&self, stream: &mut Stream) -> Value {
-        match self {
-            Self::Uniform(low, high) => {
-                let width = high - low;
-                let number = low + width * stream.next_f64();
-                json!(decimals(number, 3 - width.log10().floor() as i32).clamp(*low, *high))
-            }
-            Self::LogUniform(low, high) => {
-                let number = (low.ln() + (high.ln() - low.ln()) * stream.next_f64()).exp();
-                let rounded: f64 = format!("{number:.2e}").parse().expect("it is a number");
-                json!(rounded.clamp(*low, *high))
-            }
-            Self::IntUniform(low, high) => {
-                let span = u32::try_from(high - low).expect("checked when it was read");
-                json!(low + i64::from(stream.below(span + 1)))
-            }
-            Self::Choices(values) => {
-                let count = u32::try_from(values.len()).expect("files are short");
-                values[stream.below(count) as usize].clone()
+    /// The values of a grid key, without those that are there twice.
+    fn varied(&mut self, key: &str, values: &[Value], at: &Path) -> Varied {
+        let mut seen = HashSet::new();
+        let mut once = Vec::new();
+        for (i, value) in values.iter().enumerate() {
+            // Some systems do not tell capitals from small letters in folders' names.
+            if seen.insert(plain(value).to_lowercase()) {
+                once.push((i, value.clone()));
+            } else {
+                let message = format!("`{}` is listed twice", plain(value));
+                self.problem(&at.key(key).index(i), message, "leave one out");
             }
         }
-    }
-}
-
-/// Rounds to so many digits behind the decimal point, or before it where they are below 0.
-fn decimals(number: f64, digits: i32) -> f64 {
-    match usize::try_from(digits) {
-        // By way of text, which gives the very number that its digits stand for.
-        Ok(digits) => format!("{number:.digits$}").parse().expect("it is a number"),
-        Err(_) => {
-            let step = 10_f64.powi(-digits);
-            (number / step).round() * step
-        }
+        Varied { key: key.to_owned(), values: once }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-
-    fn read(grid: &Value) -> Result<Grid, Vec<Finding>> {
-        Grid::read(json!({ "grid": grid }).as_object().unwrap())
-    }
-
-    fn drawn(random: &Value) -> Vec<Vec<Value>> {
-        let points = read(&json!({ "random": random })).unwrap().points();
-        points.into_iter().map(|point| point.into_iter().map(|p| p.value).collect()).collect()
-    }
-
-    #[test]
-    fn drawn_values_are_always_these() {
-        // Where this fails, plans have changed, and what was trained of them is not found again.
-        let random = json!({
-            "trials": 3,
-            "training.optimizer.sgd.learning_rate": { "log_uniform": [0.0001, 0.1] },
-            "model.layers.2.dropout.rate": { "uniform": [0, 0.5] },
-            "model.layers.1.dense.units": { "int_uniform": [10, 300] },
-            "training.batch_size": [16, 32, 64],
-        });
-        let points = drawn(&random);
-        assert_eq!(
-            json!(points),
-            json!([
-                [0.000193, 0.027, 120, 32],
-                [0.00731, 0.0868, 291, 32],
-                [0.0244, 0.4001, 161, 64]
-            ])
-        );
-    }
-
-    #[test]
-    fn more_trials_or_another_path_leave_the_drawn_values_as_they_are() {
-        let rate = json!({ "log_uniform": [0.0001, 0.1] });
-        let few = drawn(&json!({ "trials": 5, "training.a": rate }));
-        let many = drawn(&json!({ "trials": 50, "training.a": rate }));
-        assert_eq!(few[..], many[..5]);
-        let both = drawn(
-            &json!({ "trials": 50, "training.b": { "uniform": [1, 2] }, "training.a": rate }),
-        );
-        let of_a: Vec<Value> = both.iter().map(|point| point[1].clone()).collect();
-        assert_eq!(of_a, many.iter().map(|point| point[0].clone()).collect::<Vec<_>>());
-        let other = drawn(&json!({ "trials": 5, "seed": 1, "training.a": rate }));
-        assert_ne!(few, other);
-    }
-
-    #[test]
-    fn values_stay_in_their_range_cover_it_and_have_few_digits() {
-        let of = |source: Value| -> Vec<f64> {
-            let points = drawn(&json!({ "trials": 400, "training.a": source }));
-            points.iter().map(|point| point[0].as_f64().unwrap()).collect()
-        };
-        let share_below = |values: &[f64], limit: f64| {
-            values.iter().filter(|value| **value < limit).count() as f64 / values.len() as f64
-        };
-        let uniform = of(json!({ "uniform": [0.25, 0.75] }));
-        assert!(uniform.iter().all(|value| (0.25..=0.75).contains(value)));
-        assert!((share_below(&uniform, 0.5) - 0.5).abs() < 0.08);
-        let log = of(json!({ "log_uniform": [0.0001, 0.01] }));
-        assert!(log.iter().all(|value| (0.0001..=0.01).contains(value)));
-        assert!((share_below(&log, 0.001) - 0.5).abs() < 0.08);
-        assert!(log.iter().chain(&uniform).all(|value| value.to_string().len() <= 10), "{log:?}");
-        let wide = of(json!({ "uniform": [0, 1e6] }));
-        assert!(wide.iter().all(|value| value % 1000.0 == 0.0));
-        let whole = drawn(&json!({ "trials": 4, "training.a": { "int_uniform": [-1, 2] } }));
-        let mut whole: Vec<i64> = whole.iter().map(|point| point[0].as_i64().unwrap()).collect();
-        whole.sort_unstable();
-        assert_eq!(whole, [-1, 0, 1, 2], "every one, each once");
-    }
 
     #[test]
     fn lists_and_drawn_points_multiply() {
-        let grid = read(&json!({
-            "training.batch_size": [16, 32],
-            "random": { "trials": 3, "training.a": { "uniform": [0, 1] } },
-        }))
-        .unwrap();
+        let random = json!({ "trials": 3, "training.a": { "uniform": [0, 1] } });
+        let (drawn_keys, drawn) = draw(&random, &Map::new()).unwrap();
+        let sizes = Varied {
+            key: "training.batch_size".to_owned(),
+            values: vec![(0, json!(16)), (1, json!(32))],
+        };
+        let grid = Grid { lists: vec![sizes], drawn_keys, drawn };
         let points = grid.points();
         assert_eq!(points.len(), 6);
-        assert_eq!(points[0][0].value, 16);
+        assert_eq!((points[0][0].0, &points[0][0].1.value), (Some(0), &json!(16)));
         assert_eq!(points[0][1], points[3][1], "each list value meets the same points");
         assert_eq!(grid.place("training.a").to_string(), "grid.random.training.a");
-    }
-
-    #[test]
-    fn what_cannot_be_drawn_is_told_at_its_place() {
-        for (random, place, words) in [
-            (json!(3), "grid.random", "`random` is a map"),
-            (json!({ "training.a": [1] }), "grid.random", "missing key `trials`"),
-            (json!({ "trials": 0, "training.a": [1] }), "grid.random.trials", "cannot be 0"),
-            (json!({ "trials": 1.5, "training.a": [1] }), "grid.random.trials", "cannot be 1.5"),
-            (json!({ "trials": 3 }), "grid.random", "no path to draw"),
-            (json!({ "trials": 3, "a": [1] }), "grid.random.a", "no path into"),
-            (json!({ "trials": 3, "training.a": [1, 2] }), "grid.random.trials", "not 3 different"),
-            (json!({ "trials": 3, "training.a": 1 }), "grid.random.training.a", "to draw from"),
-            (
-                json!({ "trials": 3, "training.a": { "normal": [0, 1] } }),
-                "grid.random.training.a.normal",
-                "unknown name `normal`",
-            ),
-            (
-                json!({ "trials": 3, "training.a": { "log_uniform": [0, 1] } }),
-                "grid.random.training.a.log_uniform",
-                "cannot draw from [0,1]",
-            ),
-            (
-                json!({ "trials": 3, "training.a": { "uniform": [2, 1] } }),
-                "grid.random.training.a.uniform",
-                "cannot draw from [2,1]",
-            ),
-            (
-                json!({ "trials": 3, "training.a": { "int_uniform": [1, 2.5] } }),
-                "grid.random.training.a.int_uniform",
-                "cannot draw from [1,2.5]",
-            ),
-        ] {
-            let findings = read(&json!({ "random": random })).unwrap_err();
-            assert_eq!(findings.len(), 1, "{findings:?}");
-            assert_eq!(findings[0].path.to_string(), place);
-            assert!(findings[0].message.contains(words), "{findings:?}");
-        }
     }
 }

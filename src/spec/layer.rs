@@ -5,54 +5,121 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dimensions;
 use super::function::{Activation, Constraint, Initializer, Regularizer};
 
 /// A stack of layers, first to last.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// The layers; the last one ends in `softmax`. In a file, `repeat: { times: 3, layers: […] }`
-    /// among them stands for its layers so many times over.
+    /// The layers; the last one ends in `softmax`. `repeat: { times: 3, layers: […] }` among them
+    /// stands for its layers so many times over.
     pub layers: Vec<Layer>,
-    /// A safetensors file with the weights to begin with, in place of drawn ones. Once loaded, the
-    /// path is relative to the working directory; in the file it is relative to the file.
+    /// A safetensors file with the weights to begin with, in place of drawn ones, seen from the
+    /// file's own folder.
+    // Once loaded, seen from the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_weights: Option<PathBuf>,
 }
 
-/// One layer of the stack. In a file it is a map of one key, `dense: { units: 10 }`, or a bare
-/// name where every parameter has a default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One layer of the stack: a map of one key, `dense: { units: 10 }`, or a bare name where every
+/// parameter has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// All dimensions of a sample in one.
+    ///
+    /// Formula: [height, width, channels] → [height · width · channels]
+    ///
+    /// Reference: <https://keras.io/api/layers/reshaping_layers/flatten/>
     Flatten(Flatten),
-    /// `activation(x · kernel + bias)`.
+    /// A fully connected layer.
+    ///
+    /// Formula: y = activation(x · kernel + bias)
+    ///
+    /// Reference: <https://keras.io/api/layers/core_layers/dense/>
     Dense(Dense),
     /// Normalization over the batch.
+    ///
+    /// Formula: y = gamma · (x − mean) / √(variance + epsilon) + beta, with the batch's mean and
+    /// biased variance in training and the moving ones otherwise; moving ← moving · momentum +
+    /// batch · (1 − momentum)
+    ///
+    /// Reference: Ioffe & Szegedy 2015, <https://arxiv.org/abs/1502.03167>;
+    /// <https://keras.io/api/layers/normalization_layers/batch_normalization/>
     BatchNormalization(BatchNormalization),
-    /// An activation function as a layer of its own.
+    /// An activation function as a layer of its own, as in `activation: relu`.
+    ///
+    /// Formula: y = activation(x)
+    ///
+    /// Reference: <https://keras.io/api/layers/core_layers/activation/>
     Activation(ActivationLayer),
     /// Random zeros while training.
+    ///
+    /// Formula: y = x · mask / (1 − rate) in training, with a mask of zeros (a share of rate) and
+    /// ones; y = x otherwise
+    ///
+    /// Reference: Srivastava et al. 2014;
+    /// <https://keras.io/api/layers/regularization_layers/dropout/>
     Dropout(Dropout),
     /// A convolution over height and width.
+    ///
+    /// Formula: y[i, j] = activation(Σ x[i · stride + a, j · stride + b] · kernel[a, b] + bias),
+    /// summed over a, b and the channels
+    ///
+    /// Reference: <https://keras.io/api/layers/convolution_layers/convolution2d/>
     Conv2d(Conv2d),
     /// The largest number of each window.
+    ///
+    /// Formula: y[i, j] = max over a, b of x[i · stride + a, j · stride + b], channel by channel
+    ///
+    /// Reference: <https://keras.io/api/layers/pooling_layers/max_pooling2d/>
     MaxPooling2d(Pooling2d),
     /// The mean of each window.
+    ///
+    /// Formula: y[i, j] = mean over a, b of x[i · stride + a, j · stride + b], channel by channel;
+    /// places outside the image do not count
+    ///
+    /// Reference: <https://keras.io/api/layers/pooling_layers/average_pooling2d/>
     AveragePooling2d(Pooling2d),
     /// The mean of each channel.
+    ///
+    /// Formula: [height, width, channels] → [channels], the mean of each
+    ///
+    /// Reference: <https://keras.io/api/layers/pooling_layers/global_average_pooling2d/>
     GlobalAveragePooling2d(GlobalAveragePooling2d),
     /// Normalization over the features of each sample.
+    ///
+    /// Formula: y = gamma · (x − mean) / √(variance + epsilon) + beta, with each sample's own mean
+    /// and variance
+    ///
+    /// Reference: Ba et al. 2016, <https://arxiv.org/abs/1607.06450>;
+    /// <https://keras.io/api/layers/normalization_layers/layer_normalization/>
     LayerNormalization(LayerNormalization),
     /// relu with a slope that is learned where the input is negative.
+    ///
+    /// Formula: y = max(x, 0) + alpha · min(x, 0)
+    ///
+    /// Reference: He et al. 2015, <https://arxiv.org/abs/1502.01852>;
+    /// <https://keras.io/api/layers/activation_layers/prelu/>
     Prelu(Prelu),
     /// Dropout that keeps selu's mean and variance.
+    ///
+    /// Formula: y = a · (x · mask − 1.7581 · (1 − mask)) + b in training, with a and b such that
+    /// mean 0 and variance 1 stay; y = x otherwise
+    ///
+    /// Reference: Klambauer et al. 2017, <https://arxiv.org/abs/1706.02515>;
+    /// <https://keras.io/api/layers/regularization_layers/alpha_dropout/>
     AlphaDropout(Dropout),
     /// Random numbers added while training.
+    ///
+    /// Formula: y = x + stddev · n in training, with n from the standard normal distribution; y = x
+    /// otherwise
+    ///
+    /// Reference: <https://keras.io/api/layers/regularization_layers/gaussian_noise/>
     GaussianNoise(GaussianNoise),
 }
 
@@ -151,8 +218,8 @@ impl Layer {
     }
 }
 
-/// `flatten` has no parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// `flatten`'s only parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flatten {
     /// The layer's name, in place of a numbered one.
@@ -160,8 +227,8 @@ pub struct Flatten {
     pub name: Option<String>,
 }
 
-/// A fully connected layer: kernel of shape [inputs, units], bias of shape [units].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Its kernel has the shape [inputs, units], its bias [units].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dense {
     /// Number of outputs.
@@ -177,6 +244,7 @@ pub struct Dense {
     pub kernel_initializer: Initializer,
     /// How the bias starts.
     #[serde(default = "Initializer::zeros", skip_serializing_if = "Initializer::is_zeros")]
+    #[schemars(!skip_serializing_if)]
     pub bias_initializer: Initializer,
     /// What the kernel adds to the loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,12 +257,13 @@ pub struct Dense {
     pub name: Option<String>,
     /// Whether gradients change the layer.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub trainable: bool,
 }
 
-/// Batch normalization over the features or channels (Ioffe & Szegedy 2015), with Keras'
-/// conventions: `moving = moving · momentum + batch · (1 − momentum)`, biased batch variance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Over the features of flat inputs, over the channels of images. Keras' conventions hold: momentum
+/// is the share that is kept, and the batch's variance is biased.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNormalization {
     /// Share of the old moving statistics that each batch keeps.
@@ -205,9 +274,11 @@ pub struct BatchNormalization {
     pub epsilon: f64,
     /// Whether an offset (beta) is learned.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub center: bool,
     /// Whether a factor (gamma) is learned.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub scale: bool,
     /// The layer's name, in place of a numbered one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,18 +286,19 @@ pub struct BatchNormalization {
     /// Whether gradients change the layer; where not, it works with its moving statistics while
     /// training, too, and leaves them as they are.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub trainable: bool,
 }
 
 /// `activation: relu`: the function alone is the layer's parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ActivationLayer(pub Activation);
 
 /// While training, takes out a share of its inputs. `dropout` makes them 0 and scales the others
 /// by `1 / (1 − rate)`; `alpha_dropout` makes them selu's lower limit and mends mean and variance
 /// (Klambauer et al. 2017).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
     /// The share that is taken out, from 0 up to but not including 1.
@@ -236,8 +308,8 @@ pub struct Dropout {
     pub name: Option<String>,
 }
 
-/// While training, adds normal random numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// `gaussian_noise`'s keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianNoise {
     /// Their standard deviation.
@@ -247,17 +319,19 @@ pub struct GaussianNoise {
     pub name: Option<String>,
 }
 
-/// A convolution: kernel of shape [height, width, channels in, filters], bias of shape [filters].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Its kernel has the shape [height, width, channels in, filters], its bias [filters].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
     /// Number of channels that come out.
     pub filters: usize,
     /// Height and width of its window.
     #[serde(deserialize_with = "dimensions::pair")]
+    #[schemars(schema_with = "dimensions::pair_schema")]
     pub kernel_size: [usize; 2],
     /// How far the window moves.
     #[serde(default = "ones", deserialize_with = "dimensions::pair")]
+    #[schemars(schema_with = "dimensions::pair_schema")]
     pub strides: [usize; 2],
     /// What happens at the edges.
     #[serde(default)]
@@ -273,6 +347,7 @@ pub struct Conv2d {
     pub kernel_initializer: Initializer,
     /// How the bias starts.
     #[serde(default = "Initializer::zeros", skip_serializing_if = "Initializer::is_zeros")]
+    #[schemars(!skip_serializing_if)]
     pub bias_initializer: Initializer,
     /// What the kernel adds to the loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -285,15 +360,17 @@ pub struct Conv2d {
     pub name: Option<String>,
     /// Whether gradients change the layer.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub trainable: bool,
 }
 
-/// Windows of an image, each made into one number per channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Each window of an image becomes one number per channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pooling2d {
     /// Height and width of the window.
     #[serde(default = "twos", deserialize_with = "dimensions::pair")]
+    #[schemars(schema_with = "dimensions::pair_schema")]
     pub pool_size: [usize; 2],
     /// How far the window moves; by its own size if left out.
     #[serde(
@@ -301,6 +378,7 @@ pub struct Pooling2d {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "dimensions::some_pair"
     )]
+    #[schemars(schema_with = "dimensions::pair_schema")]
     pub strides: Option<[usize; 2]>,
     /// What happens at the edges.
     #[serde(default)]
@@ -311,7 +389,7 @@ pub struct Pooling2d {
 }
 
 /// What a window does at the edges of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// It stays inside.
@@ -322,8 +400,8 @@ pub enum Padding {
     Same,
 }
 
-/// `global_average_pooling2d` has no parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// `global_average_pooling2d`'s only parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GlobalAveragePooling2d {
     /// The layer's name, in place of a numbered one.
@@ -331,8 +409,8 @@ pub struct GlobalAveragePooling2d {
     pub name: Option<String>,
 }
 
-/// Normalization over the last dimension of each sample, features or channels (Ba et al. 2016).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Over the last dimension of each sample: features or channels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerNormalization {
     /// Added to the variance under the root.
@@ -349,12 +427,12 @@ pub struct LayerNormalization {
     pub name: Option<String>,
     /// Whether gradients change the layer.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub trainable: bool,
 }
 
-/// `x` where positive, `alpha · x` elsewhere, with an alpha for each number of a sample (He et al.
-/// 2015).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Each number of a sample has an alpha of its own, unless axes share one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prelu {
     /// How alpha starts.
@@ -366,12 +444,14 @@ pub struct Prelu {
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "dimensions::one_or_more"
     )]
+    #[schemars(!skip_serializing_if, schema_with = "dimensions::one_or_more_schema")]
     pub shared_axes: Vec<usize>,
     /// The layer's name, in place of a numbered one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whether gradients change the layer.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(!skip_serializing_if)]
     pub trainable: bool,
 }
 

@@ -1,27 +1,38 @@
 //! From a file to an [`Experiment`]: parse, lay variants and grid over it, read, check.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::Path as FilePath;
 
 use serde_json::{Map, Value};
 
 use super::check::check;
-use super::grid::Grid;
+use super::grid::{Grid, Placed};
+use super::names::{unfit_for_a_folder, unfit_for_an_experiment};
 use super::origin::{Foreign, Origin, Origins};
 use super::problem::{Finding, Problem, Problems, suggest};
-use super::read::read;
+use super::read::{Read, read};
 use super::repeat::unroll;
 use super::source::{Part, Path, Source};
+use super::syntax::{self, MAX_PROBLEMS};
+use super::text;
 use super::value::{expand, merge, set};
-use super::{BackendName, Case, Experiment, GridValue, Setup};
-
-/// Files above this size are not experiments; nothing is read of them.
-const MAX_BYTES: u64 = 4 << 20;
+use super::{BackendName, Case, Experiment, Setup};
 
 /// Longer names of folders are refused by file systems, less what is put before and behind them.
 const MAX_FOLDER_NAME: usize = 200;
 
-const TOP_LEVEL: [&str; 11] = [
+/// Variants times grid points above this number are taken for a mistake.
+pub(super) const MAX_CASES: usize = 10_000;
+
+/// Layers in all cases above this number are taken for one, too; each takes memory.
+const MAX_LAYERS_IN_ALL: usize = 100_000;
+
+/// After so many points of a grid, the first one with a mistake is the last one looked at.
+const FAULTY_POINTS: usize = 100;
+
+/// The keys of a file.
+pub const TOP_LEVEL: [&str; 11] = [
     "name",
     "description",
     "backend",
@@ -36,7 +47,7 @@ const TOP_LEVEL: [&str; 11] = [
 ];
 
 /// The parts of a file that a variant may change, and that a setup is made of.
-pub(super) const SETUP: [&str; 3] = ["dataset", "model", "training"];
+pub const SETUP: [&str; 3] = ["dataset", "model", "training"];
 
 /// What the command line changes in every file.
 #[derive(Debug, Clone, Default)]
@@ -47,41 +58,55 @@ pub struct Overrides {
     pub seeds: Option<Vec<u64>>,
 }
 
+/// What there is of a file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The experiment, also where it has mistakes: its cases know what in them cannot be relied on.
+    /// `None` where the text is no map of keys and values.
+    pub experiment: Option<Experiment>,
+    /// Every mistake that can be told from the file alone.
+    pub problems: Vec<Problem>,
+    /// The text and where things stand in it.
+    pub source: Source,
+}
+
 /// Reads an experiment file.
 ///
 /// # Errors
 /// Every mistake in the file and in the overrides, each with its place and a remedy.
 pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
-    let text = read_text(path).map_err(|message| {
-        let source = Source::new(path.to_owned(), String::new());
-        Problems::new(source, vec![Problem::new(None, message, "")])
-    })?;
-    let source = Source::new(path.to_owned(), text);
-    let mut reader = Reader { source, problems: Vec::new() };
-    let experiment = reader.experiment(overrides);
-    match experiment {
-        Some(experiment) if reader.problems.is_empty() => Ok(experiment),
-        _ => Err(Problems::new(reader.source, reader.problems)),
+    match read_file(path, overrides) {
+        Loaded { experiment: Some(experiment), problems, .. } if problems.is_empty() => {
+            Ok(experiment)
+        }
+        Loaded { problems, source, .. } => Err(Problems::new(source, problems)),
     }
 }
 
-fn read_text(path: &FilePath) -> Result<String, String> {
-    use std::io::Read as _;
-    let unreadable = |error| format!("cannot read `{}`: {error}", path.display());
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!(
-            "`{}` is larger than {} MiB: that is no experiment file",
-            path.display(),
-            MAX_BYTES >> 20
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("`{}` is not UTF-8 text: byte {at} fits no character", path.display())
-    })
+/// Reads an experiment file as far as it can be read.
+pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
+    let (source, problem) = match text::read(path) {
+        Ok(text) => (Source::new(path.to_owned(), text), None),
+        Err(refused) => {
+            let (text, problem) = *refused;
+            (Source::new(path.to_owned(), text), Some(problem))
+        }
+    };
+    let (root, problems) = match problem {
+        Some(problem) => (None, vec![problem]),
+        None => syntax::parse(&source),
+    };
+    let mut reader = Reader { source, problems };
+    let experiment = root.map(|root| reader.experiment(&root, overrides));
+    // What is wrong with a value because of its tag is told with the tag.
+    let mut seen = HashSet::new();
+    let tags = reader.source.tags();
+    let is_tagged = |span: &Range<usize>| tags.iter().any(|(tagged, _)| tagged == span);
+    reader.problems.retain(|problem| match &problem.span {
+        Some(span) if is_tagged(span) => seen.insert(span.clone()),
+        Some(_) | None => true,
+    });
+    Loaded { experiment, problems: reader.problems, source: reader.source }
 }
 
 /// `lints:` which warnings a file does without.
@@ -92,42 +117,42 @@ struct Lints {
     allow: Vec<String>,
 }
 
-struct Reader {
-    source: Source,
-    problems: Vec<Problem>,
+/// A file being read.
+pub(super) struct Reader {
+    pub source: Source,
+    pub problems: Vec<Problem>,
 }
 
 impl Reader {
-    fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
-        let span = Some(self.source.span(at, Part::Value));
+    pub fn problem(&mut self, at: &Path, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.source.span(at, Part::Value);
         self.problems.push(Problem::new(span, message, help));
     }
 
-    fn findings(&mut self, findings: Vec<Finding>) {
+    pub fn findings(&mut self, findings: Vec<Finding>) {
         for finding in findings {
-            let span = Some(self.source.span(&finding.path, finding.part));
-            let (message, help) = (finding.message, finding.help);
-            self.problems.push(Problem::new(span, message, help));
+            let span = self.source.span(&finding.path, finding.part);
+            self.problems.push(Problem::new(span, finding.message, finding.help));
         }
     }
 
-    fn experiment(&mut self, overrides: &Overrides) -> Option<Experiment> {
-        let root = self.parse()?;
+    fn experiment(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Experiment {
         let at = Path::default();
-        for key in root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str())) {
-            let span = Some(self.source.span(&at.key(key), Part::Key));
+        let unknown = root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str()));
+        for key in unknown.take(MAX_PROBLEMS) {
+            let span = self.source.span(&at.key(key), Part::Key);
             let message = format!("unknown key `{key}`");
             self.problems.push(Problem::new(span, message, suggest(key, &TOP_LEVEL)));
         }
-        let name = self.name(&root);
-        let description = self.part::<String>(&root, "description").unwrap_or_default();
-        let backend = self.part::<BackendName>(&root, "backend");
-        let seeds = self.seeds(&root, overrides);
-        let cases = self.cases(&root, overrides);
-        let checkpoints = self.part(&root, "checkpoints").unwrap_or_default();
-        let lints = self.part::<Lints>(&root, "lints").unwrap_or_default();
-        Some(Experiment {
-            name: name?,
+        let name = self.name(root);
+        let description = self.part::<String>(root, "description").unwrap_or_default();
+        let backend = self.part::<BackendName>(root, "backend");
+        let seeds = self.seeds(root, overrides);
+        let cases = self.cases(root, overrides);
+        let checkpoints = self.part(root, "checkpoints").unwrap_or_default();
+        let lints = self.part::<Lints>(root, "lints").unwrap_or_default();
+        Experiment {
+            name,
             description,
             backend,
             seeds,
@@ -135,76 +160,27 @@ impl Reader {
             checkpoints,
             allowed_lints: lints.allow,
             source: self.source.clone(),
-        })
-    }
-
-    fn parse(&mut self) -> Option<Map<String, Value>> {
-        let parsed = serde_yaml::from_str::<serde_yaml::Value>(&self.source.text)
-            .and_then(|mut value| value.apply_merge().map(|()| value));
-        let value = match parsed {
-            Ok(value) => value,
-            // The parser says where the map begins; the key that is there twice is more to the point.
-            Err(_) if !self.source.duplicates().is_empty() => {
-                for (span, first) in self.source.duplicates() {
-                    let message =
-                        format!("key `{}` is here twice", &self.source.text[span.clone()]);
-                    let (line, _) = self.source.line_column(first.start);
-                    let help = format!("leave one out; the first is in line {line}");
-                    self.problems.push(Problem::new(Some(span.clone()), message, help));
-                }
-                return None;
-            }
-            Err(error) => {
-                let (message, span) = match error.location() {
-                    Some(at) => {
-                        let message = error.to_string();
-                        let place = format!(" at line {} column {}", at.line(), at.column());
-                        (message.replace(&place, ""), self.source.span_at(at.line(), at.column()))
-                    }
-                    None => (error.to_string(), 0..0),
-                };
-                let message = format!("not YAML that can be read: {message}");
-                self.problems.push(Problem::new(Some(span), message, ""));
-                return None;
-            }
-        };
-        match serde_json::to_value(&value) {
-            Ok(Value::Object(map)) => Some(map),
-            Ok(_) => {
-                let message = "an experiment file is a map of keys and values";
-                self.problem(
-                    &Path::default(),
-                    message,
-                    "begin with `name: …`, `model:`, `training:`",
-                );
-                None
-            }
-            Err(error) => {
-                self.problem(&Path::default(), format!("a key or value is not plain: {error}"), "");
-                None
-            }
         }
     }
 
-    /// Reads one top-level key, if the file has it.
+    /// Reads one top-level key, if the file has it, as far as it can be read.
     fn part<T: serde::de::DeserializeOwned>(
         &mut self,
         root: &Map<String, Value>,
         key: &str,
     ) -> Option<T> {
-        match read(root.get(key)?.clone(), &Path::default().key(key)) {
-            Ok(value) => Some(value),
-            Err(findings) => {
-                self.findings(findings);
-                None
-            }
-        }
+        let read = read(root.get(key)?.clone(), &Path::default().key(key));
+        self.findings(read.findings);
+        read.value
     }
 
-    /// The file's `name:`, or else its file name.
-    fn name(&mut self, root: &Map<String, Value>) -> Option<String> {
+    /// The file's `name:`, or else its file name; empty where it cannot be one.
+    fn name(&mut self, root: &Map<String, Value>) -> String {
         let name = if root.contains_key("name") {
-            self.part::<String>(root, "name")?
+            match self.part::<String>(root, "name") {
+                Some(name) => name,
+                None => return String::new(),
+            }
         } else {
             self.source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         };
@@ -214,9 +190,9 @@ impl Reader {
                 why,
                 "give a `name:` of lowercase letters, digits, `_` and `-`, the first a letter or digit",
             );
-            return None;
+            return String::new();
         }
-        Some(name)
+        name
     }
 
     fn seeds(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Vec<u64> {
@@ -258,19 +234,50 @@ impl Reader {
         let mut shared = Value::Object(shared);
         // A variant may change one key of what the file has in its short form.
         expand(&mut shared);
-        let grid = self.grid(root);
+        let variants = self.variants(root);
+        if variants.len() > MAX_CASES {
+            let message = format!("more than {MAX_CASES} cases");
+            let help = "part the variants among several files";
+            self.problem(&Path::default().key("variants"), message, help);
+            return Vec::new();
+        }
+        let grid = self.grid(root, variants.len());
         self.no_set_over_grid(&grid, overrides);
-        let points = grid.points();
         let mut cases = Vec::new();
-        for (variant, overlay) in self.variants(root) {
+        let points = grid.points();
+        let mut layers = 0;
+        for (variant, overlay) in variants {
             let mut tree = shared.clone();
             merge(&mut tree, &overlay, &Path::default());
-            for point in &points {
+            for (number, point) in points.iter().enumerate() {
+                let before = self.problems.len();
                 cases.extend(self.case(&variant, tree.clone(), &grid, point, overrides));
+                // Points of a grid have most mistakes in common.
+                if number >= FAULTY_POINTS && self.problems.len() > before {
+                    break;
+                }
+                if self.problems.len() > MAX_PROBLEMS {
+                    return cases;
+                }
+                let here = cases.last().map_or(0, |case: &Case| case.setup.model.layers.len());
+                layers += here;
+                if layers.max(here * points.len()) > MAX_LAYERS_IN_ALL {
+                    let message = format!("more than {MAX_LAYERS_IN_ALL} layers in all cases");
+                    let place = if grid.is_empty() { "variants" } else { "grid" };
+                    let help = "part the cases among several files";
+                    self.problem(&Path::default().key(place), message, help);
+                    return Vec::new();
+                }
             }
         }
+        self.folders(&cases);
+        cases
+    }
+
+    /// Each case needs a folder of its own, with a name that file systems take.
+    fn folders(&mut self, cases: &[Case]) {
         let mut labels = HashSet::new();
-        for case in &cases {
+        for case in cases {
             // Some systems do not tell capitals from small letters in folders' names.
             if !labels.insert(case.label().to_lowercase()) {
                 let message = format!("two cases would share the folder `{}`", case.label());
@@ -288,7 +295,6 @@ impl Reader {
                 self.problem(&Path::default().key("grid"), message, help);
             }
         }
-        cases
     }
 
     /// What `grid:` varies cannot be set for all: folders and tables would tell one value, and the
@@ -314,10 +320,16 @@ impl Reader {
         let variants = match root.get("variants") {
             None => return vec![("default".to_owned(), Value::Object(Map::new()))],
             Some(Value::Object(variants)) if !variants.is_empty() => variants,
-            Some(_) => {
+            Some(other) => {
+                let message = match other {
+                    Value::Object(_) | Value::Null => "`variants` names none",
+                    Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                        "`variants` is a map from names to changes"
+                    }
+                };
                 let help =
                     "name at least one, as in `variants: { with_bn: { model: … }, without: {} }`";
-                self.problem(&at, "`variants` is a map from names to changes", help);
+                self.problem(&at, message, help);
                 return Vec::new();
             }
         };
@@ -334,7 +346,8 @@ impl Reader {
                 Value::Object(map) => {
                     for key in map.keys().filter(|key| !SETUP.contains(&key.as_str())) {
                         let message = format!("a variant cannot change `{key}`");
-                        self.problem(&at.key(key), message, suggest(key, &SETUP));
+                        let span = self.source.span(&at.key(key), Part::Key);
+                        self.problems.push(Problem::new(span, message, suggest(key, &SETUP)));
                     }
                     list.push((name.clone(), overlay.clone()));
                 }
@@ -347,37 +360,36 @@ impl Reader {
         list
     }
 
-    /// What the grid varies; nothing where it has mistakes.
-    fn grid(&mut self, root: &Map<String, Value>) -> Grid {
-        Grid::read(root).unwrap_or_else(|mistakes| {
-            self.findings(mistakes);
-            Grid::default()
-        })
-    }
-
     fn case(
         &mut self,
         variant: &str,
         mut tree: Value,
         grid: &Grid,
-        point: &[GridValue],
+        point: &[Placed],
         overrides: &Overrides,
     ) -> Option<Case> {
         let mut foreign = Vec::new();
-        for value in point {
+        for (number, value) in point {
             let path = Path::dotted(&value.key);
             let key = grid.place(&value.key);
             expand(&mut tree);
             match set(&mut tree, &path, value.value.clone()) {
-                Ok(()) => foreign.push(Foreign { path, origin: Origin::Grid(key) }),
+                Ok(()) => {
+                    foreign.push(Foreign { path, origin: Origin::Grid { key, value: *number } });
+                }
                 Err(why) => {
-                    let message =
-                        format!("`{}` matches nothing in variant `{variant}`: {why}", value.key);
-                    self.problem(&key, message, "a grid key is a path into every variant");
+                    let message = format!("`{}` matches nothing: {why}", value.key);
+                    let span = self.source.span(&key, Part::Key);
+                    let help = "write a path that is in every variant; layers go by number from 0";
+                    self.problems.push(Problem {
+                        variant: Some(variant.to_owned()),
+                        ..Problem::new(span, message, help)
+                    });
                     return None;
                 }
             }
         }
+        let grid = point.iter().map(|(_, value)| value.clone()).collect();
         for text in &overrides.set {
             expand(&mut tree);
             match set_from_command_line(&mut tree, text) {
@@ -386,7 +398,8 @@ impl Reader {
                 }
                 Err(why) => {
                     let message = format!("`--set {text}` cannot be followed: {why}");
-                    let help = "write `--set key=value` with a dotted path, as in `--set training.epochs=2`";
+                    let help = "write a dotted path that every variant has and a value, as in \
+                                `--set training.epochs=2`";
                     self.problems.push(Problem::new(None, message, help));
                     return None;
                 }
@@ -395,31 +408,27 @@ impl Reader {
         expand(&mut tree);
         let (layers, mistakes) = unroll(&mut tree);
         let origins = Origins { foreign, layers };
-        let repeats_well = mistakes.is_empty();
+        let faulty_blocks: Vec<Path> =
+            mistakes.iter().map(|finding| finding.path.clone()).collect();
         for finding in mistakes {
             self.problems.push(origins.locate_as_written(&self.source, variant, finding));
         }
-        let setup = read::<Setup>(tree, &Path::default()).and_then(|setup| match check(&setup) {
-            findings if findings.is_empty() => Ok(setup),
-            findings => Err(findings),
-        });
-        match setup {
-            Ok(_) if !repeats_well => None,
-            Ok(mut setup) => {
-                setup.training.fill_in();
-                let here = self.source.path.parent().unwrap_or(FilePath::new(""));
-                for path in [&mut setup.dataset.idx, &mut setup.model.initial_weights] {
-                    *path = path.as_ref().map(|path| here.join(path));
-                }
-                Some(Case { variant: variant.to_owned(), grid: point.to_vec(), setup, origins })
-            }
-            Err(findings) => {
-                for finding in findings {
-                    self.problems.push(origins.locate(&self.source, variant, finding));
-                }
-                None
-            }
+        let Read { value: setup, mut findings, mut faulty } = read::<Setup>(tree, &Path::default());
+        if let Some(setup) = &setup {
+            findings.extend(check(setup, &faulty));
         }
+        faulty.extend(faulty_blocks);
+        faulty.extend(findings.iter().map(|finding| finding.path.clone()));
+        for finding in findings {
+            self.problems.push(origins.locate(&self.source, variant, finding));
+        }
+        let mut setup = setup?;
+        setup.training.fill_in();
+        let here = self.source.path.parent().unwrap_or(FilePath::new(""));
+        for path in [&mut setup.dataset.idx, &mut setup.model.initial_weights] {
+            *path = path.as_ref().map(|path| here.join(path));
+        }
+        Some(Case { variant: variant.to_owned(), grid, setup, origins, faulty })
     }
 }
 
@@ -429,47 +438,7 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
     if !SETUP.contains(&first) {
         return Err(format!("`{first}` is not one of `dataset`, `model` and `training`"));
     }
-    let value: Value = serde_yaml::from_str(value).map_err(|error| error.to_string())?;
     let path = Path::dotted(key);
-    set(tree, &path, value)?;
+    set(tree, &path, syntax::parse_value(value)?)?;
     Ok(path)
-}
-
-/// Why a name cannot be an experiment's, if it cannot.
-pub fn unfit_for_an_experiment(name: &str) -> Option<String> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let fits = name.len() <= 100
-        && !is_a_device(name)
-        && name.starts_with(plain)
-        && name.chars().all(|c| plain(c) || c == '_' || c == '-');
-    (!fits).then(|| format!("`{name}` cannot be an experiment's name, which is also a folder's"))
-}
-
-/// Why a name cannot be a folder's on every system, if it cannot.
-fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
-    if name.is_empty() {
-        Some("it is empty")
-    } else if name.len() > 100 {
-        Some("it is longer than 100 bytes")
-    } else if name.starts_with('.') {
-        Some("it begins with a dot")
-    } else if name.trim() != name || name.ends_with('.') {
-        Some("it begins or ends with a space, or ends with a dot")
-    } else if is_a_device(name) {
-        Some("it is a device's name on Windows")
-    } else if name.ends_with(".csv") || name.ends_with(".png") {
-        Some("it ends like a file that the folder beside it has")
-    } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
-        Some("it has one of / \\ : * ? \" < > | , or a control character")
-    } else {
-        None
-    }
-}
-
-fn is_a_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']))
-    };
-    matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }

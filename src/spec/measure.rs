@@ -1,17 +1,24 @@
 //! `training.loss` and `training.metrics`: what is made small, and what is measured beside it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What training makes small.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// −ln of the probability given to the true class, labels being class numbers.
+    /// Cross-entropy, for labels that are class numbers.
+    ///
+    /// Formula: −Σ y · ln p over the classes, with p the network's probabilities and y = 1 for the
+    /// label's class and 0 for the others, or with label smoothing s: y · (1 − s) + s / classes
+    ///
+    /// Reference:
+    /// <https://keras.io/api/losses/probabilistic_losses/#sparsecategoricalcrossentropy-class>
     SparseCategoricalCrossentropy(SparseCategoricalCrossentropy),
 }
 
 /// How labels count.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SparseCategoricalCrossentropy {
     /// The share s of each label that is spread evenly over all classes: y becomes
@@ -51,17 +58,25 @@ impl Serialize for Loss {
 }
 
 /// One of the list `training.metrics`; in a file a bare name or a map of one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricSpec {
     /// Share of rows whose highest score is their own class's; measured whether named or not.
+    ///
+    /// Formula: rows whose class has the highest score / rows
+    ///
+    /// Reference: <https://keras.io/api/metrics/accuracy_metrics/>
     Accuracy,
     /// Share of rows whose class is among the k with the highest scores.
+    ///
+    /// Formula: rows whose class has one of the k highest scores / rows
+    ///
+    /// Reference: <https://keras.io/api/metrics/accuracy_metrics/>
     TopKAccuracy(TopKAccuracy),
 }
 
 /// How many of the highest scores count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TopKAccuracy {
     /// How many.

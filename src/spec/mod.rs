@@ -15,13 +15,18 @@ mod grid;
 mod layer;
 mod load;
 mod measure;
+mod names;
 mod optimizer;
 mod origin;
+mod path;
 mod problem;
+mod random;
 mod read;
 mod repeat;
 mod schedule;
 mod source;
+mod syntax;
+mod text;
 mod training;
 mod validation;
 mod value;
@@ -36,23 +41,27 @@ pub use layer::{
     ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
     GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
-pub use load::{Overrides, load, unfit_for_an_experiment};
+pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, read_file};
 pub use measure::{
     Loss, MetricSpec, SparseCategoricalCrossentropy, TopKAccuracy, top_k_name, top_k_of_name,
 };
+pub use names::unfit_for_an_experiment;
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
-pub use problem::{Finding, Problem, Problems, suggest};
+pub use path::{Part, Path, Seg};
+pub use problem::{Finding, Problem, Problems, nearest, suggest};
+pub use repeat::Repeat;
 pub use schedule::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant, PolynomialDecay,
     ScheduleSpec,
 };
-pub use source::{Part, Path, Seg, Source};
+pub use source::Source;
 pub use training::TrainingSpec;
 pub use validation::{Validation, ValidationShare};
-pub use value::shorten_layers;
+pub use value::{main_parameter, shorten_layers};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides what one training run computes, apart from its seed and backend.
@@ -84,6 +93,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opt
     Ord,
     Serialize,
     Deserialize,
+    JsonSchema,
     clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
@@ -117,7 +127,7 @@ impl std::fmt::Display for BackendName {
 }
 
 /// Which checkpoints of a trial stay in its folder. A run that is cut off goes on from the latest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckpointPolicy {
     /// That of the last epoch.
@@ -161,6 +171,8 @@ pub struct Case {
     pub setup: Setup,
     /// Where its values are in the file, if not at their own places.
     origins: origin::Origins,
+    /// What in the setup is not what the file says, because that is a mistake.
+    faulty: Vec<Path>,
 }
 
 impl Case {
@@ -172,6 +184,11 @@ impl Case {
             label.push_str(&format!(",{key}={}", value::plain(&point.value)));
         }
         label
+    }
+
+    /// Whether something is wrong in a part of the setup, so that nothing follows from it.
+    pub fn is_faulty(&self, part: &str) -> bool {
+        self.faulty.iter().any(|path| path.0.first() == Some(&Seg::Key(part.to_owned())))
     }
 
     /// A mistake in this case's setup as one in the file.

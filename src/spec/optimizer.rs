@@ -1,30 +1,79 @@
 //! `optimizer:` how weights follow gradients, with Keras' names and defaults.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::given;
 
 /// An optimizer and its hyper-parameters; in a file a map of one key or a bare name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerSpec {
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with Keras' momentum.
+    ///
+    /// Formula: v ← momentum · v − lr · g; w ← w + v, or with nesterov w ← w + momentum · v − lr ·
+    /// g
+    ///
+    /// Reference: <https://keras.io/api/optimizers/sgd/>
     Sgd(Sgd),
-    /// RMSprop (Hinton 2012).
+    /// Steps divided by the root of a running mean of the gradient's square.
+    ///
+    /// Formula: a ← rho · a + (1 − rho) · g²; v ← momentum · v + lr · g / √(a + epsilon); w ← w −
+    /// v; centered takes the square of the gradient's running mean off a
+    ///
+    /// Reference: Hinton 2012; <https://keras.io/api/optimizers/rmsprop/>
     Rmsprop(Rmsprop),
-    /// Adagrad (Duchi et al. 2011).
+    /// Steps divided by the root of the sum of all squared gradients so far.
+    ///
+    /// Formula: a ← a + g²; w ← w − lr · g / √(a + epsilon)
+    ///
+    /// Reference: Duchi et al. 2011; <https://keras.io/api/optimizers/adagrad/>
     Adagrad(Adagrad),
-    /// Adadelta (Zeiler 2012).
+    /// Steps as long as those of late, for gradients as long as those of late. Zeiler's own step
+    /// size is 1; Keras' default is a thousandth of it.
+    ///
+    /// Formula: a ← rho · a + (1 − rho) · g²; d = g · √(b + epsilon) / √(a + epsilon); b ← rho · b
+    /// + (1 − rho) · d²; w ← w − lr · d
+    ///
+    /// Reference: Zeiler 2012, <https://arxiv.org/abs/1212.5701>;
+    /// <https://keras.io/api/optimizers/adadelta/>
     Adadelta(Adadelta),
-    /// Adam (Kingma & Ba 2015).
+    /// Running means of the gradient and of its square, with Keras' placement of epsilon.
+    ///
+    /// Formula: m ← beta_1 · m + (1 − beta_1) · g; v ← beta_2 · v + (1 − beta_2) · g²; w ← w − lr ·
+    /// √(1 − beta_2ᵗ) / (1 − beta_1ᵗ) · m / (√v + epsilon)
+    ///
+    /// Reference: Kingma & Ba 2015, <https://arxiv.org/abs/1412.6980>;
+    /// <https://keras.io/api/optimizers/adam/>
     Adam(Adam),
-    /// Adamax (Kingma & Ba 2015, section 7.1).
+    /// Adam with a decaying maximum of the gradient's size in place of its mean square.
+    ///
+    /// Formula: m ← beta_1 · m + (1 − beta_1) · g; u ← max(beta_2 · u, |g|); w ← w − lr / (1 −
+    /// beta_1ᵗ) · m / (u + epsilon)
+    ///
+    /// Reference: Kingma & Ba 2015, section 7.1, <https://arxiv.org/abs/1412.6980>;
+    /// <https://keras.io/api/optimizers/adamax/>
     Adamax(Adamax),
-    /// Nadam (Dozat 2016).
+    /// Adam with Nesterov's look ahead.
+    ///
+    /// Formula: m and v as in adam; uₜ = beta_1 · (1 − 0.96ᵗ / 2), Uₜ = u₁ · … · uₜ; m̂ = uₜ₊₁ · m
+    /// / (1 − Uₜ₊₁) + (1 − uₜ) · g / (1 − Uₜ); w ← w − lr · m̂ / (√(v / (1 − beta_2ᵗ)) + epsilon)
+    ///
+    /// Reference: Dozat 2016; <https://keras.io/api/optimizers/nadam/>
     Nadam(Nadam),
-    /// AdamW (Loshchilov & Hutter 2019).
+    /// Adam, and weight decay that is not optional.
+    ///
+    /// Formula: w ← w − lr · weight_decay · w, then as adam
+    ///
+    /// Reference: Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>;
+    /// <https://keras.io/api/optimizers/adamw/>
     Adamw(Adamw),
-    /// Lion (Chen et al. 2023).
+    /// Steps of one size for all weights, of which the gradients decide the sign alone.
+    ///
+    /// Formula: w ← w − lr · sign(beta_1 · m + (1 − beta_1) · g); m ← beta_2 · m + (1 − beta_2) · g
+    ///
+    /// Reference: Chen et al. 2023, <https://arxiv.org/abs/2302.06675>;
+    /// <https://keras.io/api/optimizers/lion/>
     Lion(Lion),
 }
 
@@ -114,25 +163,30 @@ macro_rules! optimizer {
         { $( $(#[$field_about:meta])* $field:ident: $type:ty = $default:expr, )* }
     ) => {
         $(#[$about])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
             /// Step size. Not there if `training.learning_rate` has a schedule.
             #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+            #[schemars(with = "f64", extend("default" = $rate))]
             pub learning_rate: Option<f64>,
             $( $(#[$field_about])* pub $field: $type, )*
             /// Before each step, every trained weight loses this share of itself, times the step
             /// size.
             #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+            #[schemars(with = "f64")]
             pub weight_decay: Option<f64>,
             /// Largest norm of each variable's gradient; longer ones are scaled down to it.
             #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+            #[schemars(with = "f64")]
             pub clipnorm: Option<f64>,
             /// Largest size of each number in a gradient; larger ones are cut to it.
             #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+            #[schemars(with = "f64")]
             pub clipvalue: Option<f64>,
             /// Largest norm of all gradients together; where it is longer, all are scaled down.
             #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+            #[schemars(with = "f64")]
             pub global_clipnorm: Option<f64>,
         }
 
@@ -182,7 +236,7 @@ macro_rules! optimizer {
 }
 
 optimizer! {
-    /// Stochastic gradient descent, with Keras' momentum: `v = momentum·v − lr·g`, `w += v`.
+    /// `sgd`'s own keys.
     Sgd, "sgd", learning_rate: 0.01, weight_decay: None,
     {
         /// Share of the last step that the next one keeps.
@@ -193,7 +247,7 @@ optimizer! {
 }
 
 optimizer! {
-    /// RMSprop: steps divided by the root of a running mean of the gradient's square.
+    /// `rmsprop`'s own keys.
     Rmsprop, "rmsprop", learning_rate: 0.001, weight_decay: None,
     {
         /// Decay of the mean of the gradient's square.
@@ -208,7 +262,7 @@ optimizer! {
 }
 
 optimizer! {
-    /// Adagrad: steps divided by the root of the sum of all squared gradients so far.
+    /// `adagrad`'s own keys.
     Adagrad, "adagrad", learning_rate: 0.001, weight_decay: None,
     {
         /// What that sum begins with.
@@ -219,8 +273,7 @@ optimizer! {
 }
 
 optimizer! {
-    /// Adadelta: steps as long as those of late, for gradients as long as those of late. Zeiler's
-    /// own step size is 1; Keras' default is a thousandth of it.
+    /// `adadelta`'s own keys.
     Adadelta, "adadelta", learning_rate: 0.001, weight_decay: None,
     {
         /// Decay of the means of the squares of gradients and steps.
@@ -231,7 +284,7 @@ optimizer! {
 }
 
 optimizer! {
-    /// Adam with Keras' placement of epsilon.
+    /// `adam`'s own keys.
     Adam, "adam", learning_rate: 0.001, weight_decay: None,
     {
         /// Decay of the mean of the gradient.
@@ -243,12 +296,13 @@ optimizer! {
         /// Whether the largest mean of the square so far takes the place of the present one
         /// (Reddi et al. 2018).
         #[serde(skip_serializing_if = "is_false")]
+        #[schemars(!skip_serializing_if)]
         amsgrad: bool = false,
     }
 }
 
 optimizer! {
-    /// Adamax: Adam with a decaying maximum of the gradient's size in place of its mean square.
+    /// `adamax`'s own keys.
     Adamax, "adamax", learning_rate: 0.001, weight_decay: None,
     {
         /// Decay of the mean of the gradient.
@@ -261,7 +315,7 @@ optimizer! {
 }
 
 optimizer! {
-    /// Nadam: Adam with Nesterov's look ahead.
+    /// `nadam`'s own keys.
     Nadam, "nadam", learning_rate: 0.001, weight_decay: None,
     {
         /// Decay of the mean of the gradient.
@@ -274,7 +328,7 @@ optimizer! {
 }
 
 optimizer! {
-    /// AdamW: Adam, and weight decay that is not optional.
+    /// `adamw`'s own keys.
     Adamw, "adamw", learning_rate: 0.001, weight_decay: Some(0.004),
     {
         /// Decay of the mean of the gradient.
@@ -285,12 +339,13 @@ optimizer! {
         epsilon: f64 = 1e-7,
         /// Whether the largest mean of the square so far takes the place of the present one.
         #[serde(skip_serializing_if = "is_false")]
+        #[schemars(!skip_serializing_if)]
         amsgrad: bool = false,
     }
 }
 
 optimizer! {
-    /// Lion: steps of one size for all weights, of which the gradients decide the sign alone.
+    /// `lion`'s own keys.
     Lion, "lion", learning_rate: 0.001, weight_decay: None,
     {
         /// Share of the running mean in what decides the sign; the rest is the gradient's.

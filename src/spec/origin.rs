@@ -13,8 +13,8 @@ pub(super) struct Foreign {
 
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
-    /// A key of `grid:`.
-    Grid(Path),
+    /// A key of `grid:`, and the number of the value in its list, unless it was drawn.
+    Grid { key: Path, value: Option<usize> },
     /// The text after `--set`.
     CommandLine(String),
 }
@@ -38,15 +38,30 @@ impl Origins {
     /// As [`Origins::locate`], with a path from before `repeat` blocks were written out.
     pub fn locate_as_written(&self, source: &Source, variant: &str, finding: Finding) -> Problem {
         let Finding { path, mut message, help, part } = finding;
+        let mut shared_by = None;
         let from = self.foreign.iter().rev().find(|foreign| path.starts_with(&foreign.path));
         let span = match from.map(|foreign| &foreign.origin) {
             Some(Origin::CommandLine(text)) => {
                 message = format!("`--set {text}`: {message}");
                 None
             }
-            Some(Origin::Grid(key)) => Some(source.span(key, Part::Key)),
-            None => Some(source.span_in_variant(variant, &path, part)),
+            // The value is to blame, unless it is the path that leads nowhere.
+            Some(Origin::Grid { key, value }) => {
+                let exact = from.is_some_and(|foreign| foreign.path == path);
+                match part {
+                    Part::Key if exact => source.span(key, Part::Key),
+                    Part::Key | Part::Value => {
+                        let place = value.map_or_else(|| key.clone(), |value| key.index(value));
+                        source.span(&place, Part::Value)
+                    }
+                }
+            }
+            None => {
+                let (span, own) = source.span_in_variant(variant, &path, part);
+                shared_by = (!own).then(|| variant.to_owned());
+                span
+            }
         };
-        Problem::new(span, message, help)
+        Problem { variant: shared_by, ..Problem::new(span, message, help) }
     }
 }

@@ -1,10 +1,11 @@
 //! Mistakes in experiment files, each with its place and a remedy.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::source::{Part, Path, Source};
 
@@ -40,6 +41,8 @@ pub struct Problem {
     pub help: String,
     /// The code of a warning; `None` for a mistake.
     pub warning: Option<&'static str>,
+    /// The variant that has it, where it is in what all variants share.
+    pub variant: Option<String>,
 }
 
 impl Problem {
@@ -49,7 +52,35 @@ impl Problem {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { span, message: message.into(), help: help.into(), warning: None }
+        Self { span, message: message.into(), help: help.into(), warning: None, variant: None }
+    }
+}
+
+/// So many mistakes of one file are shown; no more are read.
+const MOST_SHOWN: usize = 100;
+
+/// The lines of a text, found from top to bottom.
+struct Lines<'t> {
+    text: &'t str,
+    number: usize,
+    start: usize,
+}
+
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, number: 1, start: 0 }
+    }
+
+    /// The line that a span begins in, which is not before the last one asked for: its number, its
+    /// first byte and its text.
+    fn around(&mut self, span: &Range<usize>) -> (usize, usize, &'t str) {
+        while let Some(newline) = self.text[self.start..span.start].find('\n') {
+            self.number += 1;
+            self.start += newline + 1;
+        }
+        let rest = &self.text[self.start..];
+        let length = rest.find('\n').unwrap_or(rest.len());
+        (self.number, self.start, &rest[..length])
     }
 }
 
@@ -61,11 +92,35 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Collects the mistakes of a file in the order of their places, each once.
+    /// Collects the mistakes of a file in the order of their places, each once. One that some
+    /// variants have and others have not is told with the names of those that have it.
     pub fn new(source: Source, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-        let mut seen = std::collections::HashSet::new();
-        list.retain(|problem| seen.insert((problem.span.clone(), problem.message.clone())));
+        let mut seen = HashMap::new();
+        // Those that have it, or `None` where it has nothing to do with them.
+        let mut having: Vec<Option<Vec<String>>> = Vec::new();
+        list.retain_mut(|problem| {
+            let next = having.len();
+            let place = (problem.span.clone(), problem.message.clone());
+            let first = *seen.entry(place).or_insert(next);
+            if first == next {
+                having.push(Some(Vec::new()));
+            }
+            match (&mut having[first], problem.variant.take()) {
+                (Some(others), Some(variant)) if others.contains(&variant) => {}
+                (Some(others), Some(variant)) => others.push(variant),
+                (others, None) => *others = None,
+                (None, Some(_)) => {}
+            }
+            first == next
+        });
+        let all = source.variants();
+        for (problem, variants) in list.iter_mut().zip(having) {
+            if let Some(variants) = variants.filter(|variants| variants.len() < all) {
+                let names: Vec<String> = variants.iter().map(|name| format!("`{name}`")).collect();
+                problem.message.push_str(&format!(", in variant {}", names.join(", ")));
+            }
+        }
         Self { source: Box::new(source), list }
     }
 
@@ -80,28 +135,30 @@ impl Problems {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() }
             .decor_style(DecorStyle::Ascii);
         let path = self.source.path.display().to_string();
-        let frames: Vec<String> = self
-            .list
-            .iter()
-            .map(|problem| {
-                let title = match problem.warning {
-                    Some(code) => Level::WARNING.primary_title(&*problem.message).id(code),
-                    None => Level::ERROR.primary_title(&*problem.message),
-                };
-                let mut group = title.elements(problem.span.clone().map(|span| {
-                    Snippet::source(&*self.source.text)
-                        .path(&*path)
-                        .annotation(AnnotationKind::Primary.span(span))
-                }));
-                if problem.span.is_none() && !path.is_empty() {
-                    group = group.element(Level::NOTE.message(format!("while reading {path}")));
+        let mut lines = Lines::new(&self.source.text);
+        let frame = |problem: &Problem| {
+            let title = match problem.warning {
+                Some(code) => Level::WARNING.primary_title(&*problem.message).id(code),
+                None => Level::ERROR.primary_title(&*problem.message),
+            };
+            let group = match problem.span.clone() {
+                Some(span) => {
+                    let (line, start, text) = lines.around(&span);
+                    let span = span.start - start..(span.end - start).min(text.len());
+                    let mark = AnnotationKind::Primary.span(span);
+                    let snippet = Snippet::source(text).line_start(line).path(&*path);
+                    title.element(snippet.annotation(mark))
                 }
-                if !problem.help.is_empty() {
-                    group = group.element(Level::HELP.message(&*problem.help));
-                }
-                renderer.render(&[group])
-            })
-            .collect();
+                None => title.element(Origin::path(&*path)),
+            };
+            let help = Some(&*problem.help).filter(|help| !help.is_empty());
+            renderer.render(&[group.elements(help.map(|help| Level::HELP.message(help)))])
+        };
+        let mut frames: Vec<String> = self.list.iter().take(MOST_SHOWN).map(frame).collect();
+        if self.list.len() > MOST_SHOWN {
+            let more = self.list.len() - MOST_SHOWN;
+            frames.push(format!("{more} more in {path}, which are shown when these are put right"));
+        }
         frames.join("\n\n")
     }
 }
@@ -137,16 +194,38 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// "did you mean …" for a name that is not among those known, or else the list of those known.
-pub fn suggest(wrong: &str, known: &[&str]) -> String {
+/// Longer words than this are no misspelt names.
+const MAX_NAME: usize = 100;
+
+/// The name that was probably meant: one with few letters changed, or else one that the wrong name
+/// is a part of, as `batchnorm` is of `batch_normalization`, or short for, as `lr`.
+pub fn nearest<'n>(wrong: &str, known: &[&'n str]) -> Option<&'n str> {
+    // Nobody means a name by a text many times as long, and comparing it takes its time.
+    if wrong.len() > MAX_NAME {
+        return None;
+    }
     let near = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), *name))
         .filter(|(distance, name)| *distance <= (name.len().max(wrong.len()) / 3).max(1))
         .min();
+    let squeezed = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
+    let part = squeezed(wrong);
+    let short = known.iter().find(|name| {
+        name.contains('_')
+            && name.split('_').filter_map(|word| word.chars().next()).eq(wrong.chars())
+    });
+    let wholes = known.iter().filter(|name| part.len() >= 3 && squeezed(name).contains(&part));
+    near.map(|(_, name)| name)
+        .or(short.copied())
+        .or_else(|| wholes.min_by_key(|name| name.len()).copied())
+}
+
+/// "did you mean …" for a name that is not among those known, or else the list of those known.
+pub fn suggest(wrong: &str, known: &[&str]) -> String {
     let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match near {
-        Some((_, name)) => format!("did you mean `{name}`? known here: {all}"),
+    match nearest(wrong, known) {
+        Some(name) => format!("did you mean `{name}`? known here: {all}"),
         None if known.is_empty() => "nothing can be set here".to_owned(),
         None => format!("known here: {all}"),
     }

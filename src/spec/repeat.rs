@@ -1,8 +1,10 @@
 //! `repeat: { times: 3, layers: […] }` in a list of layers: its layers, so many times over.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::layer::Layer;
 use super::problem::Finding;
 use super::read::read;
 use super::source::{Path, Seg};
@@ -10,10 +12,14 @@ use super::source::{Path, Seg};
 /// Stacks of more layers are taken for a mistake.
 const MAX_LAYERS: usize = 1000;
 
-#[derive(Deserialize)]
+/// Layers that stand in the stack so many times over.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Repeat {
+pub struct Repeat {
+    /// How many times.
     times: usize,
+    /// The layers; blocks may be among them, too.
+    #[schemars(with = "Vec<Layer>")]
     layers: Vec<Value>,
 }
 
@@ -83,11 +89,11 @@ impl Flat {
             return;
         }
         let at = at.key("repeat");
-        let block: Repeat = match read(block, &at) {
-            Ok(block) => block,
-            Err(findings) => return self.findings.extend(findings),
-        };
-        if block.times == 0 || block.layers.is_empty() {
+        let read = read::<Repeat>(block, &at);
+        let times_is_there = !read.faulty.contains(&at.key("times"));
+        self.findings.extend(read.findings);
+        let Some(block) = read.value else { return };
+        if block.times == 0 || block.layers.is_empty() && !read.faulty.contains(&at.key("layers")) {
             let key = if block.times == 0 { "times" } else { "layers" };
             let help = "repeat at least one layer at least once, or leave the block out";
             self.findings.push(Finding::new(at.key(key), "nothing is repeated", help));
@@ -97,9 +103,12 @@ impl Flat {
         once.extend(block.layers, &at.key("layers"));
         self.findings.append(&mut once.findings);
         let all = once.layers.len().checked_mul(block.times);
-        if all.is_none_or(|all| all + self.layers.len() > MAX_LAYERS) {
+        if times_is_there && all.is_none_or(|all| all + self.layers.len() > MAX_LAYERS) {
             let message = format!("more than {MAX_LAYERS} layers");
             self.findings.push(Finding::new(at.key("times"), message, "repeat fewer `times`"));
+            return;
+        }
+        if once.layers.is_empty() {
             return;
         }
         for _ in 0..block.times {

@@ -1,26 +1,62 @@
 //! `training.learning_rate`: how the step size changes from step to step, with Keras' names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::given;
 
 /// A schedule and its numbers; in a file a map of one key, or a bare number for a constant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleSpec {
     /// The same step size throughout.
+    ///
+    /// Formula: learning_rate
+    ///
+    /// Reference: <https://keras.io/api/optimizers/>, whose `learning_rate` may be a number
     Constant(Constant),
-    /// `initial · rate^(step / decay_steps)`
+    /// Shrinks by the same factor every so many steps.
+    ///
+    /// Formula: initial_learning_rate · decay_rate ^ (step / decay_steps)
+    ///
+    /// Reference: <https://keras.io/api/optimizers/learning_rate_schedules/exponential_decay/>
     ExponentialDecay(ExponentialDecay),
-    /// `initial / (1 + rate · step / decay_steps)`, also called power scheduling.
+    /// Shrinks fast first and slower and slower then; also called power scheduling.
+    ///
+    /// Formula: initial_learning_rate / (1 + decay_rate · step / decay_steps)
+    ///
+    /// Reference: <https://keras.io/api/optimizers/learning_rate_schedules/inverse_time_decay/>
     InverseTimeDecay(InverseTimeDecay),
     /// One value up to each boundary.
+    ///
+    /// Formula: values[0] up to step boundaries[0], then values[1] up to boundaries[1], and so on
+    ///
+    /// Reference:
+    /// <https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/>
     PiecewiseConstant(PiecewiseConstant),
     /// Half a wave of a cosine, after a straight rise if so wanted.
+    ///
+    /// Formula: top · ((1 − alpha) · (1 + cos(π · step / decay_steps)) / 2 + alpha), where top is
+    /// warmup_target after a rise from initial_learning_rate over warmup_steps, and without one
+    /// initial_learning_rate
+    ///
+    /// Reference: Loshchilov & Hutter 2017, <https://arxiv.org/abs/1608.03983>;
+    /// <https://keras.io/api/optimizers/learning_rate_schedules/cosine_decay/>
     CosineDecay(CosineDecay),
-    /// `(initial − end) · (1 − step / decay_steps)^power + end`
+    /// Falls along a power of the steps that are left.
+    ///
+    /// Formula: (initial_learning_rate − end_learning_rate) · (1 − step / decay_steps) ^ power +
+    /// end_learning_rate
+    ///
+    /// Reference: <https://keras.io/api/optimizers/learning_rate_schedules/polynomial_decay/>
     PolynomialDecay(PolynomialDecay),
-    /// Up, down again, and a last short stretch far down (Smith 2018).
+    /// Up, down again, and a last short stretch far down.
+    ///
+    /// Formula: straight lines from start_learning_rate to max_learning_rate over half of the steps
+    /// but the last_steps, back over the other half, and to last_learning_rate over the last_steps
+    ///
+    /// Reference: Smith 2018, <https://arxiv.org/abs/1803.09820>; Géron 2019, chapter 11; not in
+    /// Keras
     OneCycle(OneCycle),
 }
 
@@ -53,15 +89,16 @@ impl ScheduleSpec {
 }
 
 /// The same step size throughout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ConstantRate")]
 pub struct Constant {
     /// Step size.
     pub learning_rate: f64,
 }
 
 /// Shrinks by the same factor every `decay_steps` steps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExponentialDecay {
     /// Step size of the first step.
@@ -76,7 +113,7 @@ pub struct ExponentialDecay {
 }
 
 /// Shrinks fast first and slower and slower then.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InverseTimeDecay {
     /// Step size of the first step.
@@ -91,7 +128,7 @@ pub struct InverseTimeDecay {
 }
 
 /// One value up to each boundary.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PiecewiseConstant {
     /// Steps, rising. Steps count from 0, and the boundary itself is on the left.
@@ -101,7 +138,7 @@ pub struct PiecewiseConstant {
 }
 
 /// Half a wave of a cosine, after a straight rise if so wanted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CosineDecay {
     /// Step size of the first step.
@@ -113,6 +150,7 @@ pub struct CosineDecay {
     pub alpha: f64,
     /// The step size at the end of the rise; without it, there is none.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "f64")]
     pub warmup_target: Option<f64>,
     /// Length of the rise, in steps.
     #[serde(default)]
@@ -120,7 +158,7 @@ pub struct CosineDecay {
 }
 
 /// Falls along a power of the steps that are left.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolynomialDecay {
     /// Step size of the first step.
@@ -140,22 +178,26 @@ pub struct PolynomialDecay {
 
 /// Rises in a straight line for half the time, falls back, and drops far down in a last short
 /// stretch. Keras has no such schedule; this is that of chapter 11 of *Hands-On Machine Learning*.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OneCycle {
     /// The top.
     pub max_learning_rate: f64,
     /// Step size of the first step; by default a tenth of the top.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "f64")]
     pub start_learning_rate: Option<f64>,
     /// Where the last stretch leads; by default a thousandth of the first step size.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "f64")]
     pub last_learning_rate: Option<f64>,
     /// Steps in all; by default those of the whole run.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "usize")]
     pub total_steps: Option<usize>,
     /// Steps of the last stretch; by default a tenth of all, and one.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "usize")]
     pub last_steps: Option<usize>,
 }
 

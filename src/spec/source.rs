@@ -1,99 +1,22 @@
 //! The text of a file and where each of its keys and values stands in it.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, Span, Tag};
 
-/// One step into a document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Seg {
-    /// Into a map.
-    Key(String),
-    /// Into a list.
-    Index(usize),
-}
+pub use super::path::{Part, Path, Seg};
 
-/// A place in a document, e.g. `model.layers[2].dense.units`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Path(pub Vec<Seg>);
-
-impl Path {
-    /// Reads a dotted path; a segment of digits is a list index.
-    pub fn dotted(text: &str) -> Self {
-        Self(
-            text.split('.')
-                .map(|part| match part.parse() {
-                    Ok(index) => Seg::Index(index),
-                    Err(_) => Seg::Key(part.to_owned()),
-                })
-                .collect(),
-        )
-    }
-
-    /// This path and one key more.
-    #[must_use]
-    pub fn key(&self, key: &str) -> Self {
-        self.with(Seg::Key(key.to_owned()))
-    }
-
-    /// This path and one list index more.
-    #[must_use]
-    pub fn index(&self, index: usize) -> Self {
-        self.with(Seg::Index(index))
-    }
-
-    /// This path and one step more.
-    #[must_use]
-    pub fn with(&self, seg: Seg) -> Self {
-        let mut segs = self.0.clone();
-        segs.push(seg);
-        Self(segs)
-    }
-
-    /// This path and then another.
-    #[must_use]
-    pub fn join(&self, rest: &Self) -> Self {
-        Self(self.0.iter().chain(&rest.0).cloned().collect())
-    }
-
-    /// Whether this path leads through the other.
-    pub fn starts_with(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
-    }
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, seg) in self.0.iter().enumerate() {
-            match seg {
-                Seg::Key(key) if i == 0 => write!(f, "{key}")?,
-                Seg::Key(key) => write!(f, ".{key}")?,
-                Seg::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What to underline of a key and its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The key, when it should not be there at all.
-    Key,
-    /// The value where it is a single word or number, else the key.
-    Value,
-}
-
-/// Where one node stands: what to underline for it, and for something missing from it.
+/// Where one node of a document stands: what to underline for it, and for what is missing from it.
 #[derive(Debug, Clone)]
-struct Mark {
+struct Node {
     /// Bytes of its key, or for a list item of its first line.
     key: Range<usize>,
     /// Bytes of a scalar value; `None` for maps and lists.
     scalar: Option<Range<usize>>,
+    /// For an `*alias`, what it stands for.
+    target: Option<usize>,
 }
 
 /// A file's text and the places of everything in it.
@@ -103,91 +26,161 @@ pub struct Source {
     pub path: PathBuf,
     /// The whole text.
     pub text: String,
-    marks: HashMap<Path, Mark>,
-    /// `*alias` → what it stands for.
-    aliases: HashMap<Path, Path>,
+    index: Index,
+}
+
+/// The places of all nodes, the root first.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    nodes: Vec<Node>,
+    children: HashMap<(usize, Seg), usize>,
     /// Keys that their map has already, each with the first.
     duplicates: Vec<(Range<usize>, Range<usize>)>,
+    /// Tags that are not YAML's own.
+    tags: Vec<(Range<usize>, String)>,
+    /// `---` of a second document.
+    second_document: Option<Range<usize>>,
+    /// `<<` with a value that is no map.
+    faulty_merge: Option<Range<usize>>,
+    /// Why the index ends before the text does, if so.
+    too_much: Option<TooMuch>,
 }
+
+/// What no experiment file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooMuch {
+    /// Maps and lists one within the other, at a place.
+    Depth(usize),
+    /// Keys and values, those behind aliases counted each time.
+    Nodes,
+}
+
+/// Levels of maps and lists.
+pub(super) const MAX_DEPTH: usize = 64;
+
+/// Keys and values. Reading takes up to a kilobyte for each.
+pub(super) const MAX_NODES: usize = 100_000;
 
 impl Source {
     /// Notes the place of every key and value. Where the text is not YAML, what stands before the
     /// first mistake is noted.
     pub fn new(path: PathBuf, text: String) -> Self {
-        let mut source = Self { path, text, ..Self::default() };
-        let mut index = Indexer::new(&source.text);
-        for event in Parser::new_from_str(&source.text) {
+        let mut indexer = Indexer::new(&text);
+        indexer.index.too_much = too_deep(&text);
+        for event in Parser::new_from_str(&text) {
             match event {
-                Ok((event, span)) if !index.too_deep => index.event(event, span),
+                Ok((event, span)) if indexer.index.too_much.is_none() => {
+                    indexer.event(event, span);
+                }
                 Ok(_) | Err(_) => break,
             }
         }
-        let Indexer { marks, aliases, duplicates, .. } = index;
-        source.marks = marks;
-        source.aliases = aliases;
-        source.duplicates = duplicates;
-        source
+        let index = indexer.index;
+        Self { path, text, index }
     }
 
-    /// The bytes to underline for a place; the nearest place around it where the file lacks it.
-    pub fn span(&self, path: &Path, part: Part) -> Range<usize> {
+    /// The bytes to underline for a place; the nearest place around it where the file lacks it, and
+    /// none for the whole file.
+    pub fn span(&self, path: &Path, part: Part) -> Option<Range<usize>> {
         self.lookup(path, part).1
     }
 
     /// As [`Source::span`], for a place in a variant: in `variants.<name>` where the file says it
-    /// there, else in what all variants share.
-    pub fn span_in_variant(&self, variant: &str, path: &Path, part: Part) -> Range<usize> {
+    /// there, else in what all variants share. Also tells whether it is in the variant.
+    pub fn span_in_variant(
+        &self,
+        variant: &str,
+        path: &Path,
+        part: Part,
+    ) -> (Option<Range<usize>>, bool) {
         let prefix = Path::default().key("variants").key(variant);
         let (own, own_span) = self.lookup(&prefix.join(path), part);
         let (shared, shared_span) = self.lookup(path, part);
-        if own > 2 && own - 2 >= shared { own_span } else { shared_span }
+        match own > 2 && own - 2 >= shared {
+            true => (own_span, true),
+            false => (shared_span, false),
+        }
+    }
+
+    /// Names of the file's variants.
+    pub fn variants(&self) -> usize {
+        let variants = self.step(0, &Seg::Key("variants".to_owned()));
+        self.index.children.keys().filter(|(parent, _)| Some(*parent) == variants).count()
+    }
+
+    /// Where the document begins.
+    pub fn root(&self) -> Option<Range<usize>> {
+        let root = self.index.nodes.first()?;
+        Some(root.scalar.clone().unwrap_or_else(|| root.key.clone()))
     }
 
     /// Keys that stand in a map for the second time, each with the first.
     pub fn duplicates(&self) -> &[(Range<usize>, Range<usize>)] {
-        &self.duplicates
+        &self.index.duplicates
+    }
+
+    /// Tags that are not YAML's own, each with its node.
+    pub fn tags(&self) -> &[(Range<usize>, String)] {
+        &self.index.tags
+    }
+
+    /// The `---` of a second document.
+    pub fn second_document(&self) -> Option<Range<usize>> {
+        self.index.second_document.clone()
+    }
+
+    /// The `<<` of a merge of something that is no map.
+    pub fn faulty_merge(&self) -> Option<Range<usize>> {
+        self.index.faulty_merge.clone()
+    }
+
+    /// What there is more of than an experiment file can have, if so.
+    pub fn too_much(&self) -> Option<TooMuch> {
+        self.index.too_much
     }
 
     /// How many steps of the path exist in the file, and what to underline there.
-    fn lookup(&self, path: &Path, part: Part) -> (usize, Range<usize>) {
-        let mut at = Path::default();
+    fn lookup(&self, path: &Path, part: Part) -> (usize, Option<Range<usize>>) {
+        let mut at = 0;
         let mut depth = 0;
-        let mut span = 0..0;
         for seg in &path.0 {
-            let Some(next) = self.step(&at, seg) else {
+            let Some(next) = self.step(at, seg) else {
                 break;
             };
             at = next;
             depth += 1;
-            if let Some(mark) = self.marks.get(&at) {
-                let last = depth == path.0.len() && part == Part::Value;
-                span = match &mark.scalar {
-                    Some(value) if last && !value.is_empty() => value.clone(),
-                    _ => mark.key.clone(),
-                };
-            }
         }
-        (depth, span)
+        if depth == 0 {
+            return (0, None);
+        }
+        let node = &self.index.nodes[at];
+        // A short form, as `adam` for `adam: {}`, stands for all that could be inside.
+        let whole_value = part == Part::Value || depth < path.0.len();
+        let span = match &node.scalar {
+            Some(value) if whole_value && !value.is_empty() => value.clone(),
+            Some(_) | None => node.key.clone(),
+        };
+        (depth, Some(span))
     }
 
     /// One step down, through aliases and merge keys (`<<`).
-    fn step(&self, at: &Path, seg: &Seg) -> Option<Path> {
-        let mut at = at.clone();
-        for _ in 0..16 {
-            let next = at.with(seg.clone());
-            if self.marks.contains_key(&next) {
-                return Some(next);
-            }
-            let merged = at.key("<<");
-            if let Some(target) = self.aliases.get(&at) {
-                at = target.clone();
-            } else if self.marks.contains_key(&merged) {
-                at = merged;
-            } else {
-                return None;
-            }
+    fn step(&self, at: usize, seg: &Seg) -> Option<usize> {
+        self.step_through(at, seg, 16)
+    }
+
+    fn step_through(&self, at: usize, seg: &Seg, fuel: usize) -> Option<usize> {
+        let child = |at: usize, seg: &Seg| self.index.children.get(&(at, seg.clone())).copied();
+        let fuel = fuel.checked_sub(1)?;
+        if let Some(next) = child(at, seg) {
+            return Some(next);
         }
-        None
+        if let Some(target) = self.index.nodes.get(at)?.target {
+            return self.step_through(target, seg, fuel);
+        }
+        let merged = child(at, &Seg::Key("<<".to_owned()))?;
+        let mut list = (0..).map_while(|i| child(merged, &Seg::Index(i)));
+        self.step_through(merged, seg, fuel)
+            .or_else(|| list.find_map(|item| self.step_through(item, seg, fuel)))
     }
 
     /// Line and column of a byte, both from 1; the column counts characters.
@@ -208,25 +201,50 @@ impl Source {
     }
 }
 
-/// Turns parser events into marks.
+/// Where brackets are open in such a number that the parser, which takes the square of it, would
+/// take minutes. What stands in quotes and comments counts as well, so that the limit is far above
+/// [`MAX_DEPTH`].
+fn too_deep(text: &str) -> Option<TooMuch> {
+    let mut open: usize = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > 10 * MAX_DEPTH {
+            return Some(TooMuch::Depth(at));
+        }
+    }
+    None
+}
+
+/// Turns parser events into nodes.
 struct Indexer<'t> {
     text: &'t str,
     /// Byte of each character, for texts that are not plain ASCII.
     bytes: Vec<usize>,
-    marks: HashMap<Path, Mark>,
-    aliases: HashMap<Path, Path>,
-    anchors: HashMap<usize, Path>,
-    duplicates: Vec<(Range<usize>, Range<usize>)>,
+    index: Index,
+    /// By the parser's number: the node, and how many it stands for.
+    anchors: HashMap<usize, (usize, usize)>,
     open: Vec<Container>,
-    too_deep: bool,
+    documents: usize,
 }
 
-/// Levels of maps and lists that are indexed.
-const MAX_DEPTH: usize = 128;
+/// A map or list whose end is still to come.
+struct Container {
+    node: usize,
+    anchor: usize,
+    /// Nodes in it so far, those behind aliases counted each time.
+    size: usize,
+    inside: Inside,
+}
 
-enum Container {
-    Map { path: Path, key: Option<(String, Range<usize>)> },
-    List { path: Path, next: usize },
+enum Inside {
+    /// The key whose value comes next.
+    Map(Option<(String, Range<usize>)>),
+    /// The number of the item that comes next.
+    List(usize),
 }
 
 impl<'t> Indexer<'t> {
@@ -236,16 +254,8 @@ impl<'t> Indexer<'t> {
         } else {
             text.char_indices().map(|(byte, _)| byte).collect()
         };
-        Self {
-            text,
-            bytes,
-            marks: HashMap::new(),
-            aliases: HashMap::new(),
-            anchors: HashMap::new(),
-            duplicates: Vec::new(),
-            open: Vec::new(),
-            too_deep: false,
-        }
+        let index = Index::default();
+        Self { text, bytes, index, anchors: HashMap::new(), open: Vec::new(), documents: 0 }
     }
 
     fn byte(&self, character: usize) -> usize {
@@ -262,84 +272,134 @@ impl<'t> Indexer<'t> {
         start..start + self.text[start..end].trim_end().len()
     }
 
-    /// The place that the next node has, and the bytes of its key where it is a map's value.
-    fn place(&mut self) -> (Path, Option<Range<usize>>) {
-        match self.open.last_mut() {
-            None => (Path::default(), None),
-            Some(Container::Map { path, key }) => match key.take() {
-                Some((name, span)) => (path.key(&name), Some(span)),
-                None => (path.key("?"), None),
+    /// Adds the next node, which stands for so many. Its key is what it is called by, or else its
+    /// own bytes.
+    fn add(&mut self, scalar: Option<Range<usize>>, own: Range<usize>, size: usize) -> usize {
+        let number = self.index.nodes.len();
+        let (key, place) = match self.open.last_mut() {
+            None => (own, None),
+            Some(Container { node, inside: Inside::Map(key), .. }) => match key.take() {
+                Some((name, span)) => (span, Some((*node, Seg::Key(name)))),
+                None => (own, Some((*node, Seg::Key("?".to_owned())))),
             },
-            Some(Container::List { path, next }) => {
+            Some(Container { node, inside: Inside::List(next), .. }) => {
                 *next += 1;
-                (path.index(*next - 1), None)
+                (own, Some((*node, Seg::Index(*next - 1))))
             }
+        };
+        self.index.nodes.push(Node { key, scalar, target: None });
+        if let Some(place) = place {
+            self.index.children.insert(place, number);
+        }
+        self.count(size);
+        number
+    }
+
+    fn count(&mut self, size: usize) {
+        // What is open counts as far as it has come: nothing can grow beyond the limit unseen.
+        let all = self.open.last_mut().map_or(size, |container| {
+            container.size = container.size.saturating_add(size);
+            container.size
+        });
+        if all > MAX_NODES || self.index.nodes.len() > MAX_NODES {
+            self.index.too_much = Some(TooMuch::Nodes);
         }
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) {
         let range = self.range(span);
-        // A scalar directly inside a map, where no key is waiting, is the next key.
-        if let Event::Scalar(text, ..) = &event
-            && let Some(Container::Map { path, key: key @ None }) = self.open.last_mut()
-        {
-            let at = path.clone();
-            if let Some(first) = self.marks.get(&at.key(text)) {
-                self.duplicates.push((range.clone(), first.key.clone()));
-            }
-            *key = Some((text.to_string(), range.clone()));
-            // A list item that is a map is shown by its first key.
-            if let Some(mark) = self.marks.get_mut(&at)
-                && mark.key.is_empty()
-            {
-                mark.key = range;
-            }
-            return;
-        }
         match event {
-            Event::Scalar(_, _, anchor, _) => {
-                let (path, key) = self.place();
-                self.anchor(anchor, &path);
-                let key = key.unwrap_or_else(|| range.clone());
-                self.marks.insert(path, Mark { key, scalar: Some(range) });
+            Event::Scalar(text, _, anchor, tag) => {
+                self.tag(tag.as_deref(), &range);
+                if self.is_key() {
+                    return self.key(text.into_owned(), range);
+                }
+                self.merged(&range);
+                let node = self.add(Some(range.clone()), range, 1);
+                self.anchors.insert(anchor, (node, 1));
             }
             Event::Alias(anchor) => {
-                let (path, key) = self.place();
-                if let Some(target) = self.anchors.get(&anchor) {
-                    self.aliases.insert(path.clone(), target.clone());
-                }
-                let key = key.unwrap_or(range);
-                self.marks.insert(path, Mark { key, scalar: None });
+                let (target, size) = self.anchors.get(&anchor).copied().unzip();
+                let node = self.add(None, range, size.unwrap_or(1));
+                self.index.nodes[node].target = target;
             }
-            // Deeper than the reader goes; every mark holds its whole path.
+            // Deeper than the reader goes.
             Event::SequenceStart(..) | Event::MappingStart(..) if self.open.len() >= MAX_DEPTH => {
-                self.too_deep = true;
+                self.index.too_much = Some(TooMuch::Depth(range.start));
             }
-            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
-                let (path, key) = self.place();
-                self.anchor(anchor, &path);
-                let key = key.unwrap_or(range.start..range.start);
-                self.marks.insert(path.clone(), Mark { key, scalar: None });
-                self.open.push(if matches!(event, Event::SequenceStart(..)) {
-                    Container::List { path, next: 0 }
-                } else {
-                    Container::Map { path, key: None }
-                });
+            Event::SequenceStart(anchor, tag) => {
+                self.tag(tag.as_deref(), &range);
+                self.open(range, anchor, Inside::List(0));
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.tag(tag.as_deref(), &range);
+                self.open(range, anchor, Inside::Map(None));
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                self.open.pop();
+                if let Some(closed) = self.open.pop() {
+                    self.anchors.insert(closed.anchor, (closed.node, closed.size));
+                    self.count(closed.size);
+                }
             }
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => {}
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents == 2 {
+                    self.index.second_document = Some(range);
+                }
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
     }
 
-    fn anchor(&mut self, anchor: usize, path: &Path) {
-        if anchor > 0 {
-            self.anchors.insert(anchor, path.clone());
+    /// Whether the next scalar is a key: it is directly inside a map, and no key is waiting.
+    fn is_key(&self) -> bool {
+        matches!(self.open.last(), Some(Container { inside: Inside::Map(None), .. }))
+    }
+
+    fn key(&mut self, name: String, range: Range<usize>) {
+        let Some(Container { node, inside: Inside::Map(key), .. }) = self.open.last_mut() else {
+            return;
+        };
+        let mut waiting = name;
+        if let Some(first) = self.index.children.get(&(*node, Seg::Key(waiting.clone()))) {
+            let first = self.index.nodes[*first].key.clone();
+            self.index.duplicates.push((range.clone(), first));
+            // What is in it is not what is in the first.
+            waiting = format!("{waiting}, number {}", self.index.duplicates.len());
+        }
+        // A list item that is a map is shown by its first key.
+        let map = &mut self.index.nodes[*node];
+        if map.key.is_empty() {
+            map.key = range.clone();
+        }
+        *key = Some((waiting, range));
+    }
+
+    fn open(&mut self, range: Range<usize>, anchor: usize, inside: Inside) {
+        let node = self.add(None, range.start..range.start, 1);
+        self.open.push(Container { node, anchor, size: 0, inside });
+    }
+
+    /// Notes a `<<` with a plain value.
+    fn merged(&mut self, value: &Range<usize>) {
+        let Some(Container { inside: Inside::Map(Some((name, _))), .. }) = self.open.last() else {
+            return;
+        };
+        if name == "<<" {
+            self.index.faulty_merge.get_or_insert(value.clone());
+        }
+    }
+
+    fn tag(&mut self, tag: Option<&Tag>, range: &Range<usize>) {
+        const OWN: [&str; 7] = ["str", "int", "float", "bool", "null", "map", "seq"];
+        if let Some(tag) = tag
+            && !(tag.is_yaml_core_schema() && OWN.contains(&tag.suffix.as_str()))
+        {
+            let name = match tag.is_yaml_core_schema() {
+                true => format!("!!{}", tag.suffix),
+                false => format!("{}{}", tag.handle, tag.suffix),
+            };
+            self.index.tags.push((range.clone(), name));
         }
     }
 }
@@ -349,7 +409,7 @@ mod tests {
     use super::*;
 
     fn shown<'s>(source: &'s Source, path: &str) -> &'s str {
-        &source.text[source.span(&Path::dotted(path), Part::Value)]
+        &source.text[source.span(&Path::dotted(path), Part::Value).unwrap()]
     }
 
     #[test]
@@ -362,11 +422,14 @@ mod tests {
         assert_eq!(shown(&source, "list.1.dense.units"), "ten");
         assert_eq!(shown(&source, "list.1.dense.missing"), "dense");
         let key = source.span(&Path::dotted("list.1.dense.units"), Part::Key);
-        assert_eq!(&source.text[key], "units");
+        assert_eq!(&source.text[key.unwrap()], "units");
+        assert_eq!(shown(&source, "list.0.one.missing"), "one");
+        assert_eq!(source.span(&Path::dotted("nowhere"), Part::Value), None);
         assert_eq!(shown(&source, "use.deep.x"), "1");
         assert_eq!(shown(&source, "merged.rate"), "0.5");
         assert_eq!(shown(&source, "merged.own"), "2");
-        let start = source.span(&Path::dotted("list.1.dense.units"), Part::Value).start;
+        let units = source.span(&Path::dotted("list.1.dense.units"), Part::Value);
+        let start = units.unwrap().start;
         assert_eq!(source.line_column(start), (5, 21));
     }
 
@@ -375,7 +438,8 @@ mod tests {
         let text = "model: { layers: [a] }\ntraining: { epochs: 1 }\nvariants:\n  v: { model: { layers: [b, c] } }\n";
         let source = Source::new(PathBuf::new(), text.to_owned());
         let shown = |path: &str| {
-            &source.text[source.span_in_variant("v", &Path::dotted(path), Part::Value)]
+            let (span, _) = source.span_in_variant("v", &Path::dotted(path), Part::Value);
+            &source.text[span.unwrap()]
         };
         assert_eq!(shown("model.layers.0"), "b");
         assert_eq!(shown("training.epochs"), "1");

@@ -64,7 +64,26 @@ fn later_rate_counts(training: &mut Map<String, Value>, overlay: &Map<String, Va
     }
 }
 
-/// Puts a value at a path, making maps on the way; a list is never lengthened.
+/// The value at a path.
+pub fn get<'v>(root: &'v Value, path: &Path) -> Option<&'v Value> {
+    path.0.iter().try_fold(root, |node, seg| match seg {
+        Seg::Key(key) => node.get(key),
+        Seg::Index(index) => node.get(index),
+    })
+}
+
+/// Whether a map at this place holds one name and its parameters: a layer, a function, an
+/// optimizer, …
+fn holds_one_name(place: &[Seg]) -> bool {
+    match place {
+        [.., Seg::Key(list), Seg::Index(_)] => list == "layers" || list == "callbacks",
+        [.., Seg::Key(key)] if FUNCTIONS.contains(&key.as_str()) => true,
+        _ => is_one_of(&Path(place.to_vec())),
+    }
+}
+
+/// Puts a value at a path, making maps on the way; a list is never lengthened, and what has one
+/// name gets no other beside it.
 ///
 /// # Errors
 /// The place that cannot be stepped into, in words.
@@ -76,7 +95,13 @@ pub fn set(root: &mut Value, path: &Path, value: Value) -> Result<(), String> {
             _ => format!("`{}`", Path(path.0[..depth].to_vec())),
         };
         node = match (seg, node) {
-            (Seg::Key(key), Value::Object(map)) => map.entry(key).or_insert(Value::Null),
+            (Seg::Key(key), Value::Object(map)) => {
+                let other = map.keys().next().filter(|_| !map.contains_key(key));
+                if let Some(other) = other.filter(|_| holds_one_name(&path.0[..depth])) {
+                    return Err(format!("{} is `{other}`, not `{key}`", here()));
+                }
+                map.entry(key).or_insert(Value::Null)
+            }
             (Seg::Key(key), node @ Value::Null) => {
                 *node = Value::Object(Map::new());
                 node.as_object_mut().expect("just made").entry(key).or_insert(Value::Null)
@@ -144,6 +169,11 @@ const WITH_PARAMETERS: [(&str, Option<&str>); 12] = [
     ("sparse_categorical_crossentropy", None),
     ("top_k_accuracy", Some("k")),
 ];
+
+/// The parameter of a function that may be given alone, as in `l2: 0.001`.
+pub fn main_parameter(function: &str) -> Option<&'static str> {
+    WITH_PARAMETERS.iter().find(|(name, _)| *name == function)?.1
+}
 
 /// Writes short forms out: `flatten` → `{flatten: {}}`, `optimizer: adam` → `{adam: {}}`,
 /// `learning_rate: 0.1` of `training` → `{constant: {learning_rate: 0.1}}`,

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use bn_runner::backend::{self, Opened};
 use bn_runner::spec::BackendName;
@@ -181,6 +182,9 @@ impl Bench {
     /// Runs the program here with these very arguments.
     pub fn bn_runner_with(&self, arguments: &[&str]) -> Ended {
         let output = self.command(arguments).output().expect("the program starts");
+        if output.status.success() {
+            self.fits_the_schema(arguments);
+        }
         Ended::of(&arguments.join(" "), output)
     }
 
@@ -215,6 +219,58 @@ pub fn send(child: &Child, signal: &str) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("`kill` is there");
     assert!(sent.success(), "no signal {signal} to {id}");
+}
+
+impl Bench {
+    /// Every experiment file that the program takes fits the schema, unless it is whole only by
+    /// what the command line adds.
+    #[track_caller]
+    fn fits_the_schema(&self, arguments: &[&str]) {
+        let reads = ["run", "check", "summary"].map(Some).contains(&arguments.first().copied());
+        let adds = arguments.iter().any(|argument| ["-s", "--set"].contains(argument));
+        let files = arguments.iter().filter(|argument| argument.ends_with(".yaml"));
+        for file in files.filter(|_| reads && !adds) {
+            let value = yaml(&std::fs::read(self.folder.path().join(file)).unwrap()).unwrap();
+            validate(&value).unwrap_or_else(|error| panic!("{file}: {error}"));
+        }
+    }
+}
+
+/// What YAML says, as JSON; `None` if it is no YAML or nothing that JSON can hold.
+pub fn yaml(bytes: &[u8]) -> Option<serde_json::Value> {
+    let mut value: serde_yaml::Value = serde_yaml::from_slice(bytes).ok()?;
+    value.apply_merge().ok()?;
+    serde_json::to_value(value).ok()
+}
+
+/// Holds an experiment file against the schema.
+pub fn validate(file: &serde_json::Value) -> Result<(), String> {
+    static SCHEMA: OnceLock<(boon::Schemas, boon::SchemaIndex)> = OnceLock::new();
+    let (schemas, schema) = SCHEMA.get_or_init(|| {
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        compiler.add_resource("experiment.json", bn_runner::schema::experiment()).unwrap();
+        let schema = compiler.compile("experiment.json", &mut schemas).unwrap();
+        (schemas, schema)
+    });
+    schemas.validate(file, *schema).map_err(|error| error.to_string())
+}
+
+/// The files of a folder whose names end so, sorted.
+pub fn files_in(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == extension)).collect();
+    files.sort();
+    files
+}
+
+/// The broken files of some kinds.
+pub fn broken(kinds: &[&str]) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    kinds.iter().flat_map(|kind| files_in(&folder.join(kind), "yaml")).collect()
 }
 
 /// One saved tensor.

@@ -1,0 +1,154 @@
+//! `bn-runner explain`: what a name in an experiment file means.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::print;
+use crate::explain::{Entry, Parameter, entries};
+use crate::spec::nearest;
+
+/// Columns of the text.
+const WIDTH: usize = 80;
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A layer, function, optimizer, schedule, callback, loss, warning or section; all are listed
+    /// if left out.
+    name: Option<String>,
+
+    /// What is printed: text for people, json for programs.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
+    let mut entries = entries();
+    if let Some(name) = &args.name {
+        if !entries.iter().any(|entry| entry.name == *name) {
+            eprintln!("{}", unknown(name, &entries));
+            return Ok(ExitCode::from(2));
+        }
+        entries.retain(|entry| entry.name == *name);
+    }
+    let text = match (args.format, &args.name) {
+        (Format::Json, _) => format!("{:#}\n", serde_json::to_value(&entries)?),
+        (Format::Text, Some(_)) => entries
+            .iter()
+            .map(explained)
+            .collect::<Vec<_>>()
+            .join(&format!("\n{}\n\n", "─".repeat(WIDTH))),
+        (Format::Text, None) => listed(&entries),
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(name: &str, entries: &[Entry]) -> String {
+    let names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
+    let mut text = format!("error: nothing is called `{name}`");
+    if let Some(near) = nearest(name, &names) {
+        text.push_str(&format!("; did you mean `{near}`?"));
+    }
+    let has = |entry: &&Entry| entry.parameters.iter().any(|parameter| parameter.name == name);
+    let owners: Vec<String> =
+        entries.iter().filter(has).map(|entry| format!("`{}`", entry.name)).collect();
+    if !owners.is_empty() {
+        text.push_str(&format!("\n  it is a key of {}", owners.join(", ")));
+    }
+    text + "\n  `bn-runner explain` lists all names"
+}
+
+/// All names by kind.
+fn listed(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for kind in entries.chunk_by(|a, b| a.kind == b.kind) {
+        let names: Vec<&str> = kind.iter().map(|entry| &*entry.name).collect();
+        let heading = match kind[0].kind {
+            "loss" => "losses".to_owned(),
+            "scaling" => "scalings".to_owned(),
+            other => format!("{other}s"),
+        };
+        text.push_str(&format!("{heading}\n{}", wrapped(&names.join(", "), 2)));
+    }
+    text + "\n`bn-runner explain NAME` tells what one means.\n"
+}
+
+fn explained(entry: &Entry) -> String {
+    let mut text = format!("{} ({})\n", entry.name, entry.kind);
+    for paragraph in &entry.about {
+        text.push_str(&format!("\n{}", wrapped(paragraph, 0)));
+    }
+    let parts =
+        [("Formula", &entry.formula), ("Remedy", &entry.remedy), ("Reference", &entry.reference)];
+    for (heading, part) in parts {
+        if let Some(part) = part {
+            let lines: String = part.split("; ").map(|line| wrapped(line, 2)).collect();
+            text.push_str(&format!("\n{heading}\n{lines}"));
+        }
+    }
+    if !entry.parameters.is_empty() {
+        let heading = if entry.kind == "section" { "Keys" } else { "Parameters" };
+        text.push_str(&format!("\n{heading}\n"));
+        for parameter in &entry.parameters {
+            text.push_str(&wrapped(&signature(parameter), 2));
+            text.push_str(&wrapped(&parameter.about, 6));
+        }
+    }
+    text
+}
+
+fn signature(parameter: &Parameter) -> String {
+    let Parameter { name, value, required, default, .. } = parameter;
+    let or = match (default, required) {
+        (Some(default), _) if plain(default) == *value => ", also if left out".to_owned(),
+        (Some(default), _) => format!("; {} if left out", plain(default)),
+        (None, true) => "; required".to_owned(),
+        (None, false) => "; optional".to_owned(),
+    };
+    format!("{name}: {value}{or}")
+}
+
+/// A default as a file would have it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "empty".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => {
+            format!("[{}]", list.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| format!("{key}: {}", plain(value)));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// Lines of at most [`WIDTH`] columns, each with so many spaces before it.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent + line.width() + 1 + word.width() > WIDTH {
+            lines.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines + &format!("{}{line}\n", " ".repeat(indent))
+}
