@@ -1,6 +1,7 @@
 //! The numbers of a trial and of an epoch, by name.
 
 use crate::record::{BestEpoch, EpochRow, RecordedTrial};
+use crate::spec::Monitor;
 
 use super::statistics::median;
 
@@ -23,15 +24,19 @@ pub enum Metric {
     TestAccuracy,
     /// Test loss of the final weights.
     TestLoss,
-    /// Median seconds of an epoch.
+    /// Median seconds of the epochs after the first.
     EpochSeconds,
     /// Seconds of the whole training.
     TrainSeconds,
+    /// Highest training accuracy of any epoch.
+    BestAccuracy,
+    /// Lowest training loss of any epoch.
+    BestLoss,
 }
 
 impl Metric {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Accuracy,
         Self::Loss,
         Self::ValAccuracy,
@@ -42,7 +47,12 @@ impl Metric {
         Self::TestLoss,
         Self::EpochSeconds,
         Self::TrainSeconds,
+        Self::BestAccuracy,
+        Self::BestLoss,
     ];
+
+    /// How many of them `aggregate.csv` had from the beginning; the others stand at its end.
+    pub(super) const FIRST: usize = 10;
 
     /// The name in tables.
     pub fn name(self) -> &'static str {
@@ -57,6 +67,31 @@ impl Metric {
             Self::TestLoss => "test_loss",
             Self::EpochSeconds => "epoch_seconds",
             Self::TrainSeconds => "train_seconds",
+            Self::BestAccuracy => "best_accuracy",
+            Self::BestLoss => "best_loss",
+        }
+    }
+
+    /// The metric of a name in tables.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// Whether more of it is better.
+    pub fn is_better_high(self) -> bool {
+        match self {
+            Self::Accuracy
+            | Self::ValAccuracy
+            | Self::BestValAccuracy
+            | Self::TestAccuracy
+            | Self::BestAccuracy => true,
+            Self::Loss
+            | Self::ValLoss
+            | Self::BestValLoss
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds
+            | Self::BestLoss => false,
         }
     }
 
@@ -73,8 +108,12 @@ impl Metric {
             Self::BestValLoss => best_val_loss(&trial.epochs).map(|best| best.value),
             Self::TestAccuracy => outcome.map(|outcome| outcome.test_accuracy),
             Self::TestLoss => outcome.map(|outcome| outcome.test_loss),
-            Self::EpochSeconds => median(trial.epochs.iter().map(|row| row.epoch_seconds)),
+            Self::EpochSeconds => epoch_seconds(&trial.epochs),
             Self::TrainSeconds => outcome.map(|outcome| outcome.train_seconds),
+            Self::BestAccuracy => {
+                best(&trial.epochs, EpochMetric::Accuracy).map(|best| best.value)
+            }
+            Self::BestLoss => best(&trial.epochs, EpochMetric::Loss).map(|best| best.value),
         }
     }
 }
@@ -102,16 +141,48 @@ impl EpochMetric {
             Self::ValLoss => row.val_loss,
         }
     }
+
+    /// Whether more of it is better.
+    pub fn is_better_high(self) -> bool {
+        match self {
+            Self::Accuracy | Self::ValAccuracy => true,
+            Self::Loss | Self::ValLoss => false,
+        }
+    }
+}
+
+impl From<Monitor> for EpochMetric {
+    fn from(monitor: Monitor) -> Self {
+        match monitor {
+            Monitor::Accuracy => Self::Accuracy,
+            Monitor::Loss => Self::Loss,
+            Monitor::ValAccuracy => Self::ValAccuracy,
+            Monitor::ValLoss => Self::ValLoss,
+        }
+    }
+}
+
+/// The epoch with the highest accuracy or the lowest loss, the earliest of several.
+pub fn best(epochs: &[EpochRow], metric: EpochMetric) -> Option<BestEpoch> {
+    let better = |new, old| if metric.is_better_high() { new > old } else { new < old };
+    BestEpoch::of(epochs, |row| metric.of(row), better)
 }
 
 /// The epoch with the highest validation accuracy, the earliest of several.
 pub fn best_val_accuracy(epochs: &[EpochRow]) -> Option<BestEpoch> {
-    BestEpoch::of(epochs, |row| row.val_accuracy, |new, old| new > old)
+    best(epochs, EpochMetric::ValAccuracy)
 }
 
 /// The epoch with the lowest validation loss, the earliest of several.
 pub fn best_val_loss(epochs: &[EpochRow]) -> Option<BestEpoch> {
-    BestEpoch::of(epochs, |row| row.val_loss, |new, old| new < old)
+    best(epochs, EpochMetric::ValLoss)
+}
+
+/// Median seconds of the epochs after the first, which warms caches up; of the first where there is
+/// no other.
+pub fn epoch_seconds(epochs: &[EpochRow]) -> Option<f64> {
+    let later = epochs.get(1..).filter(|later| !later.is_empty()).unwrap_or(epochs);
+    median(later.iter().map(|row| row.epoch_seconds))
 }
 
 #[cfg(test)]
@@ -127,5 +198,16 @@ mod tests {
         // In the test data the loss is one minus the accuracy.
         assert_eq!(best_val_loss(&epochs).map(|best| best.epoch), Some(3));
         assert_eq!(best_val_accuracy(&epochs[..1]), None);
+    }
+
+    #[test]
+    fn a_slow_first_epoch_does_not_count_unless_it_is_the_only_one() {
+        let seconds = |seconds: &[f64]| {
+            let row = |(i, s): (usize, &f64)| EpochRow { epoch_seconds: *s, ..epoch(i + 1, 0.5) };
+            epoch_seconds(&seconds.iter().enumerate().map(row).collect::<Vec<_>>())
+        };
+        assert_eq!(seconds(&[9.0, 1.0, 2.0]), Some(1.5));
+        assert_eq!(seconds(&[9.0]), Some(9.0));
+        assert_eq!(seconds(&[]), None);
     }
 }

@@ -6,13 +6,14 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
+use super::claim::claims;
 use super::origin::{Foreign, Origin, Origins};
 use super::problem::{Finding, Problem, Problems, suggest};
 use super::read::read;
 use super::repeat::unroll;
 use super::source::{Part, Path, Source};
 use super::value::{expand, merge, set};
-use super::{BackendName, Case, Experiment, GridValue, Setup};
+use super::{BackendName, Case, Claim, Experiment, GridValue, Setup};
 
 /// Files above this size are not experiments; nothing is read of them.
 const MAX_BYTES: u64 = 4 << 20;
@@ -23,7 +24,7 @@ const MAX_FOLDER_NAME: usize = 200;
 /// Grid points above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
-const TOP_LEVEL: [&str; 10] = [
+const TOP_LEVEL: [&str; 11] = [
     "name",
     "description",
     "backend",
@@ -33,6 +34,7 @@ const TOP_LEVEL: [&str; 10] = [
     "seeds",
     "variants",
     "grid",
+    "expect",
     "lints",
 ];
 
@@ -125,6 +127,7 @@ impl Reader {
         let backend = self.part::<BackendName>(&root, "backend");
         let seeds = self.seeds(&root, overrides);
         let cases = self.cases(&root, overrides);
+        let claims = self.claims(&root, &cases, overrides);
         let lints = self.part::<Lints>(&root, "lints").unwrap_or_default();
         Some(Experiment {
             name: name?,
@@ -132,6 +135,7 @@ impl Reader {
             backend,
             seeds,
             cases,
+            claims,
             allowed_lints: lints.allow,
             source: self.source.clone(),
         })
@@ -287,6 +291,25 @@ impl Reader {
             }
         }
         cases
+    }
+
+    /// What the file claims of its cases. Where some of these have mistakes, a claim about them has
+    /// none of its own.
+    fn claims(
+        &mut self,
+        root: &Map<String, Value>,
+        cases: &[Case],
+        overrides: &Overrides,
+    ) -> Vec<Claim> {
+        let Some(texts) = self.part::<Vec<String>>(root, "expect") else { return Vec::new() };
+        let variants: Vec<String> = match root.get("variants") {
+            Some(Value::Object(variants)) => variants.keys().cloned().collect(),
+            Some(_) | None => vec!["default".to_owned()],
+        };
+        let cases = (cases, self.problems.is_empty());
+        let (claims, problems) = claims(&texts, &variants, cases, overrides, &self.source);
+        self.problems.extend(problems);
+        claims
     }
 
     /// What `grid:` varies cannot be set for all: folders and tables would tell one value, and the
@@ -498,7 +521,7 @@ fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("it begins or ends with a space, or ends with a dot")
     } else if is_a_device(name) {
         Some("it is a device's name on Windows")
-    } else if name.ends_with(".csv") || name.ends_with(".png") {
+    } else if [".csv", ".png", ".yaml"].iter().any(|ending| name.ends_with(ending)) {
         Some("it ends like a file that the folder beside it has")
     } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")
