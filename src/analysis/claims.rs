@@ -271,3 +271,152 @@ fn expectations_table(experiment: &str, verdicts: &[Verdict]) -> Table {
         rows: verdicts.iter().map(row).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::analysis::test_data::trial;
+    use crate::spec::{Overrides, load};
+
+    const FILE: &str = "\
+name: e
+dataset: fashion_mnist
+model: { layers: [flatten, { dense: { units: 10, activation: softmax } }] }
+training: { optimizer: sgd, epochs: 3 }
+seeds: [1, 2, 3]
+variants: { slow: {}, quick: {} }
+expect:
+  - CLAIM
+";
+
+    fn claim(text: &str) -> Claim {
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        file.write_all(FILE.replace("CLAIM", text).as_bytes()).unwrap();
+        let experiment = load(file.path(), &Overrides::default());
+        experiment.unwrap_or_else(|error| panic!("{error}")).claims[0].clone()
+    }
+
+    /// `slow` ends at 0.5, 0.6 and 0.7, `quick` at 0.79, 0.9 and 0.98: 0.29, 0.3 and 0.28 apart.
+    fn results() -> ExperimentResults {
+        let mut trials = Vec::new();
+        for (seed, slow, quick) in [(1, 0.5, 0.79), (2, 0.6, 0.9), (3, 0.7, 0.98)] {
+            trials.push(trial("e", "slow", &[], seed, &[0.1, 0.2, slow]));
+            trials.push(trial("e", "quick", &[], seed, &[0.1, quick, quick - 0.05]));
+        }
+        ExperimentResults::new("e", "", trials)
+    }
+
+    fn judged(text: &str) -> Verdict {
+        judge_one(&claim(text), &results(), &[1, 2, 3])
+    }
+
+    #[test]
+    fn every_quantity_is_the_mean_over_seeds() {
+        for (text, left) in [
+            ("slow.val_accuracy > 0", 0.6),
+            ("quick.val_accuracy > 0", 0.84),
+            ("quick.best_val_accuracy > 0", 0.89),
+            ("quick.best_val_loss > 0", 0.11),
+            ("quick.val_accuracy@2 > 0", 0.89),
+            ("slow.accuracy@1 > 0", 0.05),
+            ("slow.epochs_to(val_accuracy >= 0.45) > 0", 3.0),
+            ("quick.seconds_to(val_accuracy >= 0.45) > 0", 4.0),
+            ("slow.test_loss > 0", 0.4),
+            ("slow.epoch_seconds > 0", 2.0),
+            ("slow.train_seconds > 0", 6.0),
+            ("slow.params > 0", 271_346.0),
+            ("1 + 2 * (slow.val_accuracy - quick.val_accuracy / 2) > 0", 1.36),
+            ("10 − -slow.val_accuracy × 10 ÷ 2 > 0", 13.0),
+        ] {
+            let verdict = judged(text);
+            assert_eq!(verdict.outcome, ClaimOutcome::Held, "{text}");
+            let found = verdict.left.unwrap();
+            assert!((found - left).abs() < 1e-12, "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn relations_hold_or_fail_on_the_means() {
+        for (text, outcome) in [
+            ("slow.val_accuracy < quick.val_accuracy", ClaimOutcome::Held),
+            ("slow.val_accuracy >= quick.val_accuracy", ClaimOutcome::Failed),
+            ("slow.params <= quick.params", ClaimOutcome::Held),
+            ("slow.params < quick.params", ClaimOutcome::Failed),
+            ("quick.best_val_accuracy ~= quick.val_accuracy within 0.05", ClaimOutcome::Held),
+            ("quick.best_val_accuracy ~= quick.val_accuracy within 0.049", ClaimOutcome::Failed),
+        ] {
+            assert_eq!(judged(text).outcome, outcome, "{text}");
+        }
+    }
+
+    #[test]
+    fn significance_takes_the_seeds_in_pairs() {
+        let verdict = judged("quick.best_val_accuracy > slow.val_accuracy with p < 0.001");
+        // scipy.stats.ttest_rel([0.79, 0.9, 0.98], [0.5, 0.6, 0.7]).pvalue
+        let p = verdict.difference.unwrap().p.unwrap();
+        assert!((p - 0.000_396_118_058_718_618_2).abs() < 1e-9, "{p}");
+        assert_eq!(verdict.outcome, ClaimOutcome::Held);
+
+        let verdict = judged("quick.val_accuracy > 0.8 with p < 0.05");
+        // scipy.stats.ttest_1samp([0.74, 0.85, 0.93], 0.8).pvalue
+        let p = verdict.difference.unwrap().p.unwrap();
+        assert!((p - 0.543_167_807_423_872_2).abs() < 1e-9, "{p}");
+        assert_eq!(verdict.outcome, ClaimOutcome::Failed);
+        assert_eq!(verdict.reason, "not distinguishable at n = 3");
+
+        let one = judge_one(&claim("quick.val_loss < 1 with p < 0.05"), &results(), &[1]);
+        assert_eq!(one.outcome, ClaimOutcome::Undecided);
+        assert_eq!(one.reason, "a p takes at least 2 seeds");
+    }
+
+    #[test]
+    fn what_some_seed_lacks_leaves_a_claim_undecided() {
+        for (text, reason) in [
+            (
+                "slow.epochs_to(val_accuracy >= 0.6) < 9",
+                "`slow` never reached val_accuracy >= 0.6 with seed 1",
+            ),
+            (
+                "quick.params < slow.seconds_to(loss < 0) + 1",
+                "`slow` never reached loss < 0 with any seed",
+            ),
+            ("slow.params / (slow.params - slow.params) > 1", "a side of it comes to inf"),
+        ] {
+            let verdict = judged(text);
+            assert_eq!(verdict.outcome, ClaimOutcome::Undecided, "{text}");
+            assert_eq!(verdict.reason, reason);
+        }
+        let mut results = results();
+        results.cases[0].trials[1].epochs.pop();
+        let verdict = judge_one(&claim("slow.val_loss@3 < 1"), &results, &[1, 2, 3]);
+        assert_eq!(verdict.reason, "`slow` has no epoch 3 with seed 2");
+        results.cases[0].trials[1] = trial("e", "slow", &[], 2, &[]);
+        let of = |seeds: &[u64]| judge_one(&claim("slow.params < 1"), &results, seeds);
+        assert_eq!(of(&[1, 2, 3]).reason, "`slow` failed with seed 2");
+        assert_eq!(of(&[1, 4]).reason, "`slow` has no trial with seed 4");
+        assert_eq!(of(&[1, 3]).outcome, ClaimOutcome::Failed);
+    }
+
+    #[test]
+    fn the_file_has_a_row_per_claim_and_goes_with_the_claims() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("expectations.csv");
+        let verdicts = [
+            judged("slow.params < 1"),
+            judged("slow.params > quick.seconds_to(val_loss < 0) + 0.5 with p < 0.1"),
+        ];
+        write_expectations(folder.path(), "=e", &verdicts).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "experiment,claim,outcome,n,left,right,difference,ci95_low,ci95_high,p,reason\n\
+             '=e,slow.params < 1,failed,3,271346.0,1.0,271345.0,,,,\n\
+             '=e,slow.params > quick.seconds_to(val_loss < 0) + 0.5 with p < 0.1,undecided,3,\
+             271346.0,,,,,,`quick` never reached val_loss < 0 with any seed\n"
+        );
+        write_expectations(folder.path(), "e", &[]).unwrap();
+        assert!(!path.exists());
+        write_expectations(folder.path(), "e", &[]).unwrap();
+    }
+}

@@ -1,6 +1,7 @@
 //! Trials or cases side by side, sorted, with their settings, and against a baseline.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use crate::record::{RecordedTrial, Status};
 use crate::spec::suggest;
@@ -270,43 +271,49 @@ pub struct Compared<'a> {
     pub difference: Difference,
 }
 
-/// Every other case against a baseline: the one of that name in its own experiment, or the only one
-/// there is. Without a name, the second of two cases against the first, and nothing of more.
+/// Every other case against a baseline: the case of that label, or the variant of that name at the
+/// same grid point, in the case's own experiment, or else the only one there is. Without a name,
+/// the second of two cases against the first, or of two variants, and nothing of more.
 ///
 /// # Errors
-/// [`UnknownName`] where no case has that name, or several have while others have none.
+/// [`UnknownName`] where neither a case nor a variant has that name.
 pub fn against<'a>(
     experiments: &[&'a ExperimentResults],
     name: Option<&str>,
     metrics: &[Metric],
 ) -> Result<Vec<Compared<'a>>, UnknownName> {
     let all = all_cases(experiments);
+    let is = |name: &str, (results, case): &(&ExperimentResults, &Case)| {
+        let in_full = |own: &str| format!("{}/{own}", results.name) == name;
+        case.label == name || case.variant == name || in_full(&case.label) || in_full(&case.variant)
+    };
     let baselines: Vec<(&ExperimentResults, &Case)> = match (name, &all[..]) {
-        (Some(name), _) => {
-            let is = |(results, case): &&(&'a ExperimentResults, &'a Case)| {
-                case.label == name || format!("{}/{}", results.name, case.label) == name
-            };
-            all.iter().filter(is).copied().collect()
-        }
+        (Some(name), _) => all.iter().filter(|case| is(name, case)).copied().collect(),
         (None, [first, _]) => vec![*first],
+        (None, [first, ..]) if experiments.len() == 1 && variants(&all).len() == 2 => {
+            all.iter().filter(|(_, case)| case.variant == first.1.variant).copied().collect()
+        }
         (None, _) => return Ok(Vec::new()),
     };
     if let (Some(name), true) = (name, baselines.is_empty()) {
-        let known: Vec<&str> = all.iter().map(|(_, case)| case.label.as_str()).collect();
+        let labels = all.iter().map(|(_, case)| case.label.as_str());
+        let mut known: Vec<&str> = variants(&all).into_iter().chain(labels).collect();
+        let mut seen = HashSet::new();
+        known.retain(|name| seen.insert(*name));
         return Err(UnknownName::new(format!("no case is named `{name}`"), name, &known));
     }
     let mut compared = Vec::new();
     for (results, case) in &all {
-        let own = baselines.iter().find(|(of, _)| std::ptr::eq(*of, *results));
-        let Some((of, baseline)) = own.or(match &baselines[..] {
-            [only] => Some(only),
-            _ => None,
-        }) else {
-            continue;
-        };
-        if std::ptr::eq(*baseline, *case) {
+        if baselines.iter().any(|(_, baseline)| std::ptr::eq(*baseline, *case)) {
             continue;
         }
+        let mut own = baselines.iter().filter(|(of, _)| std::ptr::eq(*of, *results));
+        let at_the_same_point = own.clone().find(|(_, baseline)| baseline.grid == case.grid);
+        let alone = match (own.next(), own.next(), &baselines[..]) {
+            (Some(only), None, _) | (None, _, [only]) => Some(only),
+            (Some(_), Some(_), _) | (None, _, _) => None,
+        };
+        let Some((of, baseline)) = at_the_same_point.or(alone) else { continue };
         for &metric in metrics {
             let (values, others) = (case.by_seed(metric), baseline.by_seed(metric));
             let Some(difference) = Difference::of(&values, &others) else { continue };
@@ -326,6 +333,17 @@ pub fn against<'a>(
         }
     }
     Ok(compared)
+}
+
+/// The variants of cases, each once.
+fn variants<'a>(cases: &[(&'a ExperimentResults, &'a Case)]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (_, case) in cases {
+        if !names.contains(&case.variant.as_str()) {
+            names.push(&case.variant);
+        }
+    }
+    names
 }
 
 /// All numbers of comparisons with a baseline.
@@ -374,5 +392,98 @@ pub fn differences_table(compared: &[Compared<'_>]) -> Table {
     Table {
         columns: columns.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
         rows: compared.iter().map(row).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::test_data::trial;
+    use serde_json::json;
+
+    fn experiment(name: &str, cases: &[(&str, f64, f64)]) -> ExperimentResults {
+        let mut trials = Vec::new();
+        for (variant, rate, accuracy) in cases {
+            let label = format!("{variant},learning_rate={rate}");
+            let grid = [("training.optimizer.sgd.learning_rate", json!(rate))];
+            for seed in 1..4 {
+                let accuracy = accuracy + 0.01 * seed as f64;
+                trials.push(trial(name, &label, &grid, seed, &[0.1, accuracy]));
+            }
+        }
+        ExperimentResults::new(name, "", trials)
+    }
+
+    fn pairs(compared: &[Compared<'_>]) -> Vec<String> {
+        let pair = |compared: &Compared<'_>| {
+            format!(
+                "{}/{} {}/{}",
+                compared.experiment,
+                compared.case.label,
+                compared.baseline_experiment,
+                compared.baseline.label
+            )
+        };
+        compared.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_case_meets_the_baseline_at_its_own_grid_point() {
+        let grid = [("a", 0.1, 0.5), ("a", 0.2, 0.6), ("b", 0.1, 0.7), ("b", 0.2, 0.4)];
+        let one = experiment("one", &grid);
+        let two = experiment("two", &[("a", 0.1, 0.2), ("c", 0.3, 0.3)]);
+        let metrics = [Metric::TestAccuracy];
+        let of_variants = ["one/b,learning_rate=0.1 one/a,learning_rate=0.1",
+            "one/b,learning_rate=0.2 one/a,learning_rate=0.2"];
+        // Of two variants, the first is the baseline.
+        assert_eq!(pairs(&against(&[&one], None, &metrics).unwrap()), of_variants);
+        assert_eq!(pairs(&against(&[&one], Some("a"), &metrics).unwrap()), of_variants);
+        // The only baseline of an experiment will do for other grid points, too.
+        let all = against(&[&one, &two], Some("a"), &metrics).unwrap();
+        assert_eq!(pairs(&all)[2..], ["two/c,learning_rate=0.3 two/a,learning_rate=0.1"]);
+        let all = against(&[&one, &two], Some("two/c"), &metrics).unwrap();
+        assert_eq!(all.len(), 5);
+        assert!(against(&[&one, &two], None, &metrics).unwrap().is_empty());
+        let error = against(&[&one], Some("aa"), &metrics).unwrap_err().to_string();
+        assert!(error.contains("no case is named `aa`: did you mean `a`?"), "{error}");
+    }
+
+    #[test]
+    fn the_better_comes_first_and_what_is_missing_last_either_way() {
+        let mut results = experiment("e", &[("a", 0.1, 0.5), ("b", 0.1, 0.7)]);
+        let failed = trial("e", "c", &[], 1, &[]);
+        results.cases.extend(ExperimentResults::new("e", "", vec![failed]).cases);
+        let mut rows = CompareRow::cases(&[&results]);
+        let mut sorted = |key: &str, reverse| {
+            sort_rows(&mut rows, &[], key, reverse).unwrap();
+            rows.iter().map(|row| row.case.variant.clone()).collect::<String>()
+        };
+        assert_eq!(sorted("test_accuracy", false), "bac");
+        assert_eq!(sorted("test_accuracy", true), "abc");
+        assert_eq!(sorted("test_loss", false), "bac");
+        assert_eq!(sorted("variant", true), "cba");
+        assert_eq!(sorted("n", false), "cba");
+        let error = sort_rows(&mut rows, &[], "test_acuracy", false).unwrap_err().to_string();
+        assert!(error.contains("did you mean `test_accuracy`?"), "{error}");
+    }
+
+    #[test]
+    fn rows_of_cases_have_every_part_of_a_metric_and_those_of_trials_the_number() {
+        let results = experiment("e", &[("a", 0.1, 0.5)]);
+        let names = |rows: &[CompareRow<'_>]| {
+            let table = rows_table(rows, &[], &[Metric::TestAccuracy]);
+            table.columns.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(
+            names(&CompareRow::cases(&[&results])),
+            "experiment,variant,training.optimizer.sgd.learning_rate,backend,n,failed,\
+             test_accuracy_mean,test_accuracy_std,test_accuracy_ci95_low,test_accuracy_ci95_high,\
+             test_accuracy_median,test_accuracy_min,test_accuracy_max,parameters"
+        );
+        assert_eq!(
+            names(&CompareRow::trials(&[&results])),
+            "experiment,variant,training.optimizer.sgd.learning_rate,seed,backend,status,epochs,\
+             test_accuracy,parameters"
+        );
     }
 }

@@ -19,6 +19,9 @@ pub enum Nothing {
     /// No folder holds a trial.
     #[error("no trials in {0}; `bn-runner run` makes some")]
     NoTrials(String),
+    /// No recorded file claims anything.
+    #[error("no recorded experiment has claims; `expect:` in its file makes some, and `bn-runner run` records it")]
+    NoClaims,
 }
 
 /// An experiment as its folder tells of it.

@@ -86,6 +86,15 @@ impl ExperimentResults {
         Self { name: name.into(), description: description.into(), cases }
     }
 
+    /// The seeds of all trials, each once.
+    pub fn seeds(&self) -> Vec<u64> {
+        let trials = self.cases.iter().flat_map(|case| &case.trials);
+        let mut seeds: Vec<u64> = trials.map(|trial| trial.manifest.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        seeds
+    }
+
     /// How many trials of all cases have a status.
     pub fn count(&self, status: Status) -> usize {
         self.cases.iter().map(|case| case.count(status)).sum()

@@ -2,11 +2,15 @@
 
 mod backends;
 mod check;
+mod compare;
 mod data;
+mod expect;
 mod experiments;
+mod export;
 mod fold;
 mod new;
 mod predict;
+mod recorded;
 mod run;
 mod summary;
 mod trained;
@@ -18,6 +22,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use crate::analysis::{Nothing, UnknownName};
 use crate::backend::Unavailable;
 use crate::data::{DataError, DataOptions};
 use crate::spec::Overrides;
@@ -31,6 +36,8 @@ Exit codes:
   1    unexpected error
   2    wrong usage, or a mistake in an experiment file
   3    data not found, not fetched or damaged
+  4    nothing selected: no trials, or no claims, in the folders given
+  5    a claim of `expect:` failed
   100  one or more trials failed";
 
 /// Declarative deep-learning experiments: YAML in, CSV metrics and comparison charts out.
@@ -55,6 +62,12 @@ enum Verb {
     Predict(predict::PredictArgs),
     /// Remove a trained network's batch normalizations where its neighbours can do their work.
     Fold(fold::FoldArgs),
+    /// Put recorded cases or trials side by side; test their differences.
+    Compare(compare::CompareArgs),
+    /// Hold the claims of recorded experiments against their recorded trials.
+    Expect(expect::ExpectArgs),
+    /// Write recorded numbers as Parquet, JSON, Markdown, LaTeX or CSV.
+    Export(export::ExportArgs),
     /// Find, fetch or verify Fashion-MNIST.
     Data(data::DataArgs),
     /// List the backends and the devices that this machine gives them.
@@ -116,6 +129,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Summary(args) => summary::summary(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),
+        Verb::Compare(args) => compare::compare(&args),
+        Verb::Expect(args) => expect::expect(&args),
+        Verb::Export(args) => export::export(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),
     };
@@ -137,8 +153,18 @@ fn report(error: &anyhow::Error) {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| {
-        if cause.is::<Mistakes>() || cause.is::<Unavailable>() || cause.is::<NotTrained>() {
+        let usage = cause.is::<Mistakes>()
+            || cause.is::<Unavailable>()
+            || cause.is::<NotTrained>()
+            || cause.is::<UnknownName>()
+            || cause.is::<export::Unusable>();
+        if usage {
             Some(2)
+        } else if let Some(nothing) = cause.downcast_ref::<Nothing>() {
+            Some(match nothing {
+                Nothing::NoFolder(_) => 2,
+                Nothing::NoTrials(_) | Nothing::NoClaims => 4,
+            })
         } else if cause.is::<DataError>() {
             Some(3)
         } else {

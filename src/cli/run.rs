@@ -8,14 +8,15 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::check::print_warnings;
+use super::expect::{CLAIM_FAILED, has_failed};
 use super::experiments::{Prepared, prepare};
 use super::{FileArgs, SourceArgs, print};
-use crate::analysis::{self, ExperimentResults};
+use crate::analysis::{self, ExperimentResults, Verdict};
 use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Job};
 use crate::plan::Trial;
-use crate::record::TrialDir;
+use crate::record::{TrialDir, write_atomically};
 use crate::render;
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
@@ -114,12 +115,17 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     if report.skipped > 0 {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
-    for chart in write_results(&args.out, &planned)? {
+    let written = write_results(&args.out, &planned)?;
+    for chart in &written.charts {
         if !args.quiet {
             eprintln!("wrote {}", chart.display());
         }
     }
-    Ok(ExitCode::from(if report.failed.is_empty() { 0 } else { 100 }))
+    Ok(ExitCode::from(match (report.failed.is_empty(), written.claim_failed) {
+        (false, _) => 100,
+        (true, true) => CLAIM_FAILED,
+        (true, false) => 0,
+    }))
 }
 
 fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Planned> {
@@ -174,11 +180,19 @@ fn dry_run(planned: &[Planned], force: bool) -> String {
     text
 }
 
+/// What became of the results.
+struct Written {
+    charts: Vec<PathBuf>,
+    /// Whether the numbers are not as one of the files claims.
+    claim_failed: bool,
+}
+
 /// Writes tables and charts of all experiments from their recorded trials, and prints the final
-/// table. Returns the charts.
-fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
+/// table with what became of the claims.
+fn write_results(out: &Path, planned: &[Planned]) -> Result<Written> {
     let mut charts = Vec::new();
     let mut all = Vec::new();
+    let mut judged = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
         // A trial that could not even make its folder has no record; the report names it. What an
@@ -209,11 +223,20 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
             recorded,
         );
         analysis::write_tables(&folder, &results)?;
+        // The file as it was, for whoever looks at its claims and the order of its cases later.
+        write_atomically(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())?;
+        let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
+        analysis::write_expectations(&folder, &experiment.name, &verdicts)?;
+        judged.push(verdicts);
         charts.extend(render::draw_experiment(&folder, &results)?);
         all.push(results);
     }
     analysis::write_comparison(out, &all)?;
     charts.extend(render::draw_comparison(out, &all)?);
-    print(&render::results_table(&all))?;
-    Ok(charts)
+    let judged: Vec<(&str, &[Verdict])> =
+        all.iter().zip(&judged).map(|(results, verdicts)| (&*results.name, &verdicts[..])).collect();
+    let claims = render::claims_table(&judged);
+    let gap = if claims.is_empty() { "" } else { "\n" };
+    print(&format!("{}{gap}{claims}", render::results_table(&all)))?;
+    Ok(Written { charts, claim_failed: has_failed(&judged) })
 }

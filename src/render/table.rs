@@ -7,12 +7,10 @@ use crate::numbers::thousands;
 use crate::record::Status;
 
 use super::text::clean;
+use super::text_table::TextTable;
 
 /// Longer names are shortened to so many columns.
 const LONGEST_NAME: usize = 49;
-/// Between columns.
-const GAP: &str = "  ";
-
 /// A column: its header, which side its cells lean to, and its cell in a row.
 struct Column {
     header: &'static str,
@@ -38,7 +36,7 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
     let mut lines: Vec<Vec<String>> =
         vec![columns.iter().map(|column| column.header.to_owned()).collect()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()));
-    align(&columns, &lines)
+    TextTable { right: columns.iter().map(|column| column.right).collect(), lines }.aligned()
 }
 
 /// An experiment's cases, best first.
@@ -133,22 +131,6 @@ fn shortened(name: &str) -> String {
     let start = within(&mut name.chars());
     let end = within(&mut name.chars().rev());
     start.into_iter().chain(['…']).chain(end.into_iter().rev()).collect()
-}
-
-fn align(columns: &[Column], lines: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = (0..columns.len())
-        .map(|index| lines.iter().map(|line| line[index].width()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(columns).zip(&widths).map(|((cell, column), width)| {
-            let space = " ".repeat(width - cell.width());
-            if column.right { space + cell } else { cell.clone() + &space }
-        });
-        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

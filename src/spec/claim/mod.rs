@@ -18,6 +18,8 @@
 mod check;
 mod lexer;
 mod parser;
+#[cfg(test)]
+mod tests;
 
 pub(super) use check::claims;
 
