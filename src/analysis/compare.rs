@@ -101,9 +101,7 @@ impl<'a> CompareRow<'a> {
 }
 
 /// Every case of experiments with its experiment.
-fn all_cases<'a>(
-    experiments: &[&'a ExperimentResults],
-) -> Vec<(&'a ExperimentResults, &'a Case)> {
+fn all_cases<'a>(experiments: &[&'a ExperimentResults]) -> Vec<(&'a ExperimentResults, &'a Case)> {
     let cases = |results: &&'a ExperimentResults| {
         let results: &'a ExperimentResults = results;
         results.cases.iter().map(move |case| (results, case))
@@ -138,7 +136,8 @@ pub fn sort_rows(
         ending.next().filter(|_| ending.next().is_none())
     });
     if metric.is_none() && setting.is_none() && !FIXED.contains(&key) {
-        let several: Vec<&str> = keys.iter().map(String::as_str).filter(|path| ends(path)).collect();
+        let several: Vec<&str> =
+            keys.iter().map(String::as_str).filter(|path| ends(path)).collect();
         if !several.is_empty() {
             let message = format!("several settings end in `{key}`");
             let help = format!("write one of them out: `{}`", several.join("`, `"));
@@ -220,9 +219,7 @@ pub fn rows_table(rows: &[CompareRow<'_>], keys: &[String], metrics: &[Metric]) 
     let of_trials = rows.iter().any(|row| row.trial.is_some());
     if of_trials {
         column("seed", None, &|row| super::tables::seed(row.first_trial()));
-        column("backend", text, &|row| {
-            Cell::text(row.first_trial().manifest.backend.to_string())
-        });
+        column("backend", text, &|row| Cell::text(row.first_trial().manifest.backend.to_string()));
         column("status", text, &|row| Cell::text(row.first_trial().manifest.status.to_string()));
         column("epochs", count, &|row| Cell::count(row.first_trial().epochs.len()));
     } else {
@@ -433,8 +430,10 @@ mod tests {
         let one = experiment("one", &grid);
         let two = experiment("two", &[("a", 0.1, 0.2), ("c", 0.3, 0.3)]);
         let metrics = [Metric::TestAccuracy];
-        let of_variants = ["one/b,learning_rate=0.1 one/a,learning_rate=0.1",
-            "one/b,learning_rate=0.2 one/a,learning_rate=0.2"];
+        let of_variants = [
+            "one/b,learning_rate=0.1 one/a,learning_rate=0.1",
+            "one/b,learning_rate=0.2 one/a,learning_rate=0.2",
+        ];
         // Of two variants, the first is the baseline.
         assert_eq!(pairs(&against(&[&one], None, &metrics).unwrap()), of_variants);
         assert_eq!(pairs(&against(&[&one], Some("a"), &metrics).unwrap()), of_variants);

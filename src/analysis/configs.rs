@@ -25,7 +25,8 @@ const PARTS: [&str; 4] = ["backend", "dataset", "model", "training"];
 /// are one setting. A trial whose config cannot be read has none.
 pub fn configs<'a>(trials: impl IntoIterator<Item = &'a RecordedTrial>) -> Vec<ConfigColumn> {
     let configs: Vec<Map<String, Value>> = trials.into_iter().map(read).collect();
-    let kinds: Vec<Option<Vec<&str>>> = configs.iter().map(|config| layers(config).map(kinds)).collect();
+    let kinds: Vec<Option<Vec<&str>>> =
+        configs.iter().map(|config| layers(config).map(kinds)).collect();
     let alike = kinds.windows(2).all(|pair| pair[0] == pair[1]);
     let mut columns: Vec<ConfigColumn> = Vec::new();
     for (index, config) in configs.iter().enumerate() {
@@ -57,7 +58,9 @@ fn read(trial: &RecordedTrial) -> Map<String, Value> {
     let text = std::fs::read_to_string(trial.dir.config()).unwrap_or_default();
     match serde_yaml::from_str(&text) {
         Ok(Value::Object(config)) => config,
-        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_))
+        Ok(
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
+        )
         | Err(_) => Map::new(),
     }
 }
@@ -170,7 +173,8 @@ seeds: [1]
     fn other_layers_are_one_setting_in_few_words() {
         let folder = tempfile::tempdir().unwrap();
         let one = with_config(folder.path(), "one", RATE);
-        let layers = "flatten, batch_normalization, { dropout: { rate: 0.2 } }, { activation: elu }";
+        let layers =
+            "flatten, batch_normalization, { dropout: { rate: 0.2 } }, { activation: elu }";
         let other = with_config(folder.path(), "other", &RATE.replace("flatten", layers));
         let unreadable = with_config(folder.path(), "unreadable", "]");
         let columns = configs([&one, &other, &unreadable]);

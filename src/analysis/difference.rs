@@ -103,9 +103,11 @@ impl Difference {
         });
         // Nothing over nothing is no number, and no evidence.
         let t = spread.map(|(error, _)| mean / error).filter(|t| !t.is_nan());
-        let p = t.zip(spread).map(|(t, (_, degrees))| {
-            if t.is_infinite() { 0.0 } else { two_sided_p(t, degrees) }
-        });
+        let p = t.zip(spread).map(
+            |(t, (_, degrees))| {
+                if t.is_infinite() { 0.0 } else { two_sided_p(t, degrees) }
+            },
+        );
         Self {
             test,
             n,

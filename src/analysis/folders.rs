@@ -20,7 +20,9 @@ pub enum Nothing {
     #[error("no trials in {0}; `bn-runner run` makes some")]
     NoTrials(String),
     /// No recorded file claims anything.
-    #[error("no recorded experiment has claims; `expect:` in its file makes some, and `bn-runner run` records it")]
+    #[error(
+        "no recorded experiment has claims; `expect:` in its file makes some, and `bn-runner run` records it"
+    )]
     NoClaims,
 }
 

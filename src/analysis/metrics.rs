@@ -110,9 +110,7 @@ impl Metric {
             Self::TestLoss => outcome.map(|outcome| outcome.test_loss),
             Self::EpochSeconds => epoch_seconds(&trial.epochs),
             Self::TrainSeconds => outcome.map(|outcome| outcome.train_seconds),
-            Self::BestAccuracy => {
-                best(&trial.epochs, EpochMetric::Accuracy).map(|best| best.value)
-            }
+            Self::BestAccuracy => best(&trial.epochs, EpochMetric::Accuracy).map(|best| best.value),
             Self::BestLoss => best(&trial.epochs, EpochMetric::Loss).map(|best| best.value),
         }
     }

@@ -36,7 +36,8 @@ impl Aggregate {
         let half = std.map(|std| t_quantile_975((n - 1) as f64) * std / (n as f64).sqrt());
         // Of values that are all numbers, `f64::min` and `f64::max` would do; they pass NaN over.
         let extreme = |pick: fn(f64, f64) -> f64| {
-            let both = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { pick(a, b) };
+            let both =
+                |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { pick(a, b) };
             values.iter().copied().reduce(both).expect("there is at least one")
         };
         Some(Self {
@@ -81,8 +82,7 @@ pub(super) fn two_sided_p(t: f64, degrees_of_freedom: f64) -> f64 {
 }
 
 fn students_t(degrees_of_freedom: f64) -> StudentsT {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom)
-        .expect("scale and degrees of freedom are positive")
+    StudentsT::new(0.0, 1.0, degrees_of_freedom).expect("scale and degrees of freedom are positive")
 }
 
 /// The median of the finite values; `None` without any.
@@ -141,15 +141,8 @@ mod tests {
 
     #[test]
     fn one_seed_has_a_mean_and_no_spread_and_none_has_nothing() {
-        let one = Aggregate {
-            n: 1,
-            mean: 0.5,
-            std: None,
-            ci95: None,
-            median: 0.5,
-            min: 0.5,
-            max: 0.5,
-        };
+        let one =
+            Aggregate { n: 1, mean: 0.5, std: None, ci95: None, median: 0.5, min: 0.5, max: 0.5 };
         assert_eq!(Aggregate::of([0.5]), Some(one));
         assert_eq!(Aggregate::of([]), None);
     }

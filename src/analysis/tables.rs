@@ -62,11 +62,9 @@ pub fn to_csv(table: &Table) -> Result<Vec<u8>> {
     for row in &table.rows {
         csv.write_record(row.iter().map(|cell| match cell {
             Cell::Text(text) => guarded(text),
-            Cell::Missing
-            | Cell::Integer(_)
-            | Cell::Number(_)
-            | Cell::Truth(_)
-            | Cell::Time(_) => cell.plain(),
+            Cell::Missing | Cell::Integer(_) | Cell::Number(_) | Cell::Truth(_) | Cell::Time(_) => {
+                cell.plain()
+            }
         }))?;
     }
     Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
@@ -131,11 +129,7 @@ struct Column<Row> {
 }
 
 impl<Row> Column<Row> {
-    fn new(
-        header: impl Into<String>,
-        kind: Kind,
-        cell: impl Fn(&Row) -> Cell + 'static,
-    ) -> Self {
+    fn new(header: impl Into<String>, kind: Kind, cell: impl Fn(&Row) -> Cell + 'static) -> Self {
         Self { header: header.into(), kind, cell: Box::new(cell) }
     }
 
@@ -155,7 +149,10 @@ impl<Row> Column<Row> {
 fn table<Row>(columns: Vec<Column<Row>>, rows: &[Row]) -> Table {
     let cells = |row| columns.iter().map(|column| column.kind.fit((column.cell)(row))).collect();
     let rows = rows.iter().map(cells).collect();
-    Table { columns: columns.into_iter().map(|column| (column.header, column.kind)).collect(), rows }
+    Table {
+        columns: columns.into_iter().map(|column| (column.header, column.kind)).collect(),
+        rows,
+    }
 }
 
 fn summary_columns<'a>(
@@ -163,7 +160,8 @@ fn summary_columns<'a>(
     seed_kind: Kind,
 ) -> Vec<Column<TrialRow<'a>>> {
     type Row<'a> = TrialRow<'a>;
-    let metric = |metric: Metric| Column::number(metric.name(), move |row: &Row| metric.of(row.trial));
+    let metric =
+        |metric: Metric| Column::number(metric.name(), move |row: &Row| metric.of(row.trial));
     let epoch = |header: &str, best: fn(&[EpochRow]) -> Option<BestEpoch>| {
         Column::new(header, Kind::Integer, move |row: &Row| {
             best(&row.trial.epochs).map_or(Cell::Missing, |best| Cell::count(best.epoch))

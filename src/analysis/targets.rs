@@ -18,9 +18,9 @@ pub fn seconds_to(epochs: &[EpochRow], target: Target) -> Option<f64> {
 
 fn first(epochs: &[EpochRow], target: Target) -> Option<&EpochRow> {
     let metric = EpochMetric::from(target.metric);
-    epochs.iter().find(|row| {
-        metric.of(row).is_some_and(|value| target.relation.holds(value, target.value))
-    })
+    epochs
+        .iter()
+        .find(|row| metric.of(row).is_some_and(|value| target.relation.holds(value, target.value)))
 }
 
 impl Case {

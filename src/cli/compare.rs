@@ -132,7 +132,10 @@ pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
 fn rows_columns(rows: &[CompareRow<'_>], columns: Vec<ConfigColumn>) -> Vec<ConfigColumn> {
     let column = |(index, column): (usize, ConfigColumn)| ConfigColumn {
         cells: rows.iter().map(|row| row.config[index].clone()).collect(),
-        brief: column.brief.is_some().then(|| rows.iter().map(|row| row.brief[index].clone()).collect()),
+        brief: column
+            .brief
+            .is_some()
+            .then(|| rows.iter().map(|row| row.brief[index].clone()).collect()),
         key: column.key,
     };
     columns.into_iter().enumerate().map(column).collect()

@@ -62,7 +62,9 @@ enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The format is nowhere said.
-    #[error("which format? give `--format`, or `--out` a file that ends in one, as in `-o trials.parquet`")]
+    #[error(
+        "which format? give `--format`, or `--out` a file that ends in one, as in `-o trials.parquet`"
+    )]
     NoFormat,
     /// A format that no terminal takes.
     #[error("parquet is no text: name a file, as in `-o trials.parquet`")]
@@ -71,10 +73,8 @@ pub enum Unusable {
 
 pub fn export(args: &ExportArgs) -> Result<ExitCode> {
     let ending = args.out.as_ref().and_then(|path| path.extension()?.to_str());
-    let format = args
-        .format
-        .or_else(|| Format::from_str(ending?, true).ok())
-        .ok_or(Unusable::NoFormat)?;
+    let format =
+        args.format.or_else(|| Format::from_str(ending?, true).ok()).ok_or(Unusable::NoFormat)?;
     if format == Format::Parquet && args.out.is_none() {
         return Err(Unusable::NoFile.into());
     }

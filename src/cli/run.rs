@@ -233,8 +233,11 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Written> {
     }
     analysis::write_comparison(out, &all)?;
     charts.extend(render::draw_comparison(out, &all)?);
-    let judged: Vec<(&str, &[Verdict])> =
-        all.iter().zip(&judged).map(|(results, verdicts)| (&*results.name, &verdicts[..])).collect();
+    let judged: Vec<(&str, &[Verdict])> = all
+        .iter()
+        .zip(&judged)
+        .map(|(results, verdicts)| (&*results.name, &verdicts[..]))
+        .collect();
     let claims = render::claims_table(&judged);
     let gap = if claims.is_empty() { "" } else { "\n" };
     print(&format!("{}{gap}{claims}", render::results_table(&all)))?;

@@ -61,7 +61,8 @@ pub fn compare_table(
         let range = |low: f64, high: f64| format!("{} … {}", number(low), number(high));
         column(title(metric), true, &|row| part(row, &mean_and_std));
         if in_detail && !of_trials {
-            let interval = |aggregate: Aggregate| aggregate.ci95.map(|(low, high)| range(low, high));
+            let interval =
+                |aggregate: Aggregate| aggregate.ci95.map(|(low, high)| range(low, high));
             column("95 % interval", true, &|row| part(row, &interval));
             column("median", true, &|row| part(row, &|a| Some(number(a.median))));
             column("lowest … highest", true, &|row| part(row, &|a| Some(range(a.min, a.max))));
@@ -85,7 +86,8 @@ fn unfinished(row: &CompareRow<'_>) -> String {
         return if states.contains(&status) { status.to_string() } else { String::new() };
     }
     let counts = states.into_iter().map(|status| (row.case.count(status), status));
-    let shown = counts.filter(|(count, _)| *count > 0).map(|(count, status)| format!("{count} {status}"));
+    let shown =
+        counts.filter(|(count, _)| *count > 0).map(|(count, status)| format!("{count} {status}"));
     shown.collect::<Vec<_>>().join(", ")
 }
 
@@ -96,9 +98,9 @@ pub fn differences_table(compared: &[Compared<'_>]) -> TextTable {
         columns.push((header.to_owned(), right, compared.iter().map(cell).collect()));
     };
     let first = compared.first().map(|compared| compared.experiment);
-    let of_several = compared.iter().any(|row| {
-        Some(row.experiment) != first || row.experiment != row.baseline_experiment
-    });
+    let of_several = compared
+        .iter()
+        .any(|row| Some(row.experiment) != first || row.experiment != row.baseline_experiment);
     let name = |experiment: &str, label: &str| match of_several {
         true => format!("{experiment}/{label}"),
         false => label.to_owned(),

@@ -19,7 +19,9 @@ pub fn to_json(table: &Table) -> Value {
     };
     let row = |row: &Vec<Cell>| {
         let cells = table.columns.iter().zip(row);
-        Value::Object(cells.map(|((name, _), cell)| (name.clone(), value(cell))).collect::<Map<_, _>>())
+        Value::Object(
+            cells.map(|((name, _), cell)| (name.clone(), value(cell))).collect::<Map<_, _>>(),
+        )
     };
     table.rows.iter().map(row).collect()
 }

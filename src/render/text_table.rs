@@ -63,7 +63,8 @@ impl TextTable {
 
     /// A LaTeX `tabular` with the rules of the package `booktabs`.
     pub fn latex(&self) -> String {
-        let columns: String = self.right.iter().map(|right| if *right { 'r' } else { 'l' }).collect();
+        let columns: String =
+            self.right.iter().map(|right| if *right { 'r' } else { 'l' }).collect();
         let line = |cells: &Vec<String>| {
             let cells: Vec<String> = cells.iter().map(|cell| in_latex(cell)).collect();
             format!("{} \\\\\n", cells.join(" & "))

@@ -25,9 +25,7 @@ mod training;
 mod value;
 
 pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
-pub use claim::{
-    Claim, ClaimRelation, Expression, Operator, Quantity, Relation, Target, Term,
-};
+pub use claim::{Claim, ClaimRelation, Expression, Operator, Quantity, Relation, Target, Term};
 pub use dataset::{DatasetName, DatasetSpec, Scaling};
 pub use function::{
     Activation, Constant, Constraint, Initializer, L1, L1L2, L2, LeakyRelu, MaxNorm, Normal,

@@ -59,12 +59,7 @@ pub fn claims(
 }
 
 /// Bytes of a claim as bytes of the file, where it stands there letter for letter.
-fn inside(
-    source: &Source,
-    span: Range<usize>,
-    text: &str,
-    at: Range<usize>,
-) -> Range<usize> {
+fn inside(source: &Source, span: Range<usize>, text: &str, at: Range<usize>) -> Range<usize> {
     let written = &source.text[span.clone()];
     let quotes = written.len() - written.trim_start_matches(['"', '\'']).len();
     match written[quotes..].starts_with(text) {
@@ -150,7 +145,8 @@ impl Known<'_> {
         };
         let place = |point: &GridValue, short: &str| point.key == key || short == key;
         let chosen = |case: &&&'c Case| {
-            let mut points = case.grid.iter().zip(&keys).filter(|(point, short)| place(point, short));
+            let mut points =
+                case.grid.iter().zip(&keys).filter(|(point, short)| place(point, short));
             points.next().is_some_and(|(point, _)| is_value(&point.value, value))
         };
         let known: Vec<&GridValue> = cases

@@ -55,7 +55,10 @@ fn sign(rest: &str) -> Option<(usize, Token)> {
         (".", Dot),
         ("@", At),
     ];
-    signs.into_iter().find(|(text, _)| rest.starts_with(text)).map(|(text, sign)| (text.len(), sign))
+    signs
+        .into_iter()
+        .find(|(text, _)| rest.starts_with(text))
+        .map(|(text, sign)| (text.len(), sign))
 }
 
 /// Cuts a claim into tokens. Names of variants may hold almost anything, a minus for example, and
@@ -127,7 +130,9 @@ fn has_more(rest: &str) -> bool {
 /// like one.
 fn number(rest: &str) -> Result<(usize, Token), usize> {
     let digits = |from: usize| {
-        from + rest[from..].find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(rest.len() - from)
+        from + rest[from..]
+            .find(|c: char| !c.is_ascii_digit() && c != '_')
+            .unwrap_or(rest.len() - from)
     };
     let mut end = digits(0);
     if rest[end..].starts_with('.') && rest[end + 1..].starts_with(|c: char| c.is_ascii_digit()) {

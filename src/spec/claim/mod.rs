@@ -177,9 +177,7 @@ impl Expression {
             Self::Number(_) => Vec::new(),
             Self::Term(term) => vec![term],
             Self::Minus(inner) => inner.terms(),
-            Self::Both(left, _, right) => {
-                left.terms().into_iter().chain(right.terms()).collect()
-            }
+            Self::Both(left, _, right) => left.terms().into_iter().chain(right.terms()).collect(),
         }
     }
 

@@ -45,7 +45,10 @@ fn term(case: &str, quantity: Quantity) -> Expression {
 fn mistake(file: &str, text: &str, column: usize, words: &str, help: &str) {
     let error = loaded(&format!("{file}  - {text}\n"), &Overrides::default()).unwrap_err();
     assert!(error.contains(words), "no {words:?} in {error}");
-    assert!(error.contains(&format!(".yaml:7:{}\n", column + 4)), "not in column {column}: {error}");
+    assert!(
+        error.contains(&format!(".yaml:7:{}\n", column + 4)),
+        "not in column {column}: {error}"
+    );
     assert!(error.contains(help), "no {help:?} in {error}");
     assert_eq!(error.matches("error: ").count(), 1, "{error}");
 }
@@ -70,11 +73,8 @@ fn products_bind_more_than_sums_and_equals_go_from_left_to_right() {
 
 #[test]
 fn targets_tolerances_and_probabilities_are_read() {
-    let target = Target {
-        metric: Monitor::ValAccuracy,
-        relation: Relation::GreaterOrEqual,
-        value: 0.83,
-    };
+    let target =
+        Target { metric: Monitor::ValAccuracy, relation: Relation::GreaterOrEqual, value: 0.83 };
     let (left, relation, _) =
         claim("a.epochs_to(val_accuracy >= 0.83) ≤ 2 * a.seconds_to(loss < -1e-1) with p < 0.01");
     assert_eq!(left, term("a", Quantity::EpochsTo(target)));
@@ -132,7 +132,12 @@ fn grid_points_are_chosen_by_short_or_whole_keys() {
     let m = |text: &str, column: usize, words, help| {
         mistake(GRID, &format!("\"{text} > 1\""), column + 1, words, help);
     };
-    m("default.accuracy", 1, "`default` has 2 grid points here", "`default[learning_rate=0.1,batch_size=8]`");
+    m(
+        "default.accuracy",
+        1,
+        "`default` has 2 grid points here",
+        "`default[learning_rate=0.1,batch_size=8]`",
+    );
     m("default[rate=1].accuracy", 9, "`grid:` has no key `rate`", "`learning_rate`");
     m("default[learning_rate=0.2].accuracy", 9, "no value `0.2` of `learning_rate`", "`0.001`");
     m("default[0.1].accuracy", 9, "a grid value is chosen by its key", "[key=value]");
