@@ -61,7 +61,7 @@ fn claims_are_no_part_of_a_trial_and_go_without_a_trace() {
 
 #[test]
 fn a_probability_takes_several_seeds() {
-    let claim = "quick.val_accuracy > slow.val_accuracy with p < 0.9999";
+    let claim = "quick.val_loss < slow.val_loss with p < 0.9999";
     let bench = Bench::with("tiny.yaml", &with_claims(&[claim]));
     bench
         .bn_runner("run tiny.yaml --seeds 1 -o one")
@@ -104,10 +104,10 @@ fn mistakes_in_claims_are_found_before_anything_is_trained() {
             .bn_runner(&format!("{verb} tiny.yaml"))
             .exits(2)
             .says("no variant is named `quik`")
-            .says("tiny.yaml:17:5\n")
+            .says("tiny.yaml:18:5\n")
             .says("did you mean `quick`?")
             .says("a claim knows no quantity `val_acuracy`")
-            .says("tiny.yaml:18:11\n")
+            .says("tiny.yaml:19:11\n")
             .says("did you mean `val_accuracy`?")
             .says("2 mistakes");
     }
@@ -120,5 +120,5 @@ fn mistakes_in_claims_are_found_before_anything_is_trained() {
         .iter()
         .map(|problem| (problem["line"].as_u64(), problem["column"].as_u64()))
         .collect();
-    assert_eq!(places, [(Some(17), Some(5)), (Some(18), Some(11))]);
+    assert_eq!(places, [(Some(18), Some(5)), (Some(19), Some(11))]);
 }

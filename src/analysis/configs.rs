@@ -26,7 +26,7 @@ const PARTS: [&str; 4] = ["backend", "dataset", "model", "training"];
 pub fn configs<'a>(trials: impl IntoIterator<Item = &'a RecordedTrial>) -> Vec<ConfigColumn> {
     let configs: Vec<Map<String, Value>> = trials.into_iter().map(read).collect();
     let kinds: Vec<Option<Vec<&str>>> =
-        configs.iter().map(|config| layers(config).map(kinds)).collect();
+        configs.iter().map(|config| layers(config).map(|layers| kinds(layers))).collect();
     let alike = kinds.windows(2).all(|pair| pair[0] == pair[1]);
     let mut columns: Vec<ConfigColumn> = Vec::new();
     for (index, config) in configs.iter().enumerate() {
@@ -100,7 +100,7 @@ fn layers(config: &Map<String, Value>) -> Option<&Vec<Value>> {
     config.get("model")?.get("layers")?.as_array()
 }
 
-fn kinds(layers: &Vec<Value>) -> Vec<&str> {
+fn kinds(layers: &[Value]) -> Vec<&str> {
     layers.iter().map(|layer| kind(layer).0).collect()
 }
 

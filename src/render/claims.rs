@@ -42,7 +42,7 @@ pub fn claims_table(experiments: &[(&str, &[Verdict])]) -> String {
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
-        size if size >= 1e9 || size < 1e-4 => format!("{value:.3e}"),
+        size if !(1e-4..1e9).contains(&size) => format!("{value:.3e}"),
         size if size >= 1000.0 && value.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 100.0 => format!("{value:.1}"),
         size if size >= 10.0 => format!("{value:.2}"),

@@ -160,11 +160,13 @@ fn shown(metric: Metric, value: f64) -> String {
     if value.abs() >= 1e5 {
         return format!("{value:.2e}");
     }
-    format!("{value:.*}", decimals(metric))
+    let sign = if value < 0.0 { "−" } else { "" };
+    format!("{sign}{:.*}", decimals(metric), value.abs())
 }
 
 fn signed(metric: Metric, value: f64) -> String {
-    format!("{}{}", if value < 0.0 { "−" } else { "+" }, shown(metric, value.abs()))
+    let plus = if value < 0.0 { "" } else { "+" };
+    format!("{plus}{}", shown(metric, value))
 }
 
 /// A probability; one that is tiny is not told to be none.

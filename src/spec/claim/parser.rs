@@ -60,7 +60,7 @@ impl<C: Cases> Parser<'_, C> {
             Some(Token::Relation(relation)) => Some(relation),
             Some(Token::Near) => None,
             Some(other) => {
-                return Err(self.unexpected(&other, at, "`<`, `<=`, `>`, `>=` or `~=`"));
+                return Err(unexpected(&other, at, "`<`, `<=`, `>`, `>=` or `~=`"));
             }
             None => return Err(Mistake::new(at, "a claim compares two sides", AN_EXAMPLE)),
         };
@@ -71,13 +71,11 @@ impl<C: Cases> Parser<'_, C> {
         };
         let (token, at) = self.take();
         if let Some(token) = token {
-            return Err(match token {
-                Token::Relation(_) | Token::Near => {
-                    let help = "make two claims of it";
-                    Mistake::new(at, "a claim compares two sides and no more", help)
-                }
-                other => self.unexpected(&other, at, "the end of the claim"),
-            });
+            if matches!(token, Token::Relation(_) | Token::Near) {
+                let help = "make two claims of it";
+                return Err(Mistake::new(at, "a claim compares two sides and no more", help));
+            }
+            return Err(unexpected(&token, at, "the end of the claim"));
         }
         if left.terms().is_empty() && right.terms().is_empty() {
             let message = "this claim is about no variant";
@@ -156,7 +154,7 @@ impl<C: Cases> Parser<'_, C> {
             }
             Some(Token::Variant(name)) => Expression::Term(self.term(&name, at)?),
             Some(Token::Word(name)) => return Err(self.unknown_variant(&name, at)),
-            Some(other) => return Err(self.unexpected(&other, at, "a number or a quantity")),
+            Some(other) => return Err(unexpected(&other, at, "a number or a quantity")),
             None => return Err(Mistake::new(at, "the claim ends too early", AN_EXAMPLE)),
         };
         self.depth -= 1;
@@ -274,7 +272,7 @@ impl<C: Cases> Parser<'_, C> {
         let (token, at) = self.take();
         match token {
             Some(Token::Close) => Ok(()),
-            Some(other) => Err(self.unexpected(&other, at, "`)`")),
+            Some(other) => Err(unexpected(&other, at, "`)`")),
             None => Err(Mistake::new(open.clone(), "this parenthesis is not closed", "add `)`")),
         }
     }
@@ -328,22 +326,23 @@ impl<C: Cases> Parser<'_, C> {
         }
         Mistake::new(at, format!("no variant is named `{name}`"), suggest(name, &variants))
     }
+}
 
-    fn unexpected(&self, token: &Token, at: Range<usize>, expected: &str) -> Mistake {
-        let found = match token {
-            Token::Variant(name) | Token::Word(name) => format!("`{name}`"),
-            Token::Number(number) => format!("`{number}`"),
-            Token::Relation(relation) => format!("`{}`", relation.as_str()),
-            Token::Near => "`~=`".to_owned(),
-            Token::Operator(_) => "an operator".to_owned(),
-            Token::Selection(_) => "brackets".to_owned(),
-            Token::Open => "`(`".to_owned(),
-            Token::Close => "`)`".to_owned(),
-            Token::Dot => "`.`".to_owned(),
-            Token::At => "`@`".to_owned(),
-        };
-        Mistake::new(at, format!("expected {expected}, found {found}"), "")
-    }
+/// What stands where something else has to.
+fn unexpected(token: &Token, at: Range<usize>, expected: &str) -> Mistake {
+    let found = match token {
+        Token::Variant(name) | Token::Word(name) => format!("`{name}`"),
+        Token::Number(number) => format!("`{number}`"),
+        Token::Relation(relation) => format!("`{}`", relation.as_str()),
+        Token::Near => "`~=`".to_owned(),
+        Token::Operator(_) => "an operator".to_owned(),
+        Token::Selection(_) => "brackets".to_owned(),
+        Token::Open => "`(`".to_owned(),
+        Token::Close => "`)`".to_owned(),
+        Token::Dot => "`.`".to_owned(),
+        Token::At => "`@`".to_owned(),
+    };
+    Mistake::new(at, format!("expected {expected}, found {found}"), "")
 }
 
 /// A metric of epochs by its name in files.
