@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::record::{BestEpoch, EpochRow, RecordedTrial};
-use crate::spec::top_k_name;
+use crate::spec::{Monitor, top_k_name, top_k_of_name};
 
 use super::statistics::median;
 
@@ -26,10 +26,14 @@ pub enum Metric {
     TestAccuracy,
     /// Test loss of the final weights.
     TestLoss,
-    /// Median seconds of an epoch.
+    /// Median seconds of the epochs after the first.
     EpochSeconds,
     /// Seconds of the whole training.
     TrainSeconds,
+    /// Highest training accuracy of any epoch.
+    BestAccuracy,
+    /// Lowest training loss of any epoch.
+    BestLoss,
     /// Top-k training accuracy of the last epoch, with its k.
     TopKAccuracy(usize),
     /// Top-k validation accuracy after the last epoch, with its k.
@@ -40,7 +44,7 @@ pub enum Metric {
 
 impl Metric {
     /// All that every trial has, in the order of the tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Accuracy,
         Self::Loss,
         Self::ValAccuracy,
@@ -51,7 +55,12 @@ impl Metric {
         Self::TestLoss,
         Self::EpochSeconds,
         Self::TrainSeconds,
+        Self::BestAccuracy,
+        Self::BestLoss,
     ];
+
+    /// How many of them `aggregate.csv` had from the beginning; the others stand at its end.
+    pub(super) const FIRST: usize = 10;
 
     /// All that exist in some of the trials, in the order of the tables: top-k accuracies are only
     /// there where files ask for them.
@@ -73,10 +82,46 @@ impl Metric {
             Self::TestLoss => "test_loss",
             Self::EpochSeconds => "epoch_seconds",
             Self::TrainSeconds => "train_seconds",
+            Self::BestAccuracy => "best_accuracy",
+            Self::BestLoss => "best_loss",
             Self::TopKAccuracy(k) => return top_k_name(k).into(),
             Self::ValTopKAccuracy(k) => return format!("val_{}", top_k_name(k)).into(),
             Self::TestTopKAccuracy(k) => return format!("test_{}", top_k_name(k)).into(),
         })
+    }
+
+    /// The metric of a name in tables.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let top_k = || {
+            let of_test = name.strip_prefix("test_").and_then(top_k_of_name);
+            let of_validation = name.strip_prefix("val_").and_then(top_k_of_name);
+            of_test
+                .map(Self::TestTopKAccuracy)
+                .or(of_validation.map(Self::ValTopKAccuracy))
+                .or(top_k_of_name(name).map(Self::TopKAccuracy))
+        };
+        Self::ALL.into_iter().find(|metric| metric.name() == name).or_else(top_k)
+    }
+
+    /// Whether more of it is better.
+    pub fn is_better_high(self) -> bool {
+        match self {
+            Self::Accuracy
+            | Self::ValAccuracy
+            | Self::BestValAccuracy
+            | Self::TestAccuracy
+            | Self::BestAccuracy
+            | Self::TopKAccuracy(_)
+            | Self::ValTopKAccuracy(_)
+            | Self::TestTopKAccuracy(_) => true,
+            Self::Loss
+            | Self::ValLoss
+            | Self::BestValLoss
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds
+            | Self::BestLoss => false,
+        }
     }
 
     /// The number in one trial, finished or not; `None` where it does not exist.
@@ -92,8 +137,10 @@ impl Metric {
             Self::BestValLoss => best_val_loss(&trial.epochs).map(|best| best.value),
             Self::TestAccuracy => outcome.map(|outcome| outcome.test_accuracy),
             Self::TestLoss => outcome.map(|outcome| outcome.test_loss),
-            Self::EpochSeconds => median(trial.epochs.iter().map(|row| row.epoch_seconds)),
+            Self::EpochSeconds => epoch_seconds(&trial.epochs),
             Self::TrainSeconds => outcome.map(|outcome| outcome.train_seconds),
+            Self::BestAccuracy => best(&trial.epochs, EpochMetric::Accuracy).map(|best| best.value),
+            Self::BestLoss => best(&trial.epochs, EpochMetric::Loss).map(|best| best.value),
             Self::TopKAccuracy(k) => last.and_then(|row| EpochMetric::TopKAccuracy(k).of(row)),
             Self::ValTopKAccuracy(k) => {
                 last.and_then(|row| EpochMetric::ValTopKAccuracy(k).of(row))
@@ -143,16 +190,53 @@ impl EpochMetric {
             Self::ValTopKAccuracy(k) => row.top_k(k).and_then(|top| top.val_accuracy),
         }
     }
+
+    /// Whether more of it is better.
+    pub fn is_better_high(self) -> bool {
+        match self {
+            Self::Accuracy
+            | Self::ValAccuracy
+            | Self::TopKAccuracy(_)
+            | Self::ValTopKAccuracy(_) => true,
+            Self::Loss | Self::ValLoss => false,
+        }
+    }
+}
+
+impl From<Monitor> for EpochMetric {
+    fn from(monitor: Monitor) -> Self {
+        match monitor {
+            Monitor::Accuracy => Self::Accuracy,
+            Monitor::Loss => Self::Loss,
+            Monitor::ValAccuracy => Self::ValAccuracy,
+            Monitor::ValLoss => Self::ValLoss,
+            Monitor::TopKAccuracy(k) => Self::TopKAccuracy(k),
+            Monitor::ValTopKAccuracy(k) => Self::ValTopKAccuracy(k),
+        }
+    }
+}
+
+/// The epoch with the highest accuracy or the lowest loss, the earliest of several.
+pub fn best(epochs: &[EpochRow], metric: EpochMetric) -> Option<BestEpoch> {
+    let better = |new, old| if metric.is_better_high() { new > old } else { new < old };
+    BestEpoch::of(epochs, |row| metric.of(row), better)
 }
 
 /// The epoch with the highest validation accuracy, the earliest of several.
 pub fn best_val_accuracy(epochs: &[EpochRow]) -> Option<BestEpoch> {
-    BestEpoch::of(epochs, |row| row.val_accuracy, |new, old| new > old)
+    best(epochs, EpochMetric::ValAccuracy)
 }
 
 /// The epoch with the lowest validation loss, the earliest of several.
 pub fn best_val_loss(epochs: &[EpochRow]) -> Option<BestEpoch> {
-    BestEpoch::of(epochs, |row| row.val_loss, |new, old| new < old)
+    best(epochs, EpochMetric::ValLoss)
+}
+
+/// Median seconds of the epochs after the first, which warms caches up; of the first where there is
+/// no other.
+pub fn epoch_seconds(epochs: &[EpochRow]) -> Option<f64> {
+    let later = epochs.get(1..).filter(|later| !later.is_empty()).unwrap_or(epochs);
+    median(later.iter().map(|row| row.epoch_seconds))
 }
 
 #[cfg(test)]
@@ -168,5 +252,16 @@ mod tests {
         // In the test data the loss is one minus the accuracy.
         assert_eq!(best_val_loss(&epochs).map(|best| best.epoch), Some(3));
         assert_eq!(best_val_accuracy(&epochs[..1]), None);
+    }
+
+    #[test]
+    fn a_slow_first_epoch_does_not_count_unless_it_is_the_only_one() {
+        let seconds = |seconds: &[f64]| {
+            let row = |(i, s): (usize, &f64)| EpochRow { epoch_seconds: *s, ..epoch(i + 1, 0.5) };
+            epoch_seconds(&seconds.iter().enumerate().map(row).collect::<Vec<_>>())
+        };
+        assert_eq!(seconds(&[9.0, 1.0, 2.0]), Some(1.5));
+        assert_eq!(seconds(&[9.0]), Some(9.0));
+        assert_eq!(seconds(&[]), None);
     }
 }

@@ -3,18 +3,39 @@
 //! Everything here is computed from what [`crate::record`] reads back; nothing is trained or drawn.
 //! A [`Case`] is one variant at one grid point with its trials, one per seed. [`Metric`] is a number
 //! of a whole trial, [`EpochMetric`] a number of each of its epochs; [`Aggregate`] and [`Curve`] are
-//! the two of them over the completed seeds of a case. [`write_tables`] and [`write_comparison`]
-//! put them into CSV files.
+//! the two of them over the completed seeds of a case, and [`Difference`] is what two cases differ
+//! by. [`judge`] holds the claims of a file against them. A [`Table`] has any of these as typed
+//! cells; [`write_tables`] and [`write_comparison`] put them into CSV files. [`read_folders`] is the
+//! way in for whoever looks at results later.
 
+mod claims;
+mod compare;
+mod configs;
 mod curves;
+mod difference;
+mod folders;
 mod metrics;
 mod statistics;
+mod table;
 mod tables;
+mod targets;
 
+pub use claims::{ClaimOutcome, Verdict, judge, write_expectations};
+pub use compare::{
+    CompareRow, Compared, UnknownName, against, differences_table, is_in_every_row, rows_table,
+    sort_rows,
+};
+pub use configs::{ConfigColumn, configs};
 pub use curves::{Curve, CurvePoint};
+pub use difference::{Difference, Test};
+pub use folders::{Found, Nothing, RecordedExperiment, read_folders};
 pub use metrics::{EpochMetric, Metric};
 pub use statistics::{Aggregate, median};
-pub use tables::{write_comparison, write_tables};
+pub use table::{Cell, Kind, Table};
+pub use tables::{
+    aggregates_table, epochs_table, to_csv, trials_table, write_comparison, write_tables,
+};
+pub use targets::{epochs_to, seconds_to};
 
 use crate::record::{ParameterCounts, RecordedTrial, Status};
 use crate::spec::GridValue;
@@ -65,6 +86,15 @@ impl ExperimentResults {
         Self { name: name.into(), description: description.into(), cases }
     }
 
+    /// The seeds of all trials, each once.
+    pub fn seeds(&self) -> Vec<u64> {
+        let trials = self.cases.iter().flat_map(|case| &case.trials);
+        let mut seeds: Vec<u64> = trials.map(|trial| trial.manifest.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        seeds
+    }
+
     /// How many trials of all cases have a status.
     pub fn count(&self, status: Status) -> usize {
         self.cases.iter().map(|case| case.count(status)).sum()
@@ -85,6 +115,12 @@ impl Case {
     /// A metric over the completed seeds; `None` where no seed has it.
     pub fn aggregate(&self, metric: Metric) -> Option<Aggregate> {
         Aggregate::of(self.completed().filter_map(|trial| metric.of(trial)))
+    }
+
+    /// A metric of each completed seed that has it.
+    pub fn by_seed(&self, metric: Metric) -> Vec<(u64, f64)> {
+        let of = |trial: &RecordedTrial| Some((trial.manifest.seed, metric.of(trial)?));
+        self.completed().filter_map(of).collect()
     }
 
     /// A metric epoch by epoch over the completed seeds.
@@ -108,6 +144,23 @@ impl Case {
     pub fn parameters(&self) -> Option<ParameterCounts> {
         let trial = self.completed().next().or(self.trials.first())?;
         Some(trial.manifest.parameters)
+    }
+
+    /// The grid keys of any of some cases, in order of first appearance.
+    fn grid_keys<'a>(cases: &[&'a Self]) -> Vec<&'a str> {
+        let mut keys: Vec<&str> = Vec::new();
+        for point in cases.iter().flat_map(|case| &case.grid) {
+            if !keys.contains(&point.key.as_str()) {
+                keys.push(&point.key);
+            }
+        }
+        keys
+    }
+
+    /// Its value of a grid key, as a cell.
+    fn grid_value(&self, key: &str) -> Cell {
+        let point = self.grid.iter().find(|point| point.key == key);
+        point.map_or(Cell::Missing, |point| Cell::value(&point.value))
     }
 
     /// The grid point in one cell, see [`grid_text`].

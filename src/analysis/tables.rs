@@ -1,14 +1,13 @@
-//! The CSV tables: a list of columns, each a header and the cell below it.
+//! The tables: a list of columns, each a header, a kind and the cell in a row; and their CSV files.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
-use crate::record::{CsvName, EpochRow, RecordedTrial, Status, write_if_changed};
+use crate::record::{BestEpoch, CsvName, EpochRow, RecordedTrial, Status, write_if_changed};
 
-use super::metrics::{best_val_accuracy, best_val_loss, top_k};
+use super::metrics::{best, best_val_accuracy, best_val_loss, top_k};
+use super::table::{Cell, Kind, Table};
 use super::{Aggregate, Case, EpochMetric, ExperimentResults, Metric};
 
 /// Writes `summary.csv`, `aggregate.csv` and `curves.csv` of one experiment.
@@ -16,23 +15,10 @@ use super::{Aggregate, Case, EpochMetric, ExperimentResults, Metric};
 /// # Errors
 /// When the folder cannot be written to.
 pub fn write_tables(folder: &Path, results: &ExperimentResults) -> Result<()> {
-    let trials: Vec<TrialRow> = results
-        .cases
-        .iter()
-        .flat_map(|case| case.trials.iter().map(|trial| TrialRow { results, case, trial }))
-        .collect();
-    let cases: Vec<CaseRow> = case_rows(results).collect();
-    let epochs: Vec<TrialEpoch> = trials
-        .iter()
-        .flat_map(|trial| trial.trial.epochs.iter().map(|epoch| TrialEpoch { trial, epoch }))
-        .collect();
-    let grid = grid_keys(results);
-    let metrics = Metric::all_of(trials.iter().map(|row| row.trial));
-    let top_k = top_k(trials.iter().map(|row| row.trial));
-    let aggregates = aggregate_columns(grid_columns(&grid), &metrics);
-    write(&folder.join("summary.csv"), &summary_columns(&grid, &metrics), &trials)?;
-    write(&folder.join("aggregate.csv"), &aggregates, &cases)?;
-    write(&folder.join("curves.csv"), &curve_columns(&grid, &top_k), &epochs)
+    let results = std::slice::from_ref(results);
+    write_csv(&folder.join("summary.csv"), &trials_table(results))?;
+    write_csv(&folder.join("aggregate.csv"), &aggregates_table(results))?;
+    write_csv(&folder.join("curves.csv"), &epochs_table(results))
 }
 
 /// Writes `comparison.csv`, the aggregates of several experiments one after the other.
@@ -40,10 +26,63 @@ pub fn write_tables(folder: &Path, results: &ExperimentResults) -> Result<()> {
 /// # Errors
 /// When the folder cannot be written to.
 pub fn write_comparison(results: &Path, experiments: &[ExperimentResults]) -> Result<()> {
-    let cases: Vec<CaseRow> = experiments.iter().flat_map(case_rows).collect();
-    let grid = vec![Column::new("grid", |row: &CaseRow| name(&row.case.grid_point()))];
-    let metrics = Metric::all_of(cases.iter().flat_map(|row| &row.case.trials));
-    write(&results.join("comparison.csv"), &aggregate_columns(grid, &metrics), &cases)
+    let metrics = metrics(experiments);
+    let cases = case_rows(experiments, &metrics);
+    let grid = vec![Column::text("grid", |row: &CaseRow| row.case.grid_point())];
+    write_csv(&results.join("comparison.csv"), &table(aggregate_columns(grid, &metrics), &cases))
+}
+
+/// One row per trial, as in `summary.csv`.
+pub fn trials_table(experiments: &[ExperimentResults]) -> Table {
+    let (grid, seed) = (grid_columns(experiments), seed_kind(experiments));
+    let columns = summary_columns(grid, seed, &metrics(experiments));
+    table(columns, &trial_rows(experiments))
+}
+
+/// One row per case, as in `aggregate.csv`.
+pub fn aggregates_table(experiments: &[ExperimentResults]) -> Table {
+    let metrics = metrics(experiments);
+    let columns = aggregate_columns(grid_columns(experiments), &metrics);
+    table(columns, &case_rows(experiments, &metrics))
+}
+
+/// One row per trial and epoch, as in `curves.csv`.
+pub fn epochs_table(experiments: &[ExperimentResults]) -> Table {
+    let trials = trial_rows(experiments);
+    let mut rows = Vec::new();
+    for trial in &trials {
+        rows.extend(trial.trial.epochs.iter().map(|epoch| TrialEpoch { trial, epoch }));
+    }
+    let (grid, seed) = (grid_columns(experiments), seed_kind(experiments));
+    table(curve_columns(grid, seed, &top_k(trials.iter().map(|row| row.trial))), &rows)
+}
+
+/// A table as CSV.
+///
+/// # Errors
+/// None that a table can cause.
+pub fn to_csv(table: &Table) -> Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(table.columns.iter().map(|(name, _)| guarded(name)))?;
+    for row in &table.rows {
+        csv.write_record(row.iter().map(|cell| match cell {
+            Cell::Text(text) => guarded(text),
+            Cell::Missing | Cell::Integer(_) | Cell::Number(_) | Cell::Truth(_) | Cell::Time(_) => {
+                cell.plain()
+            }
+        }))?;
+    }
+    Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
+}
+
+/// Text that came from somewhere else, as no spreadsheet takes it for a formula.
+fn guarded(text: &str) -> String {
+    CsvName(text.to_owned()).to_cell()
+}
+
+pub(super) fn write_csv(path: &Path, table: &Table) -> Result<()> {
+    let csv = to_csv(table).with_context(|| format!("cannot write `{}`", path.display()))?;
+    write_if_changed(path, &csv)
 }
 
 /// A trial with what it belongs to.
@@ -53,10 +92,11 @@ struct TrialRow<'a> {
     trial: &'a RecordedTrial,
 }
 
-/// A case with what it belongs to.
+/// A case with what it belongs to, and the aggregates of all metrics.
 struct CaseRow<'a> {
     results: &'a ExperimentResults,
     case: &'a Case,
+    aggregates: Vec<Option<Aggregate>>,
 }
 
 /// One epoch of a trial.
@@ -65,73 +105,153 @@ struct TrialEpoch<'a> {
     epoch: &'a EpochRow,
 }
 
-fn case_rows(results: &ExperimentResults) -> impl Iterator<Item = CaseRow<'_>> {
-    results.cases.iter().map(move |case| CaseRow { results, case })
+fn trial_rows(experiments: &[ExperimentResults]) -> Vec<TrialRow<'_>> {
+    let mut rows = Vec::new();
+    for results in experiments {
+        for case in &results.cases {
+            rows.extend(case.trials.iter().map(|trial| TrialRow { results, case, trial }));
+        }
+    }
+    rows
 }
 
-/// A column: its header, and its cell in a row.
+/// All metrics that exist in some trial.
+fn metrics(experiments: &[ExperimentResults]) -> Vec<Metric> {
+    let cases = experiments.iter().flat_map(|results| &results.cases);
+    Metric::all_of(cases.flat_map(|case| &case.trials))
+}
+
+fn case_rows<'a>(experiments: &'a [ExperimentResults], metrics: &[Metric]) -> Vec<CaseRow<'a>> {
+    let mut rows = Vec::new();
+    for results in experiments {
+        for case in &results.cases {
+            let aggregates = metrics.iter().map(|metric| case.aggregate(*metric)).collect();
+            rows.push(CaseRow { results, case, aggregates });
+        }
+    }
+    rows
+}
+
+/// A column: its header, what it holds, and its cell in a row.
 struct Column<Row> {
     header: String,
-    cell: Box<dyn Fn(&Row) -> String>,
+    kind: Kind,
+    cell: Box<dyn Fn(&Row) -> Cell>,
 }
 
 impl<Row> Column<Row> {
-    fn new(header: impl Into<String>, cell: impl Fn(&Row) -> String + 'static) -> Self {
-        Self { header: header.into(), cell: Box::new(cell) }
+    fn new(header: impl Into<String>, kind: Kind, cell: impl Fn(&Row) -> Cell + 'static) -> Self {
+        Self { header: header.into(), kind, cell: Box::new(cell) }
+    }
+
+    fn text(header: impl Into<String>, cell: impl Fn(&Row) -> String + 'static) -> Self {
+        Self::new(header, Kind::Text, move |row| Cell::text(cell(row)))
+    }
+
+    fn count(header: impl Into<String>, cell: impl Fn(&Row) -> usize + 'static) -> Self {
+        Self::new(header, Kind::Integer, move |row| Cell::count(cell(row)))
+    }
+
+    fn number(header: impl Into<String>, cell: impl Fn(&Row) -> Option<f64> + 'static) -> Self {
+        Self::new(header, Kind::Number, move |row| Cell::number(cell(row)))
     }
 }
 
-fn summary_columns<'a>(grid: &[String], metrics: &[Metric]) -> Vec<Column<TrialRow<'a>>> {
+fn table<Row>(columns: Vec<Column<Row>>, rows: &[Row]) -> Table {
+    let cells = |row| columns.iter().map(|column| column.kind.fit((column.cell)(row))).collect();
+    let rows = rows.iter().map(cells).collect();
+    Table {
+        columns: columns.into_iter().map(|column| (column.header, column.kind)).collect(),
+        rows,
+    }
+}
+
+fn summary_columns<'a>(
+    grid: Vec<Column<TrialRow<'a>>>,
+    seed_kind: Kind,
+    metrics: &[Metric],
+) -> Vec<Column<TrialRow<'a>>> {
     type Row<'a> = TrialRow<'a>;
-    let metric = |metric: Metric| {
-        Column::new(metric.name(), move |row: &Row| optional(metric.of(row.trial)))
+    let metric =
+        |metric: Metric| Column::number(metric.name(), move |row: &Row| metric.of(row.trial));
+    let epoch = |header: &str, best: fn(&[EpochRow]) -> Option<BestEpoch>| {
+        Column::new(header, Kind::Integer, move |row: &Row| {
+            best(&row.trial.epochs).map_or(Cell::Missing, |best| Cell::count(best.epoch))
+        })
     };
     let mut columns = vec![
-        Column::new("experiment", |row: &Row| name(&row.results.name)),
-        Column::new("variant", |row: &Row| name(&row.case.variant)),
+        Column::text("experiment", |row: &Row| row.results.name.clone()),
+        Column::text("variant", |row: &Row| row.case.variant.clone()),
     ];
-    columns.extend(grid_columns(grid));
+    columns.extend(grid);
     columns.extend([
-        Column::new("seed", |row: &Row| row.trial.manifest.seed.to_string()),
-        Column::new("backend", |row: &Row| row.trial.manifest.backend.to_string()),
-        Column::new("status", |row: &Row| row.trial.manifest.status.to_string()),
-        Column::new("reason", |row: &Row| {
-            name(row.trial.manifest.reason.as_deref().unwrap_or_default())
-        }),
-        Column::new("epochs", |row: &Row| row.trial.epochs.len().to_string()),
+        Column::new("seed", seed_kind, |row: &Row| seed(row.trial)),
+        Column::text("backend", |row: &Row| row.trial.manifest.backend.to_string()),
+        Column::text("status", |row: &Row| row.trial.manifest.status.to_string()),
+        Column::text("reason", |row: &Row| row.trial.manifest.reason.clone().unwrap_or_default()),
+        Column::count("epochs", |row: &Row| row.trial.epochs.len()),
         metric(Metric::Accuracy),
         metric(Metric::Loss),
         metric(Metric::ValAccuracy),
         metric(Metric::ValLoss),
         metric(Metric::BestValAccuracy),
-        Column::new("best_val_accuracy_epoch", |row: &Row| {
-            best_val_accuracy(&row.trial.epochs).map_or_else(String::new, |b| b.epoch.to_string())
-        }),
+        epoch("best_val_accuracy_epoch", best_val_accuracy),
         metric(Metric::BestValLoss),
-        Column::new("best_val_loss_epoch", |row: &Row| {
-            best_val_loss(&row.trial.epochs).map_or_else(String::new, |b| b.epoch.to_string())
-        }),
+        epoch("best_val_loss_epoch", best_val_loss),
         metric(Metric::TestAccuracy),
         metric(Metric::TestLoss),
         metric(Metric::EpochSeconds),
         metric(Metric::TrainSeconds),
-        Column::new("samples_per_second", |row: &Row| {
-            optional(row.trial.manifest.outcome.as_ref().map(|outcome| outcome.samples_per_second))
+        Column::number("samples_per_second", |row: &Row| {
+            row.trial.manifest.outcome.as_ref().map(|outcome| outcome.samples_per_second)
         }),
-        Column::new("parameters", |row: &Row| row.trial.manifest.parameters.total.to_string()),
-        Column::new("trainable_parameters", |row: &Row| {
-            row.trial.manifest.parameters.trainable.to_string()
+        Column::count("parameters", |row: &Row| row.trial.manifest.parameters.total),
+        Column::count("trainable_parameters", |row: &Row| row.trial.manifest.parameters.trainable),
+        Column::text("trial_hash", |row: &Row| row.trial.manifest.trial_hash.clone()),
+        Column::new("started", Kind::Time, |row: &Row| {
+            Cell::time(Some(&row.trial.manifest.started))
         }),
-        Column::new("trial_hash", |row: &Row| name(&row.trial.manifest.trial_hash)),
-        Column::new("started", |row: &Row| name(&row.trial.manifest.started)),
-        Column::new("ended", |row: &Row| {
-            name(row.trial.manifest.ended.as_deref().unwrap_or_default())
+        Column::new("ended", Kind::Time, |row: &Row| {
+            Cell::time(row.trial.manifest.ended.as_deref())
         }),
+        // What came later stands at the end, so that the others keep their places.
+        metric(Metric::BestAccuracy),
+        epoch("best_accuracy_epoch", |epochs| best(epochs, EpochMetric::Accuracy)),
+        metric(Metric::BestLoss),
+        epoch("best_loss_epoch", |epochs| best(epochs, EpochMetric::Loss)),
     ]);
-    // What only some files ask for comes last, so that the others keep their places.
     columns.extend(metrics[Metric::ALL.len()..].iter().copied().map(metric));
     columns
 }
+
+/// A trial's seed. One above 63 bits is exact only as text.
+pub(super) fn seed(trial: &RecordedTrial) -> Cell {
+    let seed = trial.manifest.seed;
+    i64::try_from(seed).map_or_else(|_| Cell::Text(seed.to_string()), Cell::Integer)
+}
+
+/// What holds the seeds of all trials.
+fn seed_kind(experiments: &[ExperimentResults]) -> Kind {
+    let cases = experiments.iter().flat_map(|results| &results.cases);
+    Kind::of(&cases.flat_map(|case| case.trials.iter().map(seed)).collect::<Vec<_>>())
+}
+
+/// A part of an aggregate: the end of its column's name, and how it is had.
+pub(super) type Part = (&'static str, fn(Aggregate) -> Option<f64>);
+
+/// All parts of an aggregate.
+pub(super) static PARTS: [Part; 7] = [
+    ("mean", |aggregate| Some(aggregate.mean)),
+    ("std", |aggregate| aggregate.std),
+    ("ci95_low", |aggregate| aggregate.ci95.map(|ci| ci.0)),
+    ("ci95_high", |aggregate| aggregate.ci95.map(|ci| ci.1)),
+    ("median", |aggregate| Some(aggregate.median)),
+    ("min", |aggregate| Some(aggregate.min)),
+    ("max", |aggregate| Some(aggregate.max)),
+];
+
+/// How many of them `aggregate.csv` had from the beginning, next to one another.
+const FIRST_PARTS: usize = 4;
 
 fn aggregate_columns<'a>(
     grid: Vec<Column<CaseRow<'a>>>,
@@ -139,64 +259,65 @@ fn aggregate_columns<'a>(
 ) -> Vec<Column<CaseRow<'a>>> {
     type Row<'a> = CaseRow<'a>;
     let mut columns = vec![
-        Column::new("experiment", |row: &Row| name(&row.results.name)),
-        Column::new("variant", |row: &Row| name(&row.case.variant)),
+        Column::text("experiment", |row: &Row| row.results.name.clone()),
+        Column::text("variant", |row: &Row| row.case.variant.clone()),
     ];
     columns.extend(grid);
     columns.extend([
-        Column::new("backend", |row: &Row| row.case.backends()),
-        Column::new("n", |row: &Row| row.case.count(Status::Completed).to_string()),
-        Column::new("failed", |row: &Row| row.case.count(Status::Failed).to_string()),
+        Column::text("backend", |row: &Row| row.case.backends()),
+        Column::count("n", |row: &Row| row.case.count(Status::Completed)),
+        Column::count("failed", |row: &Row| row.case.count(Status::Failed)),
     ]);
-    let (of_all, of_some) = metrics.split_at(Metric::ALL.len());
-    let spread = |columns: &mut Vec<Column<Row<'a>>>, metric: Metric| {
-        let mut part = |suffix: &str, of: fn(Aggregate) -> Option<f64>| {
-            columns.push(Column::new(format!("{}_{suffix}", metric.name()), move |row: &Row| {
-                optional(row.case.aggregate(metric).and_then(of))
-            }));
-        };
-        part("mean", |aggregate| Some(aggregate.mean));
-        part("std", |aggregate| aggregate.std);
-        part("ci95_low", |aggregate| aggregate.ci95.map(|ci| ci.0));
-        part("ci95_high", |aggregate| aggregate.ci95.map(|ci| ci.1));
+    let part = |index: usize, (suffix, of): Part| {
+        Column::number(format!("{}_{suffix}", metrics[index].name()), move |row: &Row| {
+            row.aggregates[index].and_then(of)
+        })
     };
-    for metric in of_all {
-        spread(&mut columns, *metric);
-    }
-    columns.push(Column::new("parameters", |row: &Row| {
-        row.case.parameters().map_or_else(String::new, |counts| counts.total.to_string())
+    let parts = |index, which: &'static [Part]| which.iter().map(move |of| part(index, *of));
+    let (first_parts, later_parts) = PARTS.split_at(FIRST_PARTS);
+    let (first, later) = (0..Metric::FIRST, Metric::FIRST..metrics.len());
+    columns.extend(first.clone().flat_map(|index| parts(index, first_parts)));
+    columns.push(Column::new("parameters", Kind::Integer, |row: &Row| {
+        row.case.parameters().map_or(Cell::Missing, |counts| Cell::count(counts.total))
     }));
-    for metric in of_some {
-        spread(&mut columns, *metric);
-    }
+    // What came later stands at the end, so that the others keep their places.
+    columns.extend(first.flat_map(|index| parts(index, later_parts)));
+    columns.extend(later.flat_map(|index| parts(index, &PARTS)));
     columns
 }
 
-fn curve_columns<'a>(grid: &[String], top_k: &[usize]) -> Vec<Column<TrialEpoch<'a>>> {
+fn curve_columns<'a>(
+    grid: Vec<Column<TrialEpoch<'a>>>,
+    seed_kind: Kind,
+    top_k: &[usize],
+) -> Vec<Column<TrialEpoch<'a>>> {
     type Row<'a> = TrialEpoch<'a>;
     let mut columns = vec![
-        Column::new("experiment", |row: &Row| name(&row.trial.results.name)),
-        Column::new("variant", |row: &Row| name(&row.trial.case.variant)),
+        Column::text("experiment", |row: &Row| row.trial.results.name.clone()),
+        Column::text("variant", |row: &Row| row.trial.case.variant.clone()),
     ];
-    columns.extend(grid_columns(grid));
+    columns.extend(grid);
     columns.extend([
-        Column::new("seed", |row: &Row| row.trial.trial.manifest.seed.to_string()),
-        Column::new("backend", |row: &Row| row.trial.trial.manifest.backend.to_string()),
-        Column::new("epoch", |row: &Row| row.epoch.epoch.to_string()),
-        Column::new("accuracy", |row: &Row| number(row.epoch.accuracy)),
-        Column::new("loss", |row: &Row| number(row.epoch.loss)),
-        Column::new("val_accuracy", |row: &Row| optional(row.epoch.val_accuracy)),
-        Column::new("val_loss", |row: &Row| optional(row.epoch.val_loss)),
-        Column::new("learning_rate", |row: &Row| number(row.epoch.learning_rate)),
-        Column::new("epoch_seconds", |row: &Row| number(row.epoch.epoch_seconds)),
-        Column::new("elapsed_seconds", |row: &Row| number(row.epoch.elapsed_seconds)),
+        Column::new("seed", seed_kind, |row: &Row| seed(row.trial.trial)),
+        Column::text("backend", |row: &Row| row.trial.trial.manifest.backend.to_string()),
+        Column::count("epoch", |row: &Row| row.epoch.epoch),
+        Column::number("accuracy", |row: &Row| Some(row.epoch.accuracy)),
+        Column::number("loss", |row: &Row| Some(row.epoch.loss)),
+        Column::number("val_accuracy", |row: &Row| row.epoch.val_accuracy),
+        Column::number("val_loss", |row: &Row| row.epoch.val_loss),
+        Column::number("learning_rate", |row: &Row| Some(row.epoch.learning_rate)),
+        Column::number("epoch_seconds", |row: &Row| Some(row.epoch.epoch_seconds)),
+        Column::number("elapsed_seconds", |row: &Row| Some(row.epoch.elapsed_seconds)),
     ]);
     for &k in top_k {
-        let metric = |name: Cow<'static, str>, metric: EpochMetric| {
-            Column::new(name, move |row: &Row| optional(metric.of(row.epoch)))
+        let both = [
+            (Metric::TopKAccuracy(k), EpochMetric::TopKAccuracy(k)),
+            (Metric::ValTopKAccuracy(k), EpochMetric::ValTopKAccuracy(k)),
+        ];
+        let column = |(of_trial, of_epoch): (Metric, EpochMetric)| {
+            Column::number(of_trial.name(), move |row: &Row| of_epoch.of(row.epoch))
         };
-        columns.push(metric(Metric::TopKAccuracy(k).name(), EpochMetric::TopKAccuracy(k)));
-        columns.push(metric(Metric::ValTopKAccuracy(k).name(), EpochMetric::ValTopKAccuracy(k)));
+        columns.extend(both.map(column));
     }
     columns
 }
@@ -224,57 +345,15 @@ impl OfCase for TrialEpoch<'_> {
     }
 }
 
-fn grid_columns<Row: OfCase>(keys: &[String]) -> Vec<Column<Row>> {
-    let column = |key: &String| {
-        let wanted = key.clone();
-        Column::new(name(key), move |row: &Row| {
-            let point = row.case().grid.iter().find(|point| point.key == wanted);
-            point.map_or_else(String::new, |point| match &point.value {
-                Value::Null => String::new(),
-                Value::String(text) => name(text),
-                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                    point.value.to_string()
-                }
-            })
-        })
+/// A column per grid key of any case, in order of first appearance.
+fn grid_columns<Row: OfCase>(experiments: &[ExperimentResults]) -> Vec<Column<Row>> {
+    let cases: Vec<&Case> = experiments.iter().flat_map(|results| &results.cases).collect();
+    let column = |key: &str| {
+        let key = key.to_owned();
+        let kind = Kind::of(&cases.iter().map(|case| case.grid_value(&key)).collect::<Vec<_>>());
+        Column::new(key.clone(), kind, move |row: &Row| row.case().grid_value(&key))
     };
-    keys.iter().map(column).collect()
-}
-
-/// The grid keys of all cases, in order of first appearance.
-fn grid_keys(results: &ExperimentResults) -> Vec<String> {
-    let mut keys: Vec<String> = Vec::new();
-    for point in results.cases.iter().flat_map(|case| &case.grid) {
-        if !keys.contains(&point.key) {
-            keys.push(point.key.clone());
-        }
-    }
-    keys
-}
-
-/// A cell with text that came from somewhere else.
-fn name(text: &str) -> String {
-    CsvName(text.to_owned()).to_cell()
-}
-
-/// A cell with a number, in the fewest digits that read back as the same number.
-fn number(value: f64) -> String {
-    format!("{value:?}")
-}
-
-/// A cell with a number, or empty.
-fn optional(value: Option<f64>) -> String {
-    value.map_or_else(String::new, number)
-}
-
-fn write<Row>(path: &Path, columns: &[Column<Row>], rows: &[Row]) -> Result<()> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(columns.iter().map(|column| &column.header))?;
-    for row in rows {
-        csv.write_record(columns.iter().map(|column| (column.cell)(row)))?;
-    }
-    let table = csv.into_inner().map_err(csv::IntoInnerError::into_error);
-    write_if_changed(path, &table.with_context(|| format!("cannot write `{}`", path.display()))?)
+    Case::grid_keys(&cases).into_iter().map(column).collect()
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@ mod backends;
 mod charts;
 mod check;
 mod clean;
+mod compare;
 mod data;
 mod dry_run;
+mod expect;
 mod experiments;
 mod explain;
+mod export;
+mod folders;
 mod fold;
 mod list;
 mod new;
@@ -28,6 +32,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use crate::analysis::{Nothing, UnknownName};
 use crate::backend::Unavailable;
 use crate::data::{DataError, DataOptions};
 use crate::spec::Overrides;
@@ -43,6 +48,7 @@ Exit codes:
   2    wrong usage, or a mistake in an experiment file
   3    data not found, not fetched or damaged
   4    nothing selected, or nothing there
+  5    a claim of `expect:` failed
   100  one or more trials failed
   130  interrupted; the same command goes on";
 
@@ -80,6 +86,12 @@ enum Verb {
     Predict(predict::PredictArgs),
     /// Remove a trained network's batch normalizations where its neighbours can do their work.
     Fold(fold::FoldArgs),
+    /// Put recorded cases or trials side by side; test their differences.
+    Compare(compare::CompareArgs),
+    /// Hold the claims of recorded experiments against their recorded trials.
+    Expect(expect::ExpectArgs),
+    /// Write recorded numbers as Parquet, JSON, Markdown, LaTeX or CSV.
+    Export(export::ExportArgs),
     /// Train a recorded trial again and compare every number.
     Verify(verify::VerifyArgs),
     /// Find, fetch or verify Fashion-MNIST.
@@ -154,6 +166,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Summary(args) => summary::summary(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),
+        Verb::Compare(args) => compare::compare(&args),
+        Verb::Expect(args) => expect::expect(&args),
+        Verb::Export(args) => export::export(&args),
         Verb::Verify(args) => verify::verify(&args),
         Verb::Data(args) => data::data(&args),
         Verb::Backends => backends::backends(),
@@ -176,12 +191,19 @@ fn report(error: &anyhow::Error) {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| {
-        if cause.is::<Mistakes>()
+        let usage = cause.is::<Mistakes>()
             || cause.is::<Unavailable>()
             || cause.is::<NotTrained>()
             || cause.is::<NoFolder>()
-        {
+            || cause.is::<UnknownName>()
+            || cause.is::<export::Unusable>();
+        if usage {
             Some(2)
+        } else if let Some(nothing) = cause.downcast_ref::<Nothing>() {
+            Some(match nothing {
+                Nothing::NoFolder(_) => 2,
+                Nothing::NoTrials(_) | Nothing::NoClaims => 4,
+            })
         } else if cause.is::<DataError>() {
             Some(3)
         } else if cause.is::<NothingSelected>() {

@@ -12,14 +12,17 @@ use serde_json::json;
 use super::charts::unless_drawn;
 use super::check::print_warnings;
 use super::dry_run::dry_run;
+use super::expect::{CLAIM_FAILED, has_failed};
 use super::experiments::{Prepared, prepare};
 use super::{FileArgs, NothingSelected, SourceArgs, print};
-use crate::analysis::{self, ExperimentResults};
+use crate::analysis::{self, ExperimentResults, Verdict};
 use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
-use crate::record::{PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_plan};
+use crate::record::{
+    PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_if_changed, write_plan,
+};
 use crate::render;
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
@@ -183,6 +186,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let written = write_results(&args.out, &planned, &report.failed);
     let code = match &written {
         _ if launch::is_interrupted() => launch::INTERRUPTED,
+        Ok(written) if failed == 0 && written.claim_failed => CLAIM_FAILED,
         Ok(_) if failed == 0 => 0,
         Err(_) if failed == 0 => 1,
         Ok(_) | Err(_) => 100,
@@ -199,7 +203,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         }),
     );
     match written {
-        Ok(charts) if !quiet => {
+        Ok(Written { charts, .. }) if !quiet => {
             charts.iter().for_each(|chart| eprintln!("wrote {}", chart.display()));
         }
         Ok(_) => {}
@@ -355,11 +359,19 @@ fn default_jobs(planned: &[Planned]) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// What became of the results.
+struct Written {
+    charts: Vec<PathBuf>,
+    /// Whether the numbers are not as one of the files claims.
+    claim_failed: bool,
+}
+
 /// Writes tables and charts of all experiments from their recorded trials, and prints the final
-/// table. Returns the charts that were drawn. `failed` are the trials whose end may not be recorded.
-fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Vec<PathBuf>> {
+/// table with what became of the claims. `failed` are the trials whose end may not be recorded.
+fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Written> {
     let (mut charts, mut inputs) = (Vec::new(), Vec::new());
     let mut all = Vec::new();
+    let mut judged = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
         // What an earlier run left where a trial was not started is not this experiment's.
@@ -394,6 +406,11 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
             recorded,
         );
         analysis::write_tables(&folder, &results)?;
+        // The file as it was, for whoever looks at its claims and the order of its cases later.
+        write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())?;
+        let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
+        analysis::write_expectations(&folder, &experiment.name, &verdicts)?;
+        judged.push(verdicts);
         let tables = ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name));
         charts.extend(unless_drawn(&folder, &tables, &[&results.description], || {
             render::draw_experiment(&folder, &results)
@@ -405,8 +422,15 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
     charts.extend(unless_drawn(out, &inputs, &[], || {
         Ok(render::draw_comparison(out, &all)?.into_iter().collect())
     })?);
-    print(&render::results_table(&all))?;
-    Ok(charts)
+    let judged: Vec<(&str, &[Verdict])> = all
+        .iter()
+        .zip(&judged)
+        .map(|(results, verdicts)| (&*results.name, &verdicts[..]))
+        .collect();
+    let claims = render::claims_table(&judged);
+    let gap = if claims.is_empty() { "" } else { "\n" };
+    print(&format!("{}{gap}{claims}", render::results_table(&all)))?;
+    Ok(Written { charts, claim_failed: has_failed(&judged) })
 }
 
 /// The record of a trial that has failed in this run, where that could not be written down: on a

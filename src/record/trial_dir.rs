@@ -51,6 +51,34 @@ impl TrialDir {
         folders(experiment).iter().flat_map(|case| folders(case)).filter(is_trial).count()
     }
 
+    /// The trials in a folder of results, of an experiment or of a case, or the trial that a folder
+    /// is, in the order of their names. Those that were trained again since are passed over.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn find(folder: &Path) -> std::io::Result<Vec<Self>> {
+        Self::find_below(folder, 3)
+    }
+
+    fn find_below(folder: &Path, levels: usize) -> std::io::Result<Vec<Self>> {
+        let trial = Self::existing(folder.to_owned());
+        if trial.manifest().is_file() {
+            return Ok(vec![trial]);
+        }
+        let mut folders = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let passed_over = name == "previous" || name.to_string_lossy().starts_with('.');
+            if levels > 0 && !passed_over && entry.path().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+        folders.sort();
+        let below = folders.iter().map(|folder| Self::find_below(folder, levels - 1));
+        Ok(below.collect::<std::io::Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path

@@ -9,18 +9,28 @@
 mod accuracy_vs_time;
 mod axis;
 mod canvas;
+mod claims;
+mod compare;
 mod comparison;
+mod export;
 mod figure;
 mod learning_curves;
 mod legend;
 mod panel;
+mod parquet;
 mod rows;
 mod table;
 mod text;
+mod text_table;
 mod theme;
 
+pub use claims::claims_table;
+pub use compare::{USUAL_METRICS, compare_table, differences_table};
+pub use export::{rounded, to_json};
+pub use parquet::to_parquet;
 pub use rows::{Lean, plain_table};
 pub use table::results_table;
+pub use text_table::TextTable;
 
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,6 @@
 //! Plain tables in the terminal: aligned text under headers.
 
-use unicode_width::UnicodeWidthStr;
-
-use super::text::clean;
-
-/// Between columns.
-const GAP: &str = "  ";
+use super::text_table::TextTable;
 
 /// Which side the cells of a column lean to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,34 +15,15 @@ pub enum Lean {
 /// break.
 pub fn plain_table<const N: usize>(columns: [(&str, Lean); N], rows: &[[String; N]]) -> String {
     let header = columns.map(|(header, _)| header.to_owned());
-    let cleaned = |row: &[String; N]| row.iter().map(|cell| clean(cell).into_owned()).collect();
-    let lines: Vec<Vec<String>> =
-        std::iter::once(header.to_vec()).chain(rows.iter().map(cleaned)).collect();
-    align(&columns.map(|(_, lean)| lean), &lines)
-}
-
-/// Lines of cells as columns.
-pub(super) fn align(leans: &[Lean], lines: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = (0..leans.len())
-        .map(|index| lines.iter().map(|line| line[index].width()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(leans).zip(&widths).map(|((cell, lean), width)| {
-            let space = " ".repeat(width - cell.width());
-            match lean {
-                Lean::Right => space + cell,
-                Lean::Left => cell.clone() + &space,
-            }
-        });
-        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
-        text.push('\n');
-    }
-    text
+    let lines = std::iter::once(&header).chain(rows).map(|row| row.to_vec()).collect();
+    let right = columns.iter().map(|(_, lean)| *lean == Lean::Right).collect();
+    TextTable { right, lines }.aligned()
 }
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr;
+
     use super::*;
 
     #[test]

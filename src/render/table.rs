@@ -6,8 +6,9 @@ use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
 use crate::numbers::thousands;
 use crate::record::{RecordedTrial, Status};
 
-use super::rows::{Lean, align};
+use super::rows::Lean;
 use super::text::clean;
+use super::text_table::TextTable;
 
 /// Longer names are shortened to so many columns.
 const LONGEST_NAME: usize = 49;
@@ -39,8 +40,8 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
     let mut lines: Vec<Vec<String>> =
         vec![columns.iter().map(|column| column.header.to_owned()).collect()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()));
-    let leans: Vec<Lean> = columns.iter().map(|column| column.lean).collect();
-    align(&leans, &lines)
+    let right = columns.iter().map(|column| column.lean == Lean::Right).collect();
+    TextTable { right, lines }.aligned()
 }
 
 /// An experiment's cases, best first.

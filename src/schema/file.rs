@@ -44,6 +44,10 @@ pub(super) struct ExperimentFile {
     /// `trials` and paths whose values are drawn, as in `{ log_uniform: [0.0001, 0.1] }`.
     #[schemars(schema_with = "grid", default, skip_serializing_if = "Option::is_none")]
     grid: Option<BTreeMap<String, Vec<Value>>>,
+    /// What the file claims of its results, as in `bn.test_accuracy > no_bn.test_accuracy`;
+    /// `docs/claims.md` has the grammar.
+    #[schemars(default)]
+    expect: Vec<String>,
     /// Which checkpoints of each trial are kept; a run that is cut off goes on from the latest.
     #[schemars(default)]
     checkpoints: CheckpointPolicy,

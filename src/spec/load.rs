@@ -7,6 +7,7 @@ use std::path::Path as FilePath;
 use serde_json::{Map, Value};
 
 use super::check::check;
+use super::claim::claims;
 use super::grid::{Grid, Placed};
 use super::names::{unfit_for_a_folder, unfit_for_an_experiment};
 use super::origin::{Foreign, Origin, Origins};
@@ -17,7 +18,7 @@ use super::source::{Part, Path, Source};
 use super::syntax::{self, MAX_PROBLEMS};
 use super::text;
 use super::value::{expand, merge, set};
-use super::{BackendName, Case, Experiment, Setup};
+use super::{BackendName, Case, Claim, Experiment, Setup};
 
 /// Longer names of folders are refused by file systems, less what is put before and behind them.
 const MAX_FOLDER_NAME: usize = 200;
@@ -32,7 +33,7 @@ const MAX_LAYERS_IN_ALL: usize = 100_000;
 const FAULTY_POINTS: usize = 100;
 
 /// The keys of a file.
-pub const TOP_LEVEL: [&str; 11] = [
+pub const TOP_LEVEL: [&str; 12] = [
     "name",
     "description",
     "backend",
@@ -43,6 +44,7 @@ pub const TOP_LEVEL: [&str; 11] = [
     "variants",
     "grid",
     "checkpoints",
+    "expect",
     "lints",
 ];
 
@@ -149,6 +151,7 @@ impl Reader {
         let backend = self.part::<BackendName>(root, "backend");
         let seeds = self.seeds(root, overrides);
         let cases = self.cases(root, overrides);
+        let claims = self.claims(root, &cases, overrides);
         let checkpoints = self.part(root, "checkpoints").unwrap_or_default();
         let lints = self.part::<Lints>(root, "lints").unwrap_or_default();
         Experiment {
@@ -158,6 +161,7 @@ impl Reader {
             seeds,
             cases,
             checkpoints,
+            claims,
             allowed_lints: lints.allow,
             source: self.source.clone(),
         }
@@ -295,6 +299,25 @@ impl Reader {
                 self.problem(&Path::default().key("grid"), message, help);
             }
         }
+    }
+
+    /// What the file claims of its cases. Where some of these have mistakes, a claim about them has
+    /// none of its own.
+    fn claims(
+        &mut self,
+        root: &Map<String, Value>,
+        cases: &[Case],
+        overrides: &Overrides,
+    ) -> Vec<Claim> {
+        let Some(texts) = self.part::<Vec<String>>(root, "expect") else { return Vec::new() };
+        let variants: Vec<String> = match root.get("variants") {
+            Some(Value::Object(variants)) => variants.keys().cloned().collect(),
+            Some(_) | None => vec!["default".to_owned()],
+        };
+        let cases = (cases, self.problems.is_empty());
+        let (claims, problems) = claims(&texts, &variants, cases, overrides, &self.source);
+        self.problems.extend(problems);
+        claims
     }
 
     /// What `grid:` varies cannot be set for all: folders and tables would tell one value, and the

@@ -8,6 +8,7 @@
 mod callback;
 mod check;
 mod check_layer;
+mod claim;
 mod dataset;
 mod dimensions;
 mod function;
@@ -32,6 +33,7 @@ mod validation;
 mod value;
 
 pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
+pub use claim::{Claim, ClaimRelation, Expression, Operator, Quantity, Relation, Target, Term};
 pub use dataset::{Augment, DatasetName, DatasetSpec, Scaling};
 pub use function::{
     Activation, Constant, Constraint, Initializer, L1, L1L2, L2, LeakyRelu, MaxNorm, Normal,
@@ -210,6 +212,8 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// Variants × grid points, in the file's order.
     pub cases: Vec<Case>,
+    /// What the file claims of its results.
+    pub claims: Vec<Claim>,
     /// Which checkpoints are kept.
     pub checkpoints: CheckpointPolicy,
     /// Codes of warnings that the file does without, as written.

@@ -1,0 +1,194 @@
+//! Two sets of seeds against each other: by how much, and whether that is more than chance.
+
+use super::statistics::{mean, t_quantile_975, two_sided_p, variance};
+
+/// From this probability on, two cases are not told apart.
+pub const NOT_DISTINGUISHABLE_FROM: f64 = 0.05;
+
+/// How two sets of seeds were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Test {
+    /// Seed by seed, by a paired t-test: both have the same seeds.
+    Paired,
+    /// As two independent samples of unequal variance, by Welch's t-test.
+    Welch,
+}
+
+impl Test {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paired => "paired",
+            Self::Welch => "welch",
+        }
+    }
+}
+
+/// The difference of two means over seeds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// How it was tested.
+    pub test: Test,
+    /// Seeds of the one.
+    pub n: usize,
+    /// Seeds of the other, the baseline.
+    pub baseline_n: usize,
+    /// Mean of the one less that of the other.
+    pub mean: f64,
+    /// The 95 % confidence interval of the difference; one seed has none.
+    pub ci95: Option<(f64, f64)>,
+    /// The t statistic; one seed, and seeds that do not differ at all, have none.
+    pub t: Option<f64>,
+    /// Its degrees of freedom.
+    pub degrees_of_freedom: Option<f64>,
+    /// The two-sided probability of such a difference by chance.
+    pub p: Option<f64>,
+}
+
+impl Difference {
+    /// Of values by seed, less those of a baseline: seed by seed where both have the same seeds.
+    /// `None` where one of them has no value.
+    pub fn of(values: &[(u64, f64)], baseline: &[(u64, f64)]) -> Option<Self> {
+        if values.is_empty() || baseline.is_empty() {
+            return None;
+        }
+        let of_seed = |seed: u64| baseline.iter().find(|other| other.0 == seed);
+        let pairs: Vec<f64> = values
+            .iter()
+            .filter_map(|(seed, value)| of_seed(*seed).map(|other| value - other.1))
+            .collect();
+        if pairs.len() == values.len() && pairs.len() == baseline.len() {
+            return Some(Self::paired(&pairs));
+        }
+        let alone = |side: &[(u64, f64)]| side.iter().map(|(_, value)| *value).collect::<Vec<_>>();
+        Some(Self::welch(&alone(values), &alone(baseline)))
+    }
+
+    /// Of the differences of each seed; at least one.
+    pub fn paired(differences: &[f64]) -> Self {
+        let n = differences.len();
+        let spread = variance(differences).map(|variance| {
+            let error = (variance / n as f64).sqrt();
+            (error, (n - 1) as f64)
+        });
+        Self::with(Test::Paired, n, n, mean(differences), spread)
+    }
+
+    /// Welch (1947), with the degrees of freedom of Welch and Satterthwaite.
+    fn welch(values: &[f64], baseline: &[f64]) -> Self {
+        let share = |side: &[f64]| variance(side).map(|variance| variance / side.len() as f64);
+        let spread = share(values).zip(share(baseline)).map(|(one, other)| {
+            let degrees = |share: f64, n: usize| share * share / (n - 1) as f64;
+            let divisor = degrees(one, values.len()) + degrees(other, baseline.len());
+            // Without any spread, any degrees of freedom will do.
+            let degrees = if divisor > 0.0 { (one + other).powi(2) / divisor } else { 1.0 };
+            ((one + other).sqrt(), degrees)
+        });
+        let difference = mean(values) - mean(baseline);
+        Self::with(Test::Welch, values.len(), baseline.len(), difference, spread)
+    }
+
+    /// From the difference and its standard error with the degrees of freedom.
+    fn with(
+        test: Test,
+        n: usize,
+        baseline_n: usize,
+        mean: f64,
+        spread: Option<(f64, f64)>,
+    ) -> Self {
+        let half = spread.map(|(error, degrees)| match error {
+            // The quantile of many degrees of freedom is not asked for in vain.
+            0.0 => 0.0,
+            error => t_quantile_975(degrees) * error,
+        });
+        // Nothing over nothing is no number, and no evidence.
+        let t = spread.map(|(error, _)| mean / error).filter(|t| !t.is_nan());
+        let p = t.zip(spread).map(
+            |(t, (_, degrees))| {
+                if t.is_infinite() { 0.0 } else { two_sided_p(t, degrees) }
+            },
+        );
+        Self {
+            test,
+            n,
+            baseline_n,
+            mean,
+            ci95: half.map(|half| (mean - half, mean + half)),
+            t,
+            degrees_of_freedom: spread.map(|(_, degrees)| degrees),
+            p,
+        }
+    }
+
+    /// Whether it is more than chance would give once in twenty times.
+    pub fn is_distinguishable(&self) -> bool {
+        self.p.is_some_and(|p| p < NOT_DISTINGUISHABLE_FROM)
+    }
+
+    /// What it comes to: `higher`, `lower` or `not distinguishable at n = 3`.
+    pub fn verdict(&self) -> String {
+        match (self.is_distinguishable(), self.mean > 0.0) {
+            (true, true) => "higher".to_owned(),
+            (true, false) => "lower".to_owned(),
+            (false, _) if self.n == self.baseline_n => {
+                format!("not distinguishable at n = {}", self.n)
+            }
+            (false, _) => {
+                format!("not distinguishable at n = {} and {}", self.n, self.baseline_n)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeds(values: &[f64]) -> Vec<(u64, f64)> {
+        (1..).zip(values.iter().copied()).collect()
+    }
+
+    fn close(ours: Option<f64>, theirs: f64) {
+        let ours = ours.expect("there is a number");
+        assert!((ours - theirs).abs() < 1e-12, "{ours:?} {theirs:?}");
+    }
+
+    #[test]
+    fn the_same_seeds_are_paired_in_any_order() {
+        // scipy.stats.ttest_rel([3, 1, 4, 1.5], [2, 1.5, 2, 1])
+        let other = [(4, 1.0), (2, 1.5), (3, 2.0), (1, 2.0)];
+        let difference = Difference::of(&seeds(&[3.0, 1.0, 4.0, 1.5]), &other).unwrap();
+        assert_eq!((difference.test, difference.mean), (Test::Paired, 0.75));
+        close(difference.t, 1.441_153_384_245_784_2);
+        close(difference.p, 0.245_193_881_794_947_78);
+        close(difference.ci95.map(|ci| ci.0), -0.906_197_567_208_927_5);
+        assert_eq!(difference.verdict(), "not distinguishable at n = 4");
+    }
+
+    #[test]
+    fn other_seeds_are_two_samples() {
+        // scipy.stats.ttest_ind([3, 1, 4, 1.5], [2, 1.5, 2], equal_var=False)
+        let difference =
+            Difference::of(&seeds(&[3.0, 1.0, 4.0, 1.5]), &seeds(&[2.0, 1.5, 2.0])).unwrap();
+        assert_eq!(difference.test, Test::Welch);
+        close(difference.t, 0.764_705_882_352_941_3);
+        close(difference.p, 0.494_799_186_486_982_9);
+        close(difference.degrees_of_freedom, 3.344_719_875_055_062_6);
+        close(difference.ci95.map(|ci| ci.1), 2.669_998_617_403_082);
+        assert_eq!(difference.verdict(), "not distinguishable at n = 4 and 3");
+    }
+
+    #[test]
+    fn one_seed_proves_nothing_and_a_difference_without_spread_everything() {
+        let one = Difference::of(&[(1, 0.75)], &[(1, 0.5)]).unwrap();
+        assert_eq!((one.mean, one.ci95, one.p), (0.25, None, None));
+        assert_eq!(one.verdict(), "not distinguishable at n = 1");
+        let constant = Difference::of(&seeds(&[2.0, 3.0]), &seeds(&[1.0, 2.0])).unwrap();
+        assert_eq!((constant.ci95, constant.p), (Some((1.0, 1.0)), Some(0.0)));
+        assert_eq!(constant.verdict(), "higher");
+        let same = Difference::of(&seeds(&[2.0, 3.0]), &seeds(&[2.0, 3.0])).unwrap();
+        assert_eq!((same.t, same.p), (None, None));
+        assert_eq!(same.verdict(), "not distinguishable at n = 2");
+        assert_eq!(Difference::of(&[], &[(1, 0.5)]), None);
+    }
+}
