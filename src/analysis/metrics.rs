@@ -60,6 +60,24 @@ impl Metric {
         }
     }
 
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// Whether it lies between 0 and 1.
+    pub fn is_share(self) -> bool {
+        match self {
+            Self::Accuracy | Self::ValAccuracy | Self::BestValAccuracy | Self::TestAccuracy => true,
+            Self::Loss
+            | Self::ValLoss
+            | Self::BestValLoss
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds => false,
+        }
+    }
+
     /// The number in one trial, finished or not; `None` where it does not exist.
     pub fn of(self, trial: &RecordedTrial) -> Option<f64> {
         let last = trial.epochs.last();
@@ -90,9 +108,53 @@ pub enum EpochMetric {
     ValAccuracy,
     /// Validation loss.
     ValLoss,
+    /// The optimizer's step size in the epoch's last step.
+    LearningRate,
+    /// Wall-clock seconds.
+    EpochSeconds,
 }
 
 impl EpochMetric {
+    /// All of them, in the order of the tables.
+    pub const ALL: [Self; 6] = [
+        Self::Accuracy,
+        Self::Loss,
+        Self::ValAccuracy,
+        Self::ValLoss,
+        Self::LearningRate,
+        Self::EpochSeconds,
+    ];
+
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Loss => "loss",
+            Self::ValAccuracy => "val_accuracy",
+            Self::ValLoss => "val_loss",
+            Self::LearningRate => "learning_rate",
+            Self::EpochSeconds => "epoch_seconds",
+        }
+    }
+
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// Whether it lies between 0 and 1.
+    pub fn is_share(self) -> bool {
+        match self {
+            Self::Accuracy | Self::ValAccuracy => true,
+            Self::Loss | Self::ValLoss | Self::LearningRate | Self::EpochSeconds => false,
+        }
+    }
+
+    /// Whether lower is better.
+    pub fn falls(self) -> bool {
+        !self.is_share()
+    }
+
     /// The number in one epoch; `None` where it does not exist.
     pub fn of(self, row: &EpochRow) -> Option<f64> {
         match self {
@@ -100,6 +162,8 @@ impl EpochMetric {
             Self::Loss => Some(row.loss),
             Self::ValAccuracy => row.val_accuracy,
             Self::ValLoss => row.val_loss,
+            Self::LearningRate => Some(row.learning_rate),
+            Self::EpochSeconds => Some(row.epoch_seconds),
         }
     }
 }

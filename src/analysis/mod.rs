@@ -6,15 +6,21 @@
 //! the two of them over the completed seeds of a case. [`write_tables`] and [`write_comparison`]
 //! put them into CSV files.
 
+mod configs;
 mod curves;
+mod folders;
 mod metrics;
 mod statistics;
 mod tables;
+mod target;
 
+pub use configs::{CaseConfig, ConfigComparison, compare_configs};
 pub use curves::{Curve, CurvePoint};
+pub use folders::{Found, read_folders};
 pub use metrics::{EpochMetric, Metric};
 pub use statistics::{Aggregate, median};
-pub use tables::{write_comparison, write_tables};
+pub use tables::{grid_keys, write_comparison, write_tables};
+pub use target::Target;
 
 use crate::record::{ParameterCounts, RecordedTrial, Status};
 use crate::spec::GridValue;

@@ -218,7 +218,7 @@ fn grid_columns<Row: OfCase>(keys: &[String]) -> Vec<Column<Row>> {
 }
 
 /// The grid keys of all cases, in order of first appearance.
-fn grid_keys(results: &ExperimentResults) -> Vec<String> {
+pub fn grid_keys(results: &ExperimentResults) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
     for point in results.cases.iter().flat_map(|case| &case.grid) {
         if !keys.contains(&point.key) {

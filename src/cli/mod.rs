@@ -6,7 +6,10 @@ mod data;
 mod experiments;
 mod fold;
 mod new;
+mod plot;
 mod predict;
+mod recorded;
+mod report;
 mod run;
 mod summary;
 mod trained;
@@ -20,9 +23,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Unavailable;
 use crate::data::{DataError, DataOptions};
+use crate::render::BadOption;
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
+use recorded::NothingToShow;
 use trained::NotTrained;
 
 const EXIT_CODES: &str = "\
@@ -31,6 +36,7 @@ Exit codes:
   1    unexpected error
   2    wrong usage, or a mistake in an experiment file
   3    data not found, not fetched or damaged
+  4    nothing to show: no recorded trial, or no such numbers
   100  one or more trials failed";
 
 /// Declarative deep-learning experiments: YAML in, CSV metrics and comparison charts out.
@@ -51,6 +57,10 @@ enum Verb {
     New(new::NewArgs),
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
+    /// Redraw charts from recorded files, or draw others: other kinds, sizes, colours, formats.
+    Plot(plot::PlotArgs),
+    /// Write one page with everything that was recorded: tables, interactive curves, configs.
+    Report(report::ReportArgs),
     /// Let a trained network classify images; write a CSV file.
     Predict(predict::PredictArgs),
     /// Remove a trained network's batch normalizations where its neighbours can do their work.
@@ -114,6 +124,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Check(args) => check::check(&args),
         Verb::New(args) => new::new(&args),
         Verb::Summary(args) => summary::summary(&args),
+        Verb::Plot(args) => plot::plot(&args),
+        Verb::Report(args) => report::report(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),
         Verb::Data(args) => data::data(&args),
@@ -122,13 +134,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            report(&error);
+            complain(&error);
             exit_code(&error)
         }
     }
 }
 
-fn report(error: &anyhow::Error) {
+fn complain(error: &anyhow::Error) {
     match error.downcast_ref::<Mistakes>() {
         Some(mistakes) => eprintln!("{}", mistakes.render(colour_on_stderr())),
         None => eprintln!("error: {error:#}"),
@@ -137,10 +149,16 @@ fn report(error: &anyhow::Error) {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let code = error.chain().find_map(|cause| {
-        if cause.is::<Mistakes>() || cause.is::<Unavailable>() || cause.is::<NotTrained>() {
+        if cause.is::<Mistakes>()
+            || cause.is::<Unavailable>()
+            || cause.is::<NotTrained>()
+            || cause.is::<BadOption>()
+        {
             Some(2)
         } else if cause.is::<DataError>() {
             Some(3)
+        } else if cause.is::<NothingToShow>() {
+            Some(4)
         } else {
             None
         }

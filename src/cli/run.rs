@@ -15,7 +15,7 @@ use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Job};
 use crate::plan::Trial;
-use crate::record::TrialDir;
+use crate::record::{TrialDir, write_atomically};
 use crate::render;
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
@@ -114,10 +114,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     if report.skipped > 0 {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
-    for chart in write_results(&args.out, &planned)? {
-        if !args.quiet {
+    let written = write_results(&args.out, &planned)?;
+    if !args.quiet {
+        for chart in &written.charts {
             eprintln!("wrote {}", chart.display());
         }
+        eprintln!("report: {}", written.report.display());
     }
     Ok(ExitCode::from(if report.failed.is_empty() { 0 } else { 100 }))
 }
@@ -174,10 +176,17 @@ fn dry_run(planned: &[Planned], force: bool) -> String {
     text
 }
 
-/// Writes tables and charts of all experiments from their recorded trials, and prints the final
-/// table. Returns the charts.
-fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
+/// Files for people to look at.
+struct Written {
+    charts: Vec<PathBuf>,
+    report: PathBuf,
+}
+
+/// Writes tables, charts and the report of all experiments from their recorded trials, and prints the
+/// final table.
+fn write_results(out: &Path, planned: &[Planned]) -> Result<Written> {
     let mut charts = Vec::new();
+    let mut folders = Vec::new();
     let mut all = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
@@ -209,11 +218,16 @@ fn write_results(out: &Path, planned: &[Planned]) -> Result<Vec<PathBuf>> {
             recorded,
         );
         analysis::write_tables(&folder, &results)?;
-        charts.extend(render::draw_experiment(&folder, &results)?);
+        charts.extend(render::draw_experiment(&folder, &results, experiment.plots.as_deref())?);
         all.push(results);
+        folders.push(folder);
     }
     analysis::write_comparison(out, &all)?;
     charts.extend(render::draw_comparison(out, &all)?);
-    print(&render::results_table(&all))?;
-    Ok(charts)
+    let report = out.join(super::report::FILE);
+    let table = render::results_table(&all);
+    let all: Vec<_> = folders.into_iter().zip(all).collect();
+    write_atomically(&report, render::report(&all)?.as_bytes())?;
+    print(&table)?;
+    Ok(Written { charts, report })
 }

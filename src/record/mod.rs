@@ -4,11 +4,13 @@
 //! appended to, a flushed line per epoch. Whatever draws or compares reads these files and nothing
 //! else, so that results can be looked at long after, and without, the run that made them.
 
+mod classification;
 mod csv_name;
 mod manifest;
 mod metrics;
 mod trial_dir;
 
+pub use classification::{ConfusionMatrix, GreyImage, Mistake, Mistakes};
 pub use csv_name::CsvName;
 pub use manifest::{BestEpoch, Manifest, Outcome, ParameterCounts, Status, Versions};
 pub use metrics::{EpochRow, MetricsWriter, read_metrics};
@@ -37,6 +39,30 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         Ok(())
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// A CSV table: its header, and its rows.
+pub type Table = (Vec<String>, Vec<Vec<String>>);
+
+/// Any CSV table, its header and its rows; `None` where there is no such file.
+///
+/// # Errors
+/// When the file cannot be read or is no table.
+pub fn read_table(path: &Path) -> Result<Option<Table>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    };
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(&*text);
+    let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+    let table = csv.headers().map(cells).and_then(|header| {
+        let rows = csv.records().map(|record| record.map(|record| cells(&record)));
+        Ok((header, rows.collect::<Result<_, _>>()?))
+    });
+    table.map(Some).with_context(|| format!("`{}` is not a table", path.display()))
 }
 
 /// Temporary files are private to their owner; results are meant to be shared like any file.

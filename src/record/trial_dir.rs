@@ -100,6 +100,21 @@ impl TrialDir {
         self.path.join("fold.json")
     }
 
+    /// How many test images of each class were taken for each class.
+    pub fn confusion_matrix(&self) -> PathBuf {
+        self.path.join("confusion_matrix.csv")
+    }
+
+    /// Test images that were taken for another class.
+    pub fn mistakes(&self) -> PathBuf {
+        self.path.join("mistakes.csv")
+    }
+
+    /// Their pictures, one below the other.
+    pub fn mistakes_sheet(&self) -> PathBuf {
+        self.path.join("mistakes.png")
+    }
+
     /// What was printed about this trial.
     pub fn log(&self) -> PathBuf {
         self.path.join("run.log")

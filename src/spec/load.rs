@@ -12,7 +12,7 @@ use super::read::read;
 use super::repeat::unroll;
 use super::source::{Part, Path, Source};
 use super::value::{expand, merge, set};
-use super::{BackendName, Case, Experiment, GridValue, Setup};
+use super::{BackendName, Case, Experiment, GridValue, Plot, Setup};
 
 /// Files above this size are not experiments; nothing is read of them.
 const MAX_BYTES: u64 = 4 << 20;
@@ -23,7 +23,7 @@ const MAX_FOLDER_NAME: usize = 200;
 /// Grid points above this number are taken for a mistake.
 const MAX_CASES: usize = 100_000;
 
-const TOP_LEVEL: [&str; 10] = [
+const TOP_LEVEL: [&str; 11] = [
     "name",
     "description",
     "backend",
@@ -33,6 +33,7 @@ const TOP_LEVEL: [&str; 10] = [
     "seeds",
     "variants",
     "grid",
+    "plots",
     "lints",
 ];
 
@@ -125,6 +126,7 @@ impl Reader {
         let backend = self.part::<BackendName>(&root, "backend");
         let seeds = self.seeds(&root, overrides);
         let cases = self.cases(&root, overrides);
+        let plots = self.plots(&root);
         let lints = self.part::<Lints>(&root, "lints").unwrap_or_default();
         Some(Experiment {
             name: name?,
@@ -132,6 +134,7 @@ impl Reader {
             backend,
             seeds,
             cases,
+            plots,
             allowed_lints: lints.allow,
             source: self.source.clone(),
         })
@@ -245,6 +248,43 @@ impl Reader {
             self.problems.push(Problem::new(None, message, help));
         }
         seeds
+    }
+
+    /// The charts to draw, each read for itself so that every mistake is told.
+    fn plots(&mut self, root: &Map<String, Value>) -> Option<Vec<Plot>> {
+        let at = Path::default().key("plots");
+        let list = match root.get("plots")? {
+            Value::Array(list) => list,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_) => {
+                let help = "list kinds of charts, as in `plots: [learning_curves, final_accuracy]`";
+                self.problem(&at, "`plots` is a list of kinds of charts", help);
+                return None;
+            }
+        };
+        let mut plots = Vec::new();
+        for (i, item) in list.iter().enumerate() {
+            match read::<Plot>(item.clone(), &at.index(i)) {
+                Ok(plot) if plots.contains(&plot) => {
+                    self.problem(
+                        &at.index(i),
+                        format!("`{plot}` is listed twice"),
+                        "leave one out",
+                    );
+                }
+                Ok(plot) => plots.push(plot),
+                Err(_) => {
+                    let name = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+                    let known = Plot::ALL.map(Plot::as_str);
+                    let message = format!("unknown kind of chart `{name}`");
+                    self.problem(&at.index(i), message, suggest(&name, &known));
+                }
+            }
+        }
+        Some(plots)
     }
 
     /// All variants at all grid points.
@@ -498,7 +538,7 @@ fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("it begins or ends with a space, or ends with a dot")
     } else if is_a_device(name) {
         Some("it is a device's name on Windows")
-    } else if name.ends_with(".csv") || name.ends_with(".png") {
+    } else if [".csv", ".png", ".svg", ".html"].iter().any(|ending| name.ends_with(ending)) {
         Some("it ends like a file that the folder beside it has")
     } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")

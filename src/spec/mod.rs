@@ -15,6 +15,7 @@ mod layer;
 mod load;
 mod optimizer;
 mod origin;
+mod plot;
 mod problem;
 mod read;
 mod repeat;
@@ -37,6 +38,7 @@ pub use load::{Overrides, load, unfit_for_an_experiment};
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
+pub use plot::Plot;
 pub use problem::{Finding, Problem, Problems, suggest};
 pub use schedule::{
     CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstant, PolynomialDecay,
@@ -173,6 +175,8 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// Variants × grid points, in the file's order.
     pub cases: Vec<Case>,
+    /// The charts that the file asks for; `None` where it leaves the choice to the program.
+    pub plots: Option<Vec<Plot>>,
     /// Codes of warnings that the file does without, as written.
     pub allowed_lints: Vec<String>,
     /// The text and where things stand in it.
