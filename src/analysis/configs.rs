@@ -91,7 +91,7 @@ fn flatten(
                 flatten(&format!("{path}.{key}"), value, dull, list);
             }
         }
-        Value::Array(items) if items.iter().any(|item| item.is_object()) => {
+        Value::Array(items) if path.ends_with("layers") || items.iter().any(Value::is_object) => {
             let lines = items.iter().map(|item| layer(item, dull)).collect();
             list.push((path.to_owned(), lines));
         }

@@ -7,7 +7,7 @@ use crate::analysis::{Aggregate, Case, Curve, CurvePoint, EpochMetric, Experimen
 use super::axis::Axis;
 use super::canvas::{Canvas, Stroke};
 use super::curves::{draw_curve, edges};
-use super::figure::{Frame, Notes, Options, TimeAxis, facts, final_accuracy};
+use super::figure::{BadOption, Frame, Notes, Options, TimeAxis, facts, final_accuracy};
 use super::panel::Panel;
 use super::rows::{CLOSEST_ROW, ROW};
 use super::text::{Align, TextStyle};
@@ -27,6 +27,9 @@ const LOWEST: f64 = 60.0;
 const DOTS_WIDTH: f64 = 250.0;
 const CURVES_WIDTH: f64 = 290.0;
 const LONGEST_LABEL: f64 = 270.0;
+/// The share of a given width that the names may take, and how far the panels may shrink.
+const LONGEST_LABEL_SHARE: f64 = 0.4;
+const LEAST_STRETCH: f64 = 0.35;
 /// Half the height of a whisker's caps, and how far below a mean its seeds are.
 const CAP: f64 = 3.0;
 const SEED_DROP: f64 = 5.5;
@@ -65,25 +68,42 @@ pub fn draw(experiments: &[ExperimentResults], options: &Options) -> Result<Opti
     if cases.is_empty() {
         return Ok(None);
     }
-    let curves = curves(&cases);
+    let mut curves = curves(&cases);
 
     let labels = TextStyle::new(LABEL_SIZE);
     let numbers = labels.align(Align::End);
-    let label_width = rows.iter().map(|row| row_label_width(row, labels)).fold(0.0, f64::max);
+    let widest = rows.iter().map(|row| row_label_width(row, labels)).fold(0.0, f64::max);
+    let widest = widest.min(LONGEST_LABEL);
     let number_width =
         cases.iter().map(|row| labels.width(&row.number())).fold(0.0, f64::max) + TEXT_GAP;
     let accuracy_axis =
         Axis::of_shares(curves.iter().flat_map(|(_, c)| &c.points).flat_map(edges), TICKS);
     let gaps = 2.0 * MARGIN + 4.0 * TEXT_GAP + number_width;
-    let before_curves =
-        if curves.is_empty() { 0.0 } else { PANEL_GAP + Panel::room_left(&accuracy_axis) };
-    let curves_width = if curves.is_empty() { 0.0 } else { CURVES_WIDTH };
-    let panels = DOTS_WIDTH + curves_width;
-    let own = gaps + label_width.min(LONGEST_LABEL) + before_curves + panels;
-    let width = options.width(own)?;
-    // At another width the panels share what the text leaves, and the text gives way at last.
-    let label_width = label_width.min(LONGEST_LABEL * (width / own).min(1.0));
-    let stretch = ((width - gaps - label_width - before_curves) / panels).max(0.1);
+    // Widths with and without the curves: their gap, and the panels.
+    let beside = |with: bool| match with {
+        true => (PANEL_GAP + Panel::room_left(&accuracy_axis), DOTS_WIDTH + CURVES_WIDTH),
+        false => (0.0, DOTS_WIDTH),
+    };
+    let (gap, panels) = beside(!curves.is_empty());
+    let width = options.width(gaps + widest + gap + panels)?;
+    // In another width the panels share what the text leaves; the curves give way first, then the
+    // names.
+    let label_width = widest.min(width * LONGEST_LABEL_SHARE);
+    let stretch = |(gap, panels): (f64, f64)| (width - gaps - label_width - gap) / panels;
+    if stretch((gap, panels)) < LEAST_STRETCH {
+        curves.clear();
+    }
+    let (before_curves, panels) = beside(!curves.is_empty());
+    let stretch = stretch((before_curves, panels));
+    if stretch < LEAST_STRETCH {
+        let needed = (width + (LEAST_STRETCH - stretch) * panels) / 72.0;
+        return Err(BadOption(format!(
+            "a chart of {:.1} inches is too narrow for these names: give at least {:.1}",
+            width / 72.0,
+            (needed * 10.0).ceil() / 10.0
+        ))
+        .into());
+    }
     let left = MARGIN + label_width + 2.0 * TEXT_GAP;
     let right = left + DOTS_WIDTH * stretch;
     let numbers_end = right + 2.0 * TEXT_GAP + number_width;

@@ -10,7 +10,7 @@ use super::curves::capital;
 use super::figure::{Frame, Notes, Options, ShownCase, facts, hidden, shown_cases, spoken};
 use super::panel::Panel;
 use super::rows::{self, CLOSEST_ROW, Rows};
-use super::theme::{CURVE_WIDTH, INK, ONE_PANEL_WIDTH, QUIET_INK};
+use super::theme::{CURVE_WIDTH, INK, ONE_PANEL_WIDTH};
 
 const TICKS: usize = 6;
 /// Half the size of a seed's dot, as small as it gets where rows are close together.
@@ -80,10 +80,6 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         for (x, drop) in places.iter().zip(spread(&places, 2.0 * radius + 0.4, room - radius)) {
             canvas.marker(row.shown.style.marker, (*x, y + drop), radius, row.shown.style.colour);
         }
-        if row.seeds.is_empty() {
-            let style = super::text::TextStyle::new(super::theme::NOTE_SIZE).colour(QUIET_INK);
-            canvas.text("no number", (panel.left + 4.0, y + style.baseline_drop()), style);
-        }
     }
     Ok(Some(canvas))
 }
@@ -107,7 +103,7 @@ fn row(shown: ShownCase<'_>, metric: Metric) -> Option<Row<'_>> {
 pub fn number(aggregate: &Aggregate, metric: Metric) -> String {
     let decimals = if metric.is_share() { 4 } else { 3 };
     match (aggregate.mean, aggregate.std) {
-        (mean, _) if !mean.is_finite() => "NaN".to_owned(),
+        (mean, _) if !mean.is_finite() => "no number".to_owned(),
         (mean, _) if mean.abs() >= 1e5 => format!("{mean:.2e}"),
         (mean, Some(std)) => format!("{mean:.decimals$} ± {std:.decimals$}"),
         (mean, None) => format!("{mean:.decimals$}"),
