@@ -78,9 +78,7 @@ impl<'a> CompareRow<'a> {
     pub fn aggregate(&self, metric: Metric) -> Option<Aggregate> {
         match self.trial {
             Some(trial) => Aggregate::of(metric.of(trial)),
-            None => {
-                self.aggregates.iter().find(|(known, _)| *known == metric)?.1
-            }
+            None => self.aggregates.iter().find(|(known, _)| *known == metric)?.1,
         }
     }
 

@@ -124,6 +124,11 @@ impl Metric {
         }
     }
 
+    /// Whether it lies between 0 and 1, as accuracies do.
+    pub fn is_share(self) -> bool {
+        self.is_better_high()
+    }
+
     /// The number in one trial, finished or not; `None` where it does not exist.
     pub fn of(self, trial: &RecordedTrial) -> Option<f64> {
         let last = trial.epochs.last();
@@ -176,9 +181,56 @@ pub enum EpochMetric {
     TopKAccuracy(usize),
     /// Top-k validation accuracy, with its k.
     ValTopKAccuracy(usize),
+    /// The optimizer's step size in the epoch's last step.
+    LearningRate,
+    /// Wall-clock seconds.
+    EpochSeconds,
 }
 
 impl EpochMetric {
+    /// Those that every trial has, in the order of the tables.
+    pub const ALL: [Self; 6] = [
+        Self::Accuracy,
+        Self::Loss,
+        Self::ValAccuracy,
+        Self::ValLoss,
+        Self::LearningRate,
+        Self::EpochSeconds,
+    ];
+
+    /// The name in tables.
+    pub fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Accuracy => "accuracy",
+            Self::Loss => "loss",
+            Self::ValAccuracy => "val_accuracy",
+            Self::ValLoss => "val_loss",
+            Self::TopKAccuracy(k) => return top_k_name(k).into(),
+            Self::ValTopKAccuracy(k) => return format!("val_{}", top_k_name(k)).into(),
+            Self::LearningRate => "learning_rate",
+            Self::EpochSeconds => "epoch_seconds",
+        })
+    }
+
+    /// The metric of a name in tables.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let top_k = || match name.strip_prefix("val_") {
+            Some(name) => top_k_of_name(name).map(Self::ValTopKAccuracy),
+            None => top_k_of_name(name).map(Self::TopKAccuracy),
+        };
+        Self::ALL.into_iter().find(|metric| metric.name() == name).or_else(top_k)
+    }
+
+    /// Whether it lies between 0 and 1, as accuracies do.
+    pub fn is_share(self) -> bool {
+        self.is_better_high()
+    }
+
+    /// Whether lower is better.
+    pub fn falls(self) -> bool {
+        !self.is_better_high()
+    }
+
     /// The number in one epoch; `None` where it does not exist.
     pub fn of(self, row: &EpochRow) -> Option<f64> {
         match self {
@@ -188,6 +240,8 @@ impl EpochMetric {
             Self::ValLoss => row.val_loss,
             Self::TopKAccuracy(k) => row.top_k(k).map(|top| top.accuracy),
             Self::ValTopKAccuracy(k) => row.top_k(k).and_then(|top| top.val_accuracy),
+            Self::LearningRate => Some(row.learning_rate),
+            Self::EpochSeconds => Some(row.epoch_seconds),
         }
     }
 
@@ -198,7 +252,7 @@ impl EpochMetric {
             | Self::ValAccuracy
             | Self::TopKAccuracy(_)
             | Self::ValTopKAccuracy(_) => true,
-            Self::Loss | Self::ValLoss => false,
+            Self::Loss | Self::ValLoss | Self::LearningRate | Self::EpochSeconds => false,
         }
     }
 }

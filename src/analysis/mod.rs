@@ -10,10 +10,12 @@
 
 mod claims;
 mod compare;
+mod config_diff;
 mod configs;
 mod curves;
 mod difference;
 mod folders;
+mod goal;
 mod metrics;
 mod statistics;
 mod table;
@@ -25,15 +27,17 @@ pub use compare::{
     CompareRow, Compared, UnknownName, against, differences_table, is_in_every_row, rows_table,
     sort_rows,
 };
+pub use config_diff::{CaseConfig, ConfigComparison, compare_configs};
 pub use configs::{ConfigColumn, configs};
 pub use curves::{Curve, CurvePoint};
 pub use difference::{Difference, Test};
 pub use folders::{Found, Nothing, RecordedExperiment, read_folders};
+pub use goal::Goal;
 pub use metrics::{EpochMetric, Metric};
 pub use statistics::{Aggregate, median};
 pub use table::{Cell, Kind, Table};
 pub use tables::{
-    aggregates_table, epochs_table, to_csv, trials_table, write_comparison, write_tables,
+    aggregates_table, epochs_table, grid_keys, to_csv, trials_table, write_comparison, write_tables,
 };
 pub use targets::{epochs_to, seconds_to};
 

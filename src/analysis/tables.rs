@@ -345,6 +345,12 @@ impl OfCase for TrialEpoch<'_> {
     }
 }
 
+/// The grid keys of all cases, in order of first appearance.
+pub fn grid_keys(results: &ExperimentResults) -> Vec<String> {
+    let cases: Vec<&Case> = results.cases.iter().collect();
+    Case::grid_keys(&cases).into_iter().map(str::to_owned).collect()
+}
+
 /// A column per grid key of any case, in order of first appearance.
 fn grid_columns<Row: OfCase>(experiments: &[ExperimentResults]) -> Vec<Column<Row>> {
     let cases: Vec<&Case> = experiments.iter().flat_map(|results| &results.cases).collect();

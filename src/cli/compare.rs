@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::print;
 use super::folders::{FolderArgs, metrics, results};
+use super::print;
 use crate::analysis::{
     CompareRow, ConfigColumn, Metric, against, configs, differences_table, is_in_every_row,
     rows_table, sort_rows, to_csv,

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::experiments::Mistakes;
-use super::print;
 use super::folders::FolderArgs;
+use super::print;
 use crate::analysis::{ClaimOutcome, Nothing, RecordedExperiment, Verdict, judge};
 use crate::render::claims_table;
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use super::print;
 use super::folders::{FolderArgs, metrics, results};
+use super::print;
 use crate::analysis::{
     CompareRow, ExperimentResults, Table, aggregates_table, epochs_table, to_csv, trials_table,
 };

@@ -1,18 +1,20 @@
 //! Results folders named on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::analysis::{ExperimentResults, Found, Metric, UnknownName, read_folders};
+use crate::analysis::{
+    ExperimentResults, Found, Metric, RecordedExperiment, UnknownName, read_folders,
+};
 
 /// Folders with results.
 #[derive(Debug, Args)]
 pub struct FolderArgs {
     /// Results folders, or folders of experiments, cases or trials inside them.
-    #[arg(required = true, value_name = "DIR")]
-    folders: Vec<PathBuf>,
+    #[arg(value_name = "DIR", default_value = "results")]
+    pub folders: Vec<PathBuf>,
 }
 
 impl FolderArgs {
@@ -24,6 +26,20 @@ impl FolderArgs {
         }
         Ok(found)
     }
+}
+
+/// The experiments, each with its folder as people write it.
+pub fn with_folders(found: Found) -> Vec<(PathBuf, ExperimentResults)> {
+    let with_folder =
+        |experiment: RecordedExperiment| (shown(&experiment.folder), experiment.results);
+    found.experiments.into_iter().map(with_folder).collect()
+}
+
+/// A folder as people write it: from here, where it is below here.
+fn shown(folder: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+    let below = here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_owned));
+    below.unwrap_or_else(|| folder.to_owned())
 }
 
 /// The results alone.
@@ -40,4 +56,30 @@ pub fn metrics(names: &[String]) -> Result<Vec<Metric>, UnknownName> {
         Metric::of_name(name).ok_or_else(unknown)
     };
     names.iter().map(metric).collect()
+}
+
+/// The deepest folder that all are in; of one, the folder itself.
+pub fn common_folder(folders: &[&Path]) -> PathBuf {
+    let Some((first, rest)) = folders.split_first() else { return PathBuf::from(".") };
+    let mut common: &Path = first;
+    while let Some(parent) = common.parent()
+        && !rest.iter().all(|folder| folder.starts_with(common))
+    {
+        common = parent;
+    }
+    common.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_folders_have_the_deepest_common_one() {
+        let common = |list: &[&str]| common_folder(&list.iter().map(Path::new).collect::<Vec<_>>());
+        assert_eq!(common(&["/a/b"]), Path::new("/a/b"));
+        assert_eq!(common(&["/a/b", "/a/c"]), Path::new("/a"));
+        assert_eq!(common(&["/a/b", "/a/bc"]), Path::new("/a"));
+        assert_eq!(common(&["/a", "/b"]), Path::new("/"));
+    }
 }

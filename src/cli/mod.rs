@@ -11,12 +11,14 @@ mod expect;
 mod experiments;
 mod explain;
 mod export;
-mod folders;
 mod fold;
+mod folders;
 mod list;
 mod new;
+mod plot;
 mod predict;
 mod recorded;
+mod report;
 mod run;
 mod schema;
 mod status;
@@ -35,6 +37,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::analysis::{Nothing, UnknownName};
 use crate::backend::Unavailable;
 use crate::data::{DataError, DataOptions};
+use crate::render::BadOption;
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
@@ -82,6 +85,10 @@ enum Verb {
     Schema,
     /// Print each variant's layers and parameters, as Keras' model.summary() does.
     Summary(summary::SummaryArgs),
+    /// Redraw charts from recorded files, or draw others: other kinds, sizes, colours, formats.
+    Plot(plot::PlotArgs),
+    /// Write one page with everything that was recorded: tables, interactive curves, configs.
+    Report(report::ReportArgs),
     /// Let a trained network classify images; write a CSV file.
     Predict(predict::PredictArgs),
     /// Remove a trained network's batch normalizations where its neighbours can do their work.
@@ -164,6 +171,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Verb::Explain(args) => explain::explain(&args),
         Verb::Schema => schema::schema(),
         Verb::Summary(args) => summary::summary(&args),
+        Verb::Plot(args) => plot::plot(&args),
+        Verb::Report(args) => report::report(&args),
         Verb::Predict(args) => predict::predict(&args),
         Verb::Fold(args) => fold::fold(&args),
         Verb::Compare(args) => compare::compare(&args),
@@ -176,13 +185,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            report(&error);
+            complain(&error);
             exit_code(&error)
         }
     }
 }
 
-fn report(error: &anyhow::Error) {
+fn complain(error: &anyhow::Error) {
     match error.downcast_ref::<Mistakes>() {
         Some(mistakes) => eprintln!("{}", mistakes.render(colour_on_stderr())),
         None => eprintln!("error: {error:#}"),
@@ -196,7 +205,8 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
             || cause.is::<NotTrained>()
             || cause.is::<NoFolder>()
             || cause.is::<UnknownName>()
-            || cause.is::<export::Unusable>();
+            || cause.is::<export::Unusable>()
+            || cause.is::<BadOption>();
         if usage {
             Some(2)
         } else if let Some(nothing) = cause.downcast_ref::<Nothing>() {

@@ -203,8 +203,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         }),
     );
     match written {
-        Ok(Written { charts, .. }) if !quiet => {
+        Ok(Written { charts, report, .. }) if !quiet => {
             charts.iter().for_each(|chart| eprintln!("wrote {}", chart.display()));
+            eprintln!("report: {}", report.display());
         }
         Ok(_) => {}
         // That trials have failed is worse, and may be why.
@@ -362,15 +363,17 @@ fn default_jobs(planned: &[Planned]) -> usize {
 /// What became of the results.
 struct Written {
     charts: Vec<PathBuf>,
+    report: PathBuf,
     /// Whether the numbers are not as one of the files claims.
     claim_failed: bool,
 }
 
-/// Writes tables and charts of all experiments from their recorded trials, and prints the final
+/// Writes tables, charts and the report of all experiments from their recorded trials, and prints the final
 /// table with what became of the claims. `failed` are the trials whose end may not be recorded.
 fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Written> {
     let (mut charts, mut inputs) = (Vec::new(), Vec::new());
     let mut all = Vec::new();
+    let mut folders = Vec::new();
     let mut judged = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
@@ -412,11 +415,14 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
         analysis::write_expectations(&folder, &experiment.name, &verdicts)?;
         judged.push(verdicts);
         let tables = ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name));
-        charts.extend(unless_drawn(&folder, &tables, &[&results.description], || {
-            render::draw_experiment(&folder, &results)
+        let plots = experiment.plots.as_deref();
+        let words = [&*results.description, &format!("{plots:?}")];
+        charts.extend(unless_drawn(&folder, &tables, &words, || {
+            render::draw_experiment(&folder, &results, plots)
         })?);
         inputs.extend(tables);
         all.push(results);
+        folders.push(folder);
     }
     analysis::write_comparison(out, &all)?;
     charts.extend(unless_drawn(out, &inputs, &[], || {
@@ -429,8 +435,13 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
         .collect();
     let claims = render::claims_table(&judged);
     let gap = if claims.is_empty() { "" } else { "\n" };
-    print(&format!("{}{gap}{claims}", render::results_table(&all)))?;
-    Ok(Written { charts, claim_failed: has_failed(&judged) })
+    let claim_failed = has_failed(&judged);
+    let text = format!("{}{gap}{claims}", render::results_table(&all));
+    let report = out.join(super::report::FILE);
+    let all: Vec<_> = folders.into_iter().zip(all).collect();
+    write_if_changed(&report, render::report(&all)?.as_bytes())?;
+    print(&text)?;
+    Ok(Written { charts, report, claim_failed })
 }
 
 /// The record of a trial that has failed in this run, where that could not be written down: on a

@@ -5,6 +5,7 @@
 //! else, so that results can be looked at long after, and without, the run that made them.
 
 mod checkpoints;
+mod classification;
 mod csv_name;
 mod found;
 mod lock;
@@ -16,6 +17,7 @@ mod test_report;
 mod trial_dir;
 
 pub use checkpoints::Checkpoints;
+pub use classification::{ConfusionMatrix, GreyImage, Mistake, Mistakes};
 pub use csv_name::CsvName;
 pub use found::{Found, State};
 pub use lock::TrialLock;
@@ -25,7 +27,7 @@ pub use manifest::{
 };
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
 pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
-pub use test_report::{ClassRow, ConfusionRow, Mistake, TestReport};
+pub use test_report::TestReport;
 pub use trial_dir::{RecordedTrial, TrialDir};
 
 use std::io::Write as _;
@@ -95,6 +97,30 @@ pub fn bytes_in(folder: &Path) -> u64 {
             false => 0,
         })
         .sum()
+}
+
+/// A CSV table: its header, and its rows.
+pub type Table = (Vec<String>, Vec<Vec<String>>);
+
+/// Any CSV table, its header and its rows; `None` where there is no such file.
+///
+/// # Errors
+/// When the file cannot be read or is no table.
+pub fn read_table(path: &Path) -> Result<Option<Table>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    };
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(&*text);
+    let cells = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
+    let table = csv.headers().map(cells).and_then(|header| {
+        let rows = csv.records().map(|record| record.map(|record| cells(&record)));
+        Ok((header, rows.collect::<Result<_, _>>()?))
+    });
+    table.map(Some).with_context(|| format!("`{}` is not a table", path.display()))
 }
 
 /// Temporary files are private to their owner; results are meant to be shared like any file.

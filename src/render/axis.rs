@@ -19,6 +19,12 @@ pub struct Axis {
 /// Positive values further apart than this factor get a logarithmic axis.
 const LOGARITHMIC_FROM: f64 = 100.0;
 
+/// The same for sizes.
+const LOGARITHMIC_SIZES_FROM: f64 = 8.0;
+
+/// Over fewer powers of ten there are ticks between them.
+const SPARSE_DECADES: usize = 3;
+
 impl Axis {
     /// For a quantity without bounds, such as a loss: a little more than the values take, and
     /// logarithmic where they are orders of magnitude apart.
@@ -46,6 +52,21 @@ impl Axis {
         Self::linear(0.0, high, ticks)
     }
 
+    /// For sizes, such as of networks: logarithmic where one is several times another.
+    pub fn of_sizes(values: impl IntoIterator<Item = f64>, ticks: usize) -> Self {
+        let (low, high) = extent(values);
+        let mut axis = if low > 0.0 && high / low > LOGARITHMIC_SIZES_FROM {
+            Self::logarithmic(low, high)
+        } else {
+            let (low, high) = padded(low, high);
+            Self::linear(low.max(0.0), high, ticks)
+        };
+        for tick in &mut axis.ticks {
+            tick.label = short(tick.value);
+        }
+        axis
+    }
+
     /// For epochs 1 to `last`: ticks at whole numbers only.
     pub fn epochs(last: usize, ticks: usize) -> Self {
         let last = last.max(1);
@@ -64,6 +85,14 @@ impl Axis {
                 .map(|epoch| Tick { value: epoch as f64, label: epoch.to_string() })
                 .collect(),
         }
+    }
+
+    /// For names: each at a whole number from 0.
+    pub fn categories(names: impl Iterator<Item = String>) -> Self {
+        let tick = |(i, label): (usize, String)| Tick { value: i as f64, label };
+        let ticks: Vec<Tick> = names.enumerate().map(tick).collect();
+        let high = ticks.len() as f64 - 0.5;
+        Self { low: -0.5, high: high.max(0.5), logarithmic: false, ticks }
     }
 
     fn linear(low: f64, high: f64, ticks: usize) -> Self {
@@ -85,13 +114,21 @@ impl Axis {
         let (low, high) = (low / room, high * room);
         let decades = (low.log10().ceil() as i32)..=(high.log10().floor() as i32);
         let every = (decades.clone().count() / 8 + 1) as i32;
-        let ticks = decades.filter(|power| power % every == 0).map(|power| {
-            let label = match power {
-                -3..=3 => plain(10_f64.powi(power), (-power).max(0) as usize),
-                _ => format!("10{}", superscript(power)),
-            };
-            Tick { value: 10_f64.powi(power), label }
+        let factors: &[f64] =
+            if decades.clone().count() < SPARSE_DECADES { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let powers = (decades.start() - 1)..=*decades.end();
+        let ticks = powers.filter(|power| power % every == 0).flat_map(|power| {
+            factors.iter().map(move |factor| {
+                let value = factor * 10_f64.powi(power);
+                let label = match power {
+                    -3..=3 => plain(value, (-power).max(0) as usize),
+                    _ if *factor == 1.0 => format!("10{}", superscript(power)),
+                    _ => format!("{factor}·10{}", superscript(power)),
+                };
+                Tick { value, label }
+            })
         });
+        let ticks = ticks.filter(|tick| (low..=high).contains(&tick.value));
         Self { low, high, logarithmic: true, ticks: ticks.collect() }
     }
 
@@ -157,6 +194,17 @@ fn plain(value: f64, decimals: usize) -> String {
     format!("{value:.decimals$}").replace('-', "−")
 }
 
+/// A size in thousands or millions: 271346 → 271k.
+fn short(value: f64) -> String {
+    for (unit, name) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] {
+        if value >= unit {
+            let digits = format!("{:.2}", value / unit);
+            return format!("{}{name}", digits.trim_end_matches('0').trim_end_matches('.'));
+        }
+    }
+    plain(value, 0)
+}
+
 fn superscript(power: i32) -> String {
     let digit = |c: char| match c {
         '-' => '⁻',
@@ -214,6 +262,13 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_short_and_logarithmic_early() {
+        assert_eq!(labels(&Axis::of_sizes([5e3, 9e4], 5)), ["5k", "10k", "20k", "50k"]);
+        assert_eq!(labels(&Axis::of_sizes([266_610.0, 271_346.0], 5)).first(), Some(&"267k"));
+        assert_eq!(labels(&Axis::of_sizes([1.5e6, 2e6], 5)).last(), Some(&"2M"));
+    }
+
+    #[test]
     fn no_values_and_infinite_ones_still_make_an_axis() {
         for values in [
             &[][..],
@@ -227,6 +282,7 @@ mod tests {
                 Axis::of_values(values.iter().copied(), 5),
                 Axis::of_shares(values.iter().copied(), 5),
                 Axis::from_zero(values.iter().copied(), 5),
+                Axis::of_sizes(values.iter().copied(), 5),
             ] {
                 assert!((1..20).contains(&axis.ticks.len()), "{values:?}: {axis:?}");
                 assert!((0.0..=1.0).contains(&axis.position(0.5)), "{values:?}: {axis:?}");

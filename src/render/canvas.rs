@@ -1,18 +1,13 @@
-//! A sheet of paper measured in points, drawn by plotters, that ends as a 300 dpi PNG.
+//! A sheet of paper measured in points: what is drawn on it is remembered, and becomes a picture in
+//! the end, as pixels ([`super::raster`]) or as shapes and text ([`super::svg`]), light or dark.
 
-use anyhow::{Context, Result, anyhow};
-use plotters::backend::{BitMapBackend, DrawingBackend};
-use plotters::style::{Color as _, RGBAColor, RGBColor};
+use anyhow::Result;
+
+use crate::record::GreyImage;
 
 use super::text::TextStyle;
-use super::theme::{DPI, Marker};
-
-/// Drawn at twice the resolution and averaged down: plotters' thick lines and polygons have hard
-/// edges.
-const OVERSAMPLING: u32 = 2;
-
-/// Pixels per point while drawing.
-const SCALE: f64 = (DPI * OVERSAMPLING) as f64 / 72.0;
+use super::theme::{Colour, Marker, Theme};
+use super::{raster, svg};
 
 /// A place on the canvas in points, from the left and the top.
 pub type Point = (f64, f64);
@@ -20,7 +15,7 @@ pub type Point = (f64, f64);
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Stroke {
-    pub colour: RGBColor,
+    pub colour: Colour,
     pub width: f64,
     /// Lengths of dashes and gaps; `None` for a solid line.
     pub dash: Option<(f64, f64)>,
@@ -28,207 +23,159 @@ pub struct Stroke {
 
 impl Stroke {
     /// A solid line.
-    pub fn solid(colour: RGBColor, width: f64) -> Self {
+    pub fn solid(colour: Colour, width: f64) -> Self {
         Self { colour, width, dash: None }
     }
 }
 
+/// Something drawn; later ones cover earlier ones.
+#[derive(Debug, Clone)]
+pub(super) enum Mark {
+    /// A solid line through points, with round joints.
+    Line {
+        points: Vec<Point>,
+        colour: Colour,
+        width: f64,
+    },
+    Polygon {
+        corners: Vec<Point>,
+        colour: Colour,
+        alpha: f64,
+    },
+    Circle {
+        centre: Point,
+        radius: f64,
+        colour: Colour,
+        alpha: f64,
+    },
+    Text {
+        text: String,
+        at: Point,
+        style: TextStyle,
+        upwards: bool,
+    },
+    /// An image in a rectangle, its pixels as squares.
+    Image {
+        image: GreyImage,
+        corner: Point,
+        size: Point,
+    },
+}
+
 /// The sheet.
+#[derive(Debug)]
 pub struct Canvas {
-    pixels: Vec<u8>,
-    size: (u32, u32),
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) marks: Vec<Mark>,
 }
 
 impl Canvas {
-    /// A white sheet of a size in points.
+    /// An empty sheet of a size in points.
     pub fn new(width: f64, height: f64) -> Self {
-        let pixels = |points: f64| (points * f64::from(DPI) / 72.0).ceil() as u32 * OVERSAMPLING;
-        let size = (pixels(width), pixels(height));
-        Self { pixels: vec![255; size.0 as usize * size.1 as usize * 3], size }
+        Self { width, height, marks: Vec::new() }
     }
 
     /// A line through all points, with round joints.
-    pub fn line(&mut self, points: &[Point], stroke: Stroke) -> Result<()> {
-        match stroke.dash {
-            None => {
-                for pair in points.windows(2) {
-                    self.segment(pair[0], pair[1], stroke)?;
-                }
-                for joint in points.iter().skip(1).rev().skip(1) {
-                    self.circle(*joint, stroke.width / 2.0, stroke.colour)?;
-                }
-                Ok(())
-            }
-            Some(dash) => dashes(points, dash)
-                .iter()
-                .try_for_each(|piece| self.line(piece, Stroke { dash: None, ..stroke })),
-        }
-    }
-
-    /// One straight piece as a rectangle: plotters' own thick paths leave holes in sharp turns.
-    fn segment(&mut self, from: Point, to: Point, stroke: Stroke) -> Result<()> {
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        let length = dx.hypot(dy);
-        if length < f64::EPSILON {
-            return Ok(());
-        }
-        let across = (-dy / length * stroke.width / 2.0, dx / length * stroke.width / 2.0);
-        let corners = [
-            (from.0 + across.0, from.1 + across.1),
-            (to.0 + across.0, to.1 + across.1),
-            (to.0 - across.0, to.1 - across.1),
-            (from.0 - across.0, from.1 - across.1),
-        ];
-        self.polygon(&corners, stroke.colour, 1.0)
+    pub fn line(&mut self, points: &[Point], stroke: Stroke) {
+        let Stroke { colour, width, dash } = stroke;
+        let pieces = match dash {
+            None => vec![points.to_vec()],
+            Some(dash) => dashes(points, dash),
+        };
+        let pieces = pieces.into_iter().filter(|points| points.len() > 1);
+        self.marks.extend(pieces.map(|points| Mark::Line { points, colour, width }));
     }
 
     /// A filled polygon.
-    pub fn polygon(&mut self, corners: &[Point], colour: RGBColor, alpha: f64) -> Result<()> {
-        let corners: Vec<(i32, i32)> = corners.iter().map(|corner| to_pixels(*corner)).collect();
-        let style: RGBAColor = colour.mix(alpha);
-        done(self.backend().fill_polygon(corners, &style))
+    pub fn polygon(&mut self, corners: &[Point], colour: Colour, alpha: f64) {
+        self.marks.push(Mark::Polygon { corners: corners.to_vec(), colour, alpha });
+    }
+
+    /// A filled rectangle between two opposite corners.
+    pub fn rectangle(&mut self, (left, top): Point, (right, bottom): Point, colour: Colour) {
+        self.polygon(&[(left, top), (right, top), (right, bottom), (left, bottom)], colour, 1.0);
     }
 
     /// A filled circle.
-    pub fn circle(&mut self, centre: Point, radius: f64, colour: RGBColor) -> Result<()> {
-        let radius = (radius * SCALE).round().max(1.0) as u32;
-        done(self.backend().draw_circle(to_pixels(centre), radius, &colour, true))
+    pub fn circle(&mut self, centre: Point, radius: f64, colour: Colour) {
+        self.translucent_circle(centre, radius, colour, 1.0);
     }
 
     /// A circle that lets through what is below it.
-    pub fn translucent_circle(
-        &mut self,
-        centre: Point,
-        radius: f64,
-        colour: RGBColor,
-        alpha: f64,
-    ) -> Result<()> {
-        // As a polygon: plotters draws the pixels around a circle more than once.
-        const CORNERS: u32 = 24;
-        let corner = |i: u32| {
-            let (sin, cos) = (std::f64::consts::TAU * f64::from(i) / f64::from(CORNERS)).sin_cos();
-            (centre.0 + radius * cos, centre.1 + radius * sin)
-        };
-        let corners: Vec<Point> = (0..CORNERS).map(corner).collect();
-        self.polygon(&corners, colour, alpha)
+    pub fn translucent_circle(&mut self, centre: Point, radius: f64, colour: Colour, alpha: f64) {
+        self.marks.push(Mark::Circle { centre, radius, colour, alpha });
     }
 
     /// A marker of half the size `r`.
-    pub fn marker(&mut self, marker: Marker, at: Point, r: f64, colour: RGBColor) -> Result<()> {
+    pub fn marker(&mut self, marker: Marker, at: Point, r: f64, colour: Colour) {
         let (x, y) = at;
         let mut shape = |corners: &[Point]| {
             let corners: Vec<Point> = corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
-            self.polygon(&corners, colour, 1.0)
+            self.polygon(&corners, colour, 1.0);
         };
         match marker {
             Marker::Circle => self.circle(at, r, colour),
             Marker::Square => {
                 let r = r * 0.9;
-                shape(&[(-r, -r), (r, -r), (r, r), (-r, r)])
+                shape(&[(-r, -r), (r, -r), (r, r), (-r, r)]);
             }
             Marker::Triangle => {
                 let r = r * 1.2;
-                shape(&[(0.0, -r), (0.9 * r, 0.7 * r), (-0.9 * r, 0.7 * r)])
+                shape(&[(0.0, -r), (0.9 * r, 0.7 * r), (-0.9 * r, 0.7 * r)]);
             }
             Marker::TriangleDown => {
                 let r = r * 1.2;
-                shape(&[(0.0, r), (0.9 * r, -0.7 * r), (-0.9 * r, -0.7 * r)])
+                shape(&[(0.0, r), (0.9 * r, -0.7 * r), (-0.9 * r, -0.7 * r)]);
             }
             Marker::Diamond => {
                 let r = r * 1.3;
-                shape(&[(0.0, -r), (r, 0.0), (0.0, r), (-r, 0.0)])
+                shape(&[(0.0, -r), (r, 0.0), (0.0, r), (-r, 0.0)]);
             }
             Marker::Cross => {
                 let stroke = Stroke::solid(colour, r * 0.7);
-                self.line(&[(x - r, y - r), (x + r, y + r)], stroke)?;
-                self.line(&[(x - r, y + r), (x + r, y - r)], stroke)
+                self.line(&[(x - r, y - r), (x + r, y + r)], stroke);
+                self.line(&[(x - r, y + r), (x + r, y - r)], stroke);
             }
         }
     }
 
     /// Text whose baseline begins, ends or is centred at a point, as its style says.
-    pub fn text(&mut self, text: &str, at: Point, style: TextStyle) -> Result<()> {
-        let left = at.0 - style.align.share_before() * style.width(text);
-        let (left, baseline) = to_pixels((left, at.1));
-        self.glyphs(text, style, |x, y| (left + x, baseline + y))
+    pub fn text(&mut self, text: &str, at: Point, style: TextStyle) {
+        self.write(text, at, style, false);
     }
 
     /// Text that reads upwards, its baseline at the right of it and aligned along the height.
-    pub fn text_upwards(&mut self, text: &str, at: Point, style: TextStyle) -> Result<()> {
-        let bottom = at.1 + style.align.share_before() * style.width(text);
-        let (baseline, bottom) = to_pixels((at.0, bottom));
-        self.glyphs(text, style, |x, y| (baseline + y, bottom - x))
+    pub fn text_upwards(&mut self, text: &str, at: Point, style: TextStyle) {
+        self.write(text, at, style, true);
     }
 
-    fn glyphs(
-        &mut self,
-        text: &str,
-        style: TextStyle,
-        place: impl Fn(i32, i32) -> (i32, i32),
-    ) -> Result<()> {
-        let mut backend = self.backend();
-        let mut result = Ok(());
-        style.pixels(text, SCALE, |x, y, covered| {
-            let colour = style.colour.mix(f64::from(covered.min(1.0))).to_backend_color();
-            if let (Ok(()), Err(error)) = (&result, backend.draw_pixel(place(x, y), colour)) {
-                result = Err(error);
-            }
-        });
-        done(result)
+    fn write(&mut self, text: &str, at: Point, style: TextStyle, upwards: bool) {
+        if !text.is_empty() {
+            self.marks.push(Mark::Text { text: text.to_owned(), at, style, upwards });
+        }
+    }
+
+    /// An image with its upper left corner at a point.
+    pub fn image(&mut self, image: GreyImage, corner: Point, size: Point) {
+        self.marks.push(Mark::Image { image, corner, size });
     }
 
     /// The finished picture as a PNG file that knows its resolution.
-    pub fn into_png(self) -> Result<Vec<u8>> {
-        let (pixels, (width, height)) = self.averaged();
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, width, height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        // Plain areas and repeating rows compress best, and soonest, as they are.
-        encoder.set_compression(png::Compression::Balanced);
-        encoder.set_filter(png::Filter::NoFilter);
-        let per_metre = (f64::from(DPI) / 0.0254).round() as u32;
-        encoder.set_pixel_dims(Some(png::PixelDimensions {
-            xppu: per_metre,
-            yppu: per_metre,
-            unit: png::Unit::Meter,
-        }));
-        let mut writer = encoder.write_header().context("cannot encode a chart")?;
-        writer.write_image_data(&pixels).context("cannot encode a chart")?;
-        writer.finish().context("cannot encode a chart")?;
-        Ok(file)
+    ///
+    /// # Errors
+    /// When so many pixels are asked for that no viewer would open them.
+    pub fn png(&self, theme: Theme, dpi: u32) -> Result<Vec<u8>> {
+        raster::png(self, theme, dpi)
     }
 
-    /// Each square of drawn pixels as one.
-    fn averaged(&self) -> (Vec<u8>, (u32, u32)) {
-        let size = (self.size.0 / OVERSAMPLING, self.size.1 / OVERSAMPLING);
-        let mut averaged = Vec::with_capacity(size.0 as usize * size.1 as usize * 3);
-        for rows in self.pixels.chunks_exact(self.size.0 as usize * 3 * 2) {
-            let (upper, lower) = rows.split_at(self.size.0 as usize * 3);
-            for (above, below) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
-                for channel in 0..3 {
-                    let sum = u16::from(above[channel])
-                        + u16::from(above[channel + 3])
-                        + u16::from(below[channel])
-                        + u16::from(below[channel + 3]);
-                    averaged.push((sum / 4) as u8);
-                }
-            }
-        }
-        (averaged, size)
+    /// The finished picture as an SVG file, text as text.
+    ///
+    /// # Errors
+    /// When plotters cannot write it, which would be a mistake here.
+    pub fn svg(&self, theme: Theme) -> Result<String> {
+        svg::svg(self, theme)
     }
-
-    fn backend(&mut self) -> BitMapBackend<'_> {
-        BitMapBackend::with_buffer(&mut self.pixels, self.size)
-    }
-}
-
-fn to_pixels((x, y): Point) -> (i32, i32) {
-    ((x * SCALE).round() as i32, (y * SCALE).round() as i32)
-}
-
-fn done<E: std::fmt::Display>(result: Result<(), E>) -> Result<()> {
-    result.map_err(|error| anyhow!("cannot draw a chart: {error}"))
 }
 
 /// The dashes of a line; the pattern runs on through its corners.
@@ -279,22 +226,5 @@ mod tests {
         assert_eq!(found[0], expected[0]);
         assert_eq!(found[1].last(), expected[1].last());
         assert_eq!(found[2], expected[2]);
-    }
-
-    #[test]
-    fn the_picture_says_that_it_has_300_dots_per_inch() {
-        let mut canvas = Canvas::new(72.0, 36.0);
-        canvas.circle((36.0, 18.0), 9.0, RGBColor(0, 0, 0)).unwrap();
-        let png = canvas.into_png().unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
-        let info = reader.info();
-        assert_eq!((info.width, info.height), (300, 150));
-        let dims = info.pixel_dims.unwrap();
-        assert_eq!((dims.xppu, dims.yppu, dims.unit), (11811, 11811, png::Unit::Meter));
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        reader.next_frame(&mut pixels).unwrap();
-        let black = pixels.chunks_exact(3).filter(|pixel| pixel == &[0, 0, 0]).count() as f64;
-        let area = std::f64::consts::PI * (300.0_f64 / 8.0).powi(2);
-        assert!((black / area - 1.0).abs() < 0.05, "{black} black pixels instead of {area}");
     }
 }

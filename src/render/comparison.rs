@@ -4,21 +4,21 @@ use anyhow::Result;
 
 use crate::analysis::{Aggregate, Case, Curve, CurvePoint, EpochMetric, ExperimentResults, Metric};
 
-use super::accuracy_vs_time::edges;
 use super::axis::Axis;
 use super::canvas::{Canvas, Stroke};
-use super::figure::{Heading, Notes, facts, final_accuracy};
+use super::curves::{draw_curve, edges};
+use super::figure::{BadOption, Frame, Notes, Options, TimeAxis, facts, final_accuracy};
 use super::panel::Panel;
+use super::rows::{CLOSEST_ROW, ROW};
 use super::text::{Align, TextStyle};
 use super::theme::{
     CURVE_WIDTH, CaseStyle, GRID_COLOUR, GRID_WIDTH, LABEL_SIZE, MARGIN, MAX_CASES, MEAN_MARKER,
-    Marker, PALETTE, PANEL_GAP, SEED_MARKER, TEXT_GAP, case_style,
+    Marker, PANEL_GAP, SEED_MARKER, TEXT_GAP, case_style,
 };
 
 /// Up to so many cases have their curves beside them, in the colour of their row.
 const MAX_CURVES: usize = 8;
-/// Height of a row, and how far rows may be spread to fill a panel.
-const ROW: f64 = 19.0;
+/// How far rows may be spread to fill a panel.
 const WIDEST_ROW: f64 = 34.0;
 /// Lowest panel that shows curves well, and lowest without them.
 const LOWEST_WITH_CURVES: f64 = 210.0;
@@ -27,6 +27,9 @@ const LOWEST: f64 = 60.0;
 const DOTS_WIDTH: f64 = 250.0;
 const CURVES_WIDTH: f64 = 290.0;
 const LONGEST_LABEL: f64 = 270.0;
+/// The share of a given width that the names may take, and how far the panels may shrink.
+const LONGEST_LABEL_SHARE: f64 = 0.4;
+const LEAST_STRETCH: f64 = 0.35;
 /// Half the height of a whisker's caps, and how far below a mean its seeds are.
 const CAP: f64 = 3.0;
 const SEED_DROP: f64 = 5.5;
@@ -52,8 +55,8 @@ struct CaseRow<'a> {
     validation: bool,
 }
 
-/// The figure as a PNG file, or `None` where no trial was completed.
-pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
+/// The figure, or `None` where no trial was completed.
+pub fn draw(experiments: &[ExperimentResults], options: &Options) -> Result<Option<Canvas>> {
     let (rows, hidden) = rows(experiments);
     let cases: Vec<&CaseRow> = rows
         .iter()
@@ -65,39 +68,68 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
     if cases.is_empty() {
         return Ok(None);
     }
-    let curves = curves(&cases);
+    let mut curves = curves(&cases);
 
     let labels = TextStyle::new(LABEL_SIZE);
     let numbers = labels.align(Align::End);
-    let label_width = rows.iter().map(|row| row_label_width(row, labels)).fold(0.0, f64::max);
-    let label_width = label_width.min(LONGEST_LABEL);
+    let widest = rows.iter().map(|row| row_label_width(row, labels)).fold(0.0, f64::max);
+    let widest = widest.min(LONGEST_LABEL);
     let number_width =
         cases.iter().map(|row| labels.width(&row.number())).fold(0.0, f64::max) + TEXT_GAP;
-    let left = MARGIN + label_width + 2.0 * TEXT_GAP;
-    let right = left + DOTS_WIDTH;
-    let numbers_end = right + 2.0 * TEXT_GAP + number_width;
     let accuracy_axis =
         Axis::of_shares(curves.iter().flat_map(|(_, c)| &c.points).flat_map(edges), TICKS);
-    let curves_left = numbers_end + PANEL_GAP + Panel::room_left(&accuracy_axis);
-    let width = MARGIN + if curves.is_empty() { numbers_end } else { curves_left + CURVES_WIDTH };
+    let gaps = 2.0 * MARGIN + 4.0 * TEXT_GAP + number_width;
+    // Widths with and without the curves: their gap, and the panels.
+    let beside = |with: bool| match with {
+        true => (PANEL_GAP + Panel::room_left(&accuracy_axis), DOTS_WIDTH + CURVES_WIDTH),
+        false => (0.0, DOTS_WIDTH),
+    };
+    let (gap, panels) = beside(!curves.is_empty());
+    let width = options.width(gaps + widest + gap + panels)?;
+    // In another width the panels share what the text leaves; the curves give way first, then the
+    // names.
+    let label_width = widest.min(width * LONGEST_LABEL_SHARE);
+    let stretch = |(gap, panels): (f64, f64)| (width - gaps - label_width - gap) / panels;
+    if stretch((gap, panels)) < LEAST_STRETCH {
+        curves.clear();
+    }
+    let (before_curves, panels) = beside(!curves.is_empty());
+    let stretch = stretch((before_curves, panels));
+    if stretch < LEAST_STRETCH {
+        let needed = (width + (LEAST_STRETCH - stretch) * panels) / 72.0;
+        return Err(BadOption(format!(
+            "a chart of {:.1} inches is too narrow for these names: give at least {:.1}",
+            width / 72.0,
+            (needed * 10.0).ceil() / 10.0
+        ))
+        .into());
+    }
+    let left = MARGIN + label_width + 2.0 * TEXT_GAP;
+    let right = left + DOTS_WIDTH * stretch;
+    let numbers_end = right + 2.0 * TEXT_GAP + number_width;
 
     let all: Vec<&Curve> = curves.iter().map(|(_, curve)| curve).collect();
     let mut facts = facts(experiments, hidden, &all);
     facts.splice(0..0, how_to_read(&cases));
-    let notes = Notes::new(&facts, width);
     let title = match experiments {
         [one] => one.name.clone(),
         several => format!("Comparison of {} experiments", several.len()),
     };
-    let heading = Heading { title: &title, subtitle: "Final accuracy, best first" };
+    let frame = Frame {
+        width,
+        title: &title,
+        subtitle: "Final accuracy, best first",
+        legends: Vec::new(),
+        notes: Notes::new(&facts, width),
+    };
     let lowest = if curves.is_empty() { LOWEST } else { LOWEST_WITH_CURVES };
-    let height = (rows.len() as f64 * ROW).max(lowest);
-    let top = heading.height();
+    let below = Panel::room_below() + TEXT_GAP;
+    let least = (rows.len() as f64 * CLOSEST_ROW).max(LOWEST);
+    let own = (rows.len() as f64 * ROW).max(lowest);
+    let height = frame.panel_height(options, own, below, least)?;
+    let (mut canvas, top) = frame.sheet(height, below);
     let bottom = top + height;
-    let notes_top = bottom + Panel::room_below() + 3.0 * TEXT_GAP;
-    let mut canvas = Canvas::new(width, notes_top + notes.height());
 
-    heading.draw(&mut canvas, width)?;
     let x = Axis::of_shares(cases.iter().flat_map(|row| row.extremes()), TICKS);
     let dots = Panel { left, top, right, bottom, x, y: Axis::of_shares([], TICKS) };
     let title = if cases.iter().all(|row| row.validation) {
@@ -105,7 +137,7 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
     } else {
         "test accuracy"
     };
-    dots.horizontal_axis(&mut canvas, title)?;
+    dots.horizontal_axis(&mut canvas, title);
     let pitch = (height / rows.len() as f64).min(WIDEST_ROW);
     let first = top + (height - pitch * rows.len() as f64) / 2.0;
     for (index, row) in rows.iter().enumerate() {
@@ -114,27 +146,27 @@ pub fn draw(experiments: &[ExperimentResults]) -> Result<Option<Vec<u8>>> {
         match row {
             Row::Experiment(name) => {
                 let style = labels.bold();
-                canvas.text(&style.fit(name, label_width), (MARGIN, baseline), style)?;
+                canvas.text(&style.fit(name, label_width), (MARGIN, baseline), style);
             }
             Row::Case(row) => {
-                canvas.line(&[(left, y), (right, y)], Stroke::solid(GRID_COLOUR, GRID_WIDTH))?;
+                canvas.line(&[(left, y), (right, y)], Stroke::solid(GRID_COLOUR, GRID_WIDTH));
                 let indent = if experiments.len() > 1 { INDENT } else { 0.0 };
-                let label = labels.fit(&row.case.label, label_width - indent);
-                canvas.text(&label, (MARGIN + indent, baseline), labels)?;
-                canvas.text(&row.number(), (numbers_end, baseline), numbers)?;
-                draw_row(&mut canvas, &dots, row, y)?;
+                let label = labels.fit_middle(&row.case.label, label_width - indent);
+                canvas.text(&label, (MARGIN + indent, baseline), labels);
+                canvas.text(&row.number(), (numbers_end, baseline), numbers);
+                draw_row(&mut canvas, &dots, row, y);
             }
         }
     }
     if !curves.is_empty() {
         let last = all.iter().flat_map(|c| &c.points).map(|point| point.epoch).max().unwrap_or(1);
-        let (left, right) = (curves_left, curves_left + CURVES_WIDTH);
+        let left = numbers_end + before_curves;
+        let right = left + CURVES_WIDTH * stretch;
         let panel = Panel { left, top, right, bottom, x: Axis::epochs(last, 10), y: accuracy_axis };
-        panel.frame(&mut canvas, "epoch", "validation accuracy")?;
-        draw_curves(&mut canvas, &panel, &curves)?;
+        panel.frame(&mut canvas, "epoch", "validation accuracy");
+        draw_curves(&mut canvas, &panel, &curves);
     }
-    notes.draw(&mut canvas, notes_top)?;
-    canvas.into_png().map(Some)
+    Ok(Some(canvas))
 }
 
 /// Experiments in the order of the command, the cases of each from best to worst; and how many
@@ -168,8 +200,7 @@ fn rows(experiments: &[ExperimentResults]) -> (Vec<Row<'_>>, usize) {
         for mut row in rows {
             if plain {
                 // Without curves to find, a colour per experiment says more than one per case.
-                let colour = PALETTE[index % PALETTE.len()];
-                row.style = CaseStyle { colour, marker: Marker::Circle };
+                row.style = CaseStyle { marker: Marker::Circle, ..case_style(index) };
             }
             shown.push(Row::Case(Box::new(row)));
         }
@@ -212,22 +243,22 @@ fn row_label_width(row: &Row, style: TextStyle) -> f64 {
 }
 
 /// Whisker, mean and, a little below, the single seeds.
-fn draw_row(canvas: &mut Canvas, panel: &Panel, row: &CaseRow, y: f64) -> Result<()> {
+fn draw_row(canvas: &mut Canvas, panel: &Panel, row: &CaseRow, y: f64) {
     let colour = row.style.colour;
     let x = |value: f64| panel.place(value, 0.0).0;
     if let Some((low, high)) = row.accuracy.ci95 {
         let stroke = Stroke::solid(colour, CURVE_WIDTH * 0.8);
-        canvas.line(&[(x(low), y), (x(high), y)], stroke)?;
+        canvas.line(&[(x(low), y), (x(high), y)], stroke);
         for end in [x(low), x(high)] {
-            canvas.line(&[(end, y - CAP), (end, y + CAP)], stroke)?;
+            canvas.line(&[(end, y - CAP), (end, y + CAP)], stroke);
         }
         for seed in &row.seeds {
             let at = (x(*seed), y + SEED_DROP);
             // Translucent, so that seeds on top of each other are darker than one.
-            canvas.translucent_circle(at, SEED_MARKER, colour, SEED_ALPHA)?;
+            canvas.translucent_circle(at, SEED_MARKER, colour, SEED_ALPHA);
         }
     }
-    canvas.marker(row.style.marker, (x(row.accuracy.mean), y), MEAN_MARKER, colour)
+    canvas.marker(row.style.marker, (x(row.accuracy.mean), y), MEAN_MARKER, colour);
 }
 
 /// The validation curves of all rows, unless there are too many to follow.
@@ -239,17 +270,13 @@ fn curves<'a>(cases: &[&CaseRow<'a>]) -> Vec<(CaseStyle, Curve)> {
     cases.iter().map(curve).filter(|(_, curve)| !curve.is_empty()).collect()
 }
 
-fn draw_curves(canvas: &mut Canvas, panel: &Panel, curves: &[(CaseStyle, Curve)]) -> Result<()> {
-    let epoch = |point: &CurvePoint| point.epoch as f64;
+fn draw_curves(canvas: &mut Canvas, panel: &Panel, curves: &[(CaseStyle, Curve)]) {
     for (style, curve) in curves {
-        panel.band(canvas, &curve.points, epoch, *style)?;
+        panel.band(canvas, &curve.points, |point: &CurvePoint| point.epoch as f64, *style);
     }
     for (style, curve) in curves {
-        let stroke = Stroke::solid(style.colour, CURVE_WIDTH);
-        panel.curve(canvas, &curve.points, epoch, stroke)?;
-        panel.markers(canvas, &curve.points, epoch, *style)?;
+        draw_curve(canvas, panel, curve, TimeAxis::Epoch, *style);
     }
-    Ok(())
 }
 
 /// How to read the marks; `None` where each is one seed's test accuracy.

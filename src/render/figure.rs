@@ -1,41 +1,206 @@
-//! What every figure has around its panels: a title above, notes below; and which cases it shows.
+//! What every figure has around its panels: a title above, legends and notes below; which cases it
+//! shows; and what a reader may choose about it.
 
-use anyhow::Result;
-
-use crate::analysis::{Case, Curve, ExperimentResults, Metric};
+use crate::analysis::{Case, Curve, EpochMetric, ExperimentResults, Metric};
 use crate::record::Status;
+use crate::spec::{Plot, suggest};
+use std::borrow::Cow;
 
 use super::canvas::Canvas;
+use super::legend::Legend;
 use super::text::TextStyle;
 use super::theme::{
     CaseStyle, LINE_HEIGHT, MARGIN, MAX_CASES, NOTE_SIZE, QUIET_INK, SUBTITLE_SIZE, TITLE_SIZE,
     case_style,
 };
 
-/// White space between the heading and the panels.
+/// White space between the heading and the panels, and around legends.
 const HEADING_GAP: f64 = 10.0;
+const LEGEND_GAP: f64 = 8.0;
 
-/// Title and subtitle, each on one line.
-pub struct Heading<'a> {
-    pub title: &'a str,
-    pub subtitle: &'a str,
+/// Narrower charts have no room for words.
+const NARROWEST: f64 = 216.0;
+
+/// What can be chosen about a chart; what is `None` is left to it.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Width and height in points, 1/72 inch.
+    pub size: Option<(f64, f64)>,
+    /// What curves are drawn against.
+    pub x: Option<TimeAxis>,
+    /// The metric, by its name in the tables.
+    pub y: Option<String>,
+    /// What is good enough, for the charts that count until then.
+    pub target: Option<f64>,
 }
 
-impl Heading<'_> {
-    /// From the canvas' upper edge to where the panels begin.
-    pub fn height(&self) -> f64 {
+/// What curves are drawn against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TimeAxis {
+    /// Epochs, from 1.
+    Epoch,
+    /// Seconds of training.
+    Seconds,
+}
+
+/// A choice that a chart cannot follow.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadOption(pub String);
+
+impl Options {
+    /// Makes sure that a chart can follow all that is asked for.
+    ///
+    /// # Errors
+    /// With the option that means nothing to it.
+    pub fn fit(&self, plot: Plot) -> Result<(), BadOption> {
+        let fitting = self.clone().without_unfit(plot);
+        let dropped = [
+            ("--x", self.x.is_some() && fitting.x.is_none()),
+            ("--y", self.y.is_some() && fitting.y.is_none()),
+            ("--target", self.target.is_some() && fitting.target.is_none()),
+        ];
+        match dropped.into_iter().find(|(_, dropped)| *dropped) {
+            Some((option, _)) => {
+                Err(BadOption(format!("`{option}` means nothing to `{plot}`: leave it out")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Without the choices that mean nothing to a kind of chart.
+    pub fn without_unfit(self, plot: Plot) -> Self {
+        let (x, y, target) = match plot {
+            Plot::LearningCurves | Plot::AccuracyVsTime | Plot::LearningRate => (true, true, false),
+            Plot::EpochsToTarget | Plot::SecondsToTarget => (false, true, true),
+            Plot::FinalAccuracy | Plot::ParametersVsAccuracy | Plot::HeatMap => {
+                (false, true, false)
+            }
+            Plot::ConfusionMatrix | Plot::Mistakes | Plot::Comparison => (false, false, false),
+        };
+        Self {
+            size: self.size,
+            x: self.x.filter(|_| x),
+            y: self.y.filter(|_| y),
+            target: self.target.filter(|_| target),
+        }
+    }
+
+    /// The width asked for, or else the chart's own.
+    pub fn width(&self, own: f64) -> Result<f64, BadOption> {
+        match self.size {
+            Some((width, _)) if width < NARROWEST => Err(BadOption(format!(
+                "a chart of {:.1} inches is too narrow: give at least {:.0}",
+                width / 72.0,
+                NARROWEST / 72.0
+            ))),
+            Some((width, _)) => Ok(width),
+            None => Ok(own),
+        }
+    }
+
+    /// The metric of every epoch asked for, or else the chart's own.
+    pub fn epoch_metric(&self, own: EpochMetric) -> Result<EpochMetric, BadOption> {
+        let Some(name) = &self.y else { return Ok(own) };
+        EpochMetric::of_name(name).ok_or_else(|| {
+            unknown_metric(name, "epochs have", &EpochMetric::ALL.map(EpochMetric::name))
+        })
+    }
+
+    /// The metric of whole trials asked for, if one is.
+    pub fn metric(&self) -> Result<Option<Metric>, BadOption> {
+        let Some(name) = &self.y else { return Ok(None) };
+        let unknown = || unknown_metric(name, "trials have", &Metric::ALL.map(Metric::name));
+        Metric::of_name(name).map(Some).ok_or_else(unknown)
+    }
+}
+
+fn unknown_metric(name: &str, whose: &str, known: &[Cow<'static, str>]) -> BadOption {
+    let known: Vec<&str> = known.iter().map(|name| &**name).collect();
+    BadOption(format!("`--y {name}`: {whose} no such metric: {}", suggest(name, &known)))
+}
+
+/// A metric's name as a title has it: `val_loss` → `validation loss`.
+pub fn spoken(name: &str) -> String {
+    let words = name.split('_').map(|word| match word {
+        "val" => "validation",
+        "epoch" => "epoch:",
+        "train" => "training",
+        other => other,
+    });
+    let words: Vec<&str> = words.collect();
+    match words[..] {
+        ["epoch:", "seconds"] => "seconds per epoch".to_owned(),
+        ["training", "seconds"] => "training time (seconds)".to_owned(),
+        ["loss"] => "training loss".to_owned(),
+        ["accuracy"] => "training accuracy".to_owned(),
+        _ => words.join(" "),
+    }
+}
+
+/// Everything around the panels.
+pub struct Frame<'a> {
+    pub width: f64,
+    pub title: &'a str,
+    pub subtitle: &'a str,
+    /// From top to bottom.
+    pub legends: Vec<Legend>,
+    pub notes: Notes,
+}
+
+impl Frame<'_> {
+    /// The height of the panels, for a chart as high as asked for or else for panels of their own
+    /// height. `below` is what their axes need below them, `least` what they can do with.
+    pub fn panel_height(
+        &self,
+        options: &Options,
+        own: f64,
+        below: f64,
+        least: f64,
+    ) -> Result<f64, BadOption> {
+        let Some((_, height)) = options.size else { return Ok(own) };
+        let around = self.top() + below + self.lower();
+        if height - around < least {
+            return Err(BadOption(format!(
+                "a height of {:.1} inches is too little: with its title and legend this chart \
+                 needs {:.1}",
+                height / 72.0,
+                ((around + least) / 7.2).ceil() / 10.0
+            )));
+        }
+        Ok(height - around)
+    }
+
+    /// The sheet with everything but the panels, and where these begin.
+    pub fn sheet(&self, panels: f64, below: f64) -> (Canvas, f64) {
+        let top = self.top();
+        let mut canvas = Canvas::new(self.width, top + panels + below + self.lower());
+        let room = self.width - 2.0 * MARGIN;
+        let style = TextStyle::new(TITLE_SIZE).bold();
+        let baseline = MARGIN + TITLE_SIZE;
+        canvas.text(&style.fit(self.title, room), (MARGIN, baseline), style);
+        let style = TextStyle::new(SUBTITLE_SIZE).colour(QUIET_INK);
+        let baseline = baseline + SUBTITLE_SIZE * LINE_HEIGHT + 2.0;
+        canvas.text(&style.fit(self.subtitle, room), (MARGIN, baseline), style);
+        let mut y = top + panels + below;
+        for legend in &self.legends {
+            y += LEGEND_GAP;
+            legend.draw(&mut canvas, MARGIN, y);
+            y += legend.height();
+        }
+        self.notes.draw(&mut canvas, y + LEGEND_GAP);
+        (canvas, top)
+    }
+
+    fn top(&self) -> f64 {
         let subtitle = if self.subtitle.is_empty() { 0.0 } else { SUBTITLE_SIZE * LINE_HEIGHT };
         MARGIN + TITLE_SIZE * LINE_HEIGHT + subtitle + HEADING_GAP
     }
 
-    pub fn draw(&self, canvas: &mut Canvas, width: f64) -> Result<()> {
-        let room = width - 2.0 * MARGIN;
-        let style = TextStyle::new(TITLE_SIZE).bold();
-        let baseline = MARGIN + TITLE_SIZE;
-        canvas.text(&style.fit(self.title, room), (MARGIN, baseline), style)?;
-        let style = TextStyle::new(SUBTITLE_SIZE).colour(QUIET_INK);
-        let baseline = baseline + SUBTITLE_SIZE * LINE_HEIGHT + 2.0;
-        canvas.text(&style.fit(self.subtitle, room), (MARGIN, baseline), style)
+    /// Legends and notes with the margin below them.
+    fn lower(&self) -> f64 {
+        let legends: f64 = self.legends.iter().map(|legend| legend.height() + LEGEND_GAP).sum();
+        legends + LEGEND_GAP + self.notes.height()
     }
 }
 
@@ -60,17 +225,16 @@ impl Notes {
     }
 
     /// From the notes' upper edge to the canvas' lower edge.
-    pub fn height(&self) -> f64 {
+    fn height(&self) -> f64 {
         self.lines.len() as f64 * NOTE_SIZE * LINE_HEIGHT + MARGIN
     }
 
-    pub fn draw(&self, canvas: &mut Canvas, top: f64) -> Result<()> {
+    fn draw(&self, canvas: &mut Canvas, top: f64) {
         let style = TextStyle::new(NOTE_SIZE).colour(QUIET_INK);
         for (index, line) in self.lines.iter().enumerate() {
             let baseline = top + NOTE_SIZE + index as f64 * NOTE_SIZE * LINE_HEIGHT;
-            canvas.text(line, (MARGIN, baseline), style)?;
+            canvas.text(line, (MARGIN, baseline), style);
         }
-        Ok(())
     }
 }
 
@@ -96,6 +260,20 @@ pub fn shown_cases(results: &ExperimentResults) -> Vec<ShownCase<'_>> {
         cases.sort_by_key(|(index, _)| *index);
     }
     cases.into_iter().map(|(index, case)| ShownCase { case, style: case_style(index) }).collect()
+}
+
+/// The best case of an experiment, by what [`final_accuracy`] finds.
+pub fn best_case(results: &ExperimentResults) -> Option<&Case> {
+    let score = |case: &&Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
+    let completed = results.cases.iter().filter(|case| case.completed().next().is_some());
+    // Of equals the first.
+    completed.rev().max_by(|a, b| score(a).total_cmp(&score(b)))
+}
+
+/// How many cases of an experiment a chart has no room for.
+pub fn hidden(results: &ExperimentResults, shown: usize) -> usize {
+    let completed = results.cases.iter().filter(|case| case.completed().next().is_some()).count();
+    completed.saturating_sub(shown)
 }
 
 /// Mean test accuracy, or validation accuracy where there is none that is a number.

@@ -1,13 +1,10 @@
 //! Legends: what the lines and colours stand for, in columns below the panels.
 
-use anyhow::Result;
-use plotters::style::RGBColor;
-
 use super::canvas::{Canvas, Stroke};
 use super::text::TextStyle;
 use super::theme::{
-    AXIS_WIDTH, BAND_ALPHA, CURVE_WIDTH, CaseStyle, FAINT_CURVE_WIDTH, LABEL_SIZE, LINE_HEIGHT,
-    MARKER, TRAIN_DASH, lighter,
+    AXIS_WIDTH, BAND_ALPHA, CURVE_WIDTH, CaseStyle, Colour, FAINT_CURVE_WIDTH, LABEL_SIZE,
+    LINE_HEIGHT, MARKER, TRAIN_DASH,
 };
 
 /// Width of a sample of a line.
@@ -23,16 +20,18 @@ const ROW: f64 = LABEL_SIZE * LINE_HEIGHT + 1.0;
 pub enum Sample {
     /// A case: its colour and marker.
     Case(CaseStyle),
+    /// A case by its marker alone.
+    Marker(CaseStyle),
     /// A solid line of a colour.
-    Solid(RGBColor),
+    Solid(Colour),
     /// A dashed line of a colour.
-    Dashed(RGBColor),
+    Dashed(Colour),
     /// A marker of a colour.
-    Mark(RGBColor),
+    Mark(Colour),
     /// An upright bar of a colour.
-    Bar(RGBColor),
+    Bar(Colour),
     /// A band of a colour.
-    Band(RGBColor),
+    Band(Colour),
 }
 
 /// A sample with its label.
@@ -56,7 +55,7 @@ impl Legend {
         let room = width - SAMPLE - SAMPLE_GAP;
         let entries: Vec<Entry> = entries
             .into_iter()
-            .map(|entry| Entry { label: style.fit(&entry.label, room), ..entry })
+            .map(|entry| Entry { label: style.fit_middle(&entry.label, room), ..entry })
             .collect();
         let widest = entries.iter().map(|entry| style.width(&entry.label)).fold(0.0, f64::max);
         let column_width = SAMPLE + SAMPLE_GAP + widest + COLUMN_GAP;
@@ -71,7 +70,7 @@ impl Legend {
     }
 
     /// Draws it with its upper left corner at a point; columns are read downwards.
-    pub fn draw(&self, canvas: &mut Canvas, left: f64, top: f64) -> Result<()> {
+    pub fn draw(&self, canvas: &mut Canvas, left: f64, top: f64) {
         let rows = self.entries.len().div_ceil(self.columns).max(1);
         let style = TextStyle::new(LABEL_SIZE);
         for (index, entry) in self.entries.iter().enumerate() {
@@ -80,30 +79,32 @@ impl Legend {
             let line = [(x, y), (x + SAMPLE, y)];
             match entry.sample {
                 Sample::Case(case) => {
-                    canvas.line(&line, Stroke::solid(case.colour, CURVE_WIDTH))?;
-                    canvas.marker(case.marker, (x + SAMPLE / 2.0, y), MARKER, case.colour)?;
+                    canvas.line(&line, Stroke::solid(case.colour, CURVE_WIDTH));
+                    canvas.marker(case.marker, (x + SAMPLE / 2.0, y), MARKER, case.colour);
                 }
-                Sample::Solid(colour) => canvas.line(&line, Stroke::solid(colour, CURVE_WIDTH))?,
+                Sample::Marker(case) => {
+                    canvas.marker(case.marker, (x + SAMPLE / 2.0, y), MARKER * 1.3, case.colour);
+                }
+                Sample::Solid(colour) => canvas.line(&line, Stroke::solid(colour, CURVE_WIDTH)),
                 Sample::Dashed(colour) => {
                     let (width, dash) = (FAINT_CURVE_WIDTH, Some(TRAIN_DASH));
-                    canvas.line(&line, Stroke { colour, width, dash })?;
+                    canvas.line(&line, Stroke { colour, width, dash });
                 }
                 Sample::Mark(colour) => {
-                    canvas.circle((x + SAMPLE / 2.0, y), MARKER, colour)?;
+                    canvas.circle((x + SAMPLE / 2.0, y), MARKER, colour);
                 }
                 Sample::Bar(colour) => {
                     let (x, half) = (x + SAMPLE / 2.0, LABEL_SIZE * 0.4);
                     let stroke = Stroke::solid(colour, AXIS_WIDTH);
-                    canvas.line(&[(x, y - half), (x, y + half)], stroke)?;
+                    canvas.line(&[(x, y - half), (x, y + half)], stroke);
                 }
                 Sample::Band(colour) => {
-                    let band = Stroke::solid(lighter(colour, BAND_ALPHA * 1.5), LABEL_SIZE * 0.8);
-                    canvas.line(&line, band)?;
+                    let band = Stroke::solid(colour.lighter(BAND_ALPHA * 1.5), LABEL_SIZE * 0.8);
+                    canvas.line(&line, band);
                 }
             }
             let baseline = y + style.baseline_drop();
-            canvas.text(&entry.label, (x + SAMPLE + SAMPLE_GAP, baseline), style)?;
+            canvas.text(&entry.label, (x + SAMPLE + SAMPLE_GAP, baseline), style);
         }
-        Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! One panel: a frame with axes, and curves in it.
 
-use anyhow::Result;
-
 use crate::analysis::CurvePoint;
 
 use super::axis::Axis;
@@ -47,43 +45,43 @@ impl Panel {
     }
 
     /// Grid, axes, ticks and titles; what lies in the panel is drawn after it.
-    pub fn frame(&self, canvas: &mut Canvas, x_title: &str, y_title: &str) -> Result<()> {
-        self.horizontal_axis(canvas, x_title)?;
+    pub fn frame(&self, canvas: &mut Canvas, x_title: &str, y_title: &str) {
+        self.horizontal_axis(canvas, x_title);
         let grid = Stroke::solid(GRID_COLOUR, GRID_WIDTH);
         let ticks = TextStyle::new(TICK_SIZE).colour(QUIET_INK).align(Align::End);
         for tick in &self.y.ticks {
             let (_, y) = self.place(0.0, tick.value);
-            canvas.line(&[(self.left, y), (self.right, y)], grid)?;
+            canvas.line(&[(self.left, y), (self.right, y)], grid);
             let at = (self.left - TEXT_GAP, y + ticks.baseline_drop());
-            canvas.text(&tick.label, at, ticks)?;
+            canvas.text(&tick.label, at, ticks);
         }
         let axis = Stroke::solid(AXIS_COLOUR, AXIS_WIDTH);
         let corner = (self.left, self.bottom);
-        canvas.line(&[(self.left, self.top), corner, (self.right, self.bottom)], axis)?;
+        canvas.line(&[(self.left, self.top), corner, (self.right, self.bottom)], axis);
         let title = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
         let x = self.left - Self::room_left(&self.y) + AXIS_TITLE_SIZE;
-        canvas.text_upwards(y_title, (x, self.top.midpoint(self.bottom)), title)
+        canvas.text_upwards(y_title, (x, self.top.midpoint(self.bottom)), title);
     }
 
     /// The vertical grid lines with the axis below them, for panels whose rows have no scale.
-    pub fn horizontal_axis(&self, canvas: &mut Canvas, title: &str) -> Result<()> {
+    pub fn horizontal_axis(&self, canvas: &mut Canvas, title: &str) {
         let grid = Stroke::solid(GRID_COLOUR, GRID_WIDTH);
         let axis = Stroke::solid(AXIS_COLOUR, AXIS_WIDTH);
         let ticks = TextStyle::new(TICK_SIZE).colour(QUIET_INK).align(Align::Middle);
         let mut free_from = f64::NEG_INFINITY;
         for tick in &self.x.ticks {
             let (x, _) = self.place(tick.value, 0.0);
-            canvas.line(&[(x, self.top), (x, self.bottom)], grid)?;
+            canvas.line(&[(x, self.top), (x, self.bottom)], grid);
             let half = ticks.width(&tick.label) / 2.0;
             if x - half >= free_from {
-                canvas.text(&tick.label, (x, self.bottom + TEXT_GAP + TICK_SIZE), ticks)?;
+                canvas.text(&tick.label, (x, self.bottom + TEXT_GAP + TICK_SIZE), ticks);
                 free_from = x + half + TEXT_GAP;
             }
         }
-        canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], axis)?;
+        canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], axis);
         let below = self.bottom + TEXT_GAP + TICK_SIZE * LINE_HEIGHT + AXIS_TITLE_SIZE;
         let style = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
-        canvas.text(title, (self.left.midpoint(self.right), below), style)
+        canvas.text(title, (self.left.midpoint(self.right), below), style);
     }
 
     /// The band of one standard deviation around the means, where there is one.
@@ -93,7 +91,7 @@ impl Panel {
         points: &[CurvePoint],
         x: impl Fn(&CurvePoint) -> f64,
         style: CaseStyle,
-    ) -> Result<()> {
+    ) {
         for run in points.split(|point| point.std.is_none()).filter(|run| run.len() > 1) {
             let edge = |point: &CurvePoint, sign: f64| {
                 self.place(x(point), point.mean + sign * point.std.unwrap_or(0.0))
@@ -101,15 +99,14 @@ impl Panel {
             let upper = run.iter().map(|point| edge(point, 1.0));
             let lower = run.iter().rev().map(|point| edge(point, -1.0));
             let outline: Vec<Point> = upper.chain(lower).collect();
-            canvas.polygon(&outline, style.colour, BAND_ALPHA)?;
+            canvas.polygon(&outline, style.colour, BAND_ALPHA);
         }
         // A single epoch has no area; its spread is a bar.
         if let [CurvePoint { mean, std: Some(std), .. }] = points {
             let at = x(&points[0]);
             let ends = [self.place(at, mean - std), self.place(at, mean + std)];
-            canvas.line(&ends, Stroke::solid(style.colour, AXIS_WIDTH))?;
+            canvas.line(&ends, Stroke::solid(style.colour, AXIS_WIDTH));
         }
-        Ok(())
     }
 
     /// The line through the means.
@@ -119,10 +116,10 @@ impl Panel {
         points: &[CurvePoint],
         x: impl Fn(&CurvePoint) -> f64,
         stroke: Stroke,
-    ) -> Result<()> {
+    ) {
         let places: Vec<Point> =
             points.iter().map(|point| self.place(x(point), point.mean)).collect();
-        canvas.line(&places, stroke)
+        canvas.line(&places, stroke);
     }
 
     /// Markers on the means, in the middle of a line drawn before.
@@ -132,14 +129,13 @@ impl Panel {
         points: &[CurvePoint],
         x: impl Fn(&CurvePoint) -> f64,
         style: CaseStyle,
-    ) -> Result<()> {
+    ) {
         let every = points.len().div_ceil(MARKED_EPOCHS).max(1);
         for (index, point) in points.iter().enumerate() {
             if index % every == 0 || index + 1 == points.len() {
                 let at = self.place(x(point), point.mean);
-                canvas.marker(style.marker, at, MARKER, style.colour)?;
+                canvas.marker(style.marker, at, MARKER, style.colour);
             }
         }
-        Ok(())
     }
 }

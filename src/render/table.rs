@@ -6,9 +6,8 @@ use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
 use crate::numbers::thousands;
 use crate::record::{RecordedTrial, Status};
 
-use super::rows::Lean;
 use super::text::clean;
-use super::text_table::TextTable;
+use super::text_table::{Lean, TextTable};
 
 /// Longer names are shortened to so many columns.
 const LONGEST_NAME: usize = 49;

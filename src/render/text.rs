@@ -7,9 +7,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use ab_glyph::{Font as _, FontRef, Glyph, PxScaleFont, ScaleFont as _, point};
-use plotters::style::RGBColor;
 
-use super::theme::INK;
+use super::theme::{Colour, INK};
 
 static REGULAR: LazyLock<FontRef<'static>> = LazyLock::new(|| font(notosans::REGULAR_TTF));
 static BOLD: LazyLock<FontRef<'static>> = LazyLock::new(|| font(notosans::BOLD_TTF));
@@ -50,7 +49,7 @@ impl Align {
 pub struct TextStyle {
     pub size: f64,
     pub bold: bool,
-    pub colour: RGBColor,
+    pub colour: Colour,
     pub align: Align,
 }
 
@@ -64,7 +63,7 @@ impl TextStyle {
         Self { bold: true, ..self }
     }
 
-    pub fn colour(self, colour: RGBColor) -> Self {
+    pub fn colour(self, colour: Colour) -> Self {
         Self { colour, ..self }
     }
 
@@ -95,6 +94,23 @@ impl TextStyle {
             - (0..ends.len())
                 .collect::<Vec<_>>()
                 .partition_point(|cut| self.width(&shortened(ends.len() - 1 - cut)) > width);
+        if fitting == 0 { String::new() } else { shortened(fitting - 1) }
+    }
+
+    /// As [`TextStyle::fit`], but the middle gives way: the grid values that tell cases apart stand
+    /// at the end of their names.
+    pub fn fit_middle(self, text: &str, width: f64) -> String {
+        let text = clean(text);
+        if self.width(&text) <= width {
+            return text.into_owned();
+        }
+        let chars: Vec<char> = text.chars().collect();
+        let shortened = |kept: usize| -> String {
+            let (start, end) = (&chars[..kept.div_ceil(2)], &chars[chars.len() - kept / 2..]);
+            start.iter().chain(&['…']).chain(end).collect()
+        };
+        let counts: Vec<usize> = (0..chars.len()).collect();
+        let fitting = counts.partition_point(|kept| self.width(&shortened(*kept)) <= width);
         if fitting == 0 { String::new() } else { shortened(fitting - 1) }
     }
 
@@ -178,12 +194,24 @@ mod tests {
     }
 
     #[test]
+    fn of_a_case_the_end_stays() {
+        let style = TextStyle::new(10.0);
+        let text = "default,learning_rate=0.001,batch_size=128";
+        assert_eq!(style.fit_middle(text, 1000.0), text);
+        let short = style.fit_middle(text, 100.0);
+        assert!(short.starts_with("default") && short.ends_with("=128"), "{short}");
+        assert!(short.contains('…') && style.width(&short) <= 100.0, "{short}");
+        assert_eq!(style.fit_middle(text, 1.0), "");
+    }
+
+    #[test]
     fn hostile_text_is_measured_like_any_other() {
         let style = TextStyle::new(10.0);
         for text in ["", "\0\n\u{1b}[31m", "\u{202e}abc", "批归一化", "🧪👩‍🔬", &"x".repeat(100_000)]
         {
             assert!(style.width(text).is_finite());
             assert!(style.width(&style.fit(text, 40.0)) <= 40.0);
+            assert!(style.width(&style.fit_middle(text, 40.0)) <= 40.0);
         }
     }
 }

@@ -79,6 +79,24 @@ impl TextTable {
     }
 }
 
+/// Which side the cells of a column lean to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lean {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table of words and numbers, without characters that act on the terminal. Ends with a line
+/// break.
+pub fn plain_table<const N: usize>(columns: [(&str, Lean); N], rows: &[[String; N]]) -> String {
+    let header = columns.map(|(header, _)| header.to_owned());
+    let lines = std::iter::once(&header).chain(rows).map(|row| row.to_vec()).collect();
+    let right = columns.iter().map(|(_, lean)| *lean == Lean::Right).collect();
+    TextTable { right, lines }.aligned()
+}
+
 /// A cell as it stands in Markdown.
 fn in_markdown(cell: &str) -> String {
     let mut escaped = String::new();
@@ -139,5 +157,17 @@ mod tests {
         );
         assert!(table().latex().contains("\na|b\\_c\u{fffd} & 0.5 $\\pm$ 0.1 \\\\\n"));
         assert_eq!(in_latex("\\input{x}"), "\\textbackslash{}input\\{x\\}");
+    }
+
+    #[test]
+    fn wide_letters_take_their_room() {
+        let rows = [
+            ["归一化".to_owned(), "1".to_owned()],
+            ["a\u{1b}[31m".to_owned(), "20,000".to_owned()],
+        ];
+        let table = plain_table([("name", Lean::Left), ("n", Lean::Right)], &rows);
+        assert!(!table.contains('\u{1b}'), "{table}");
+        let widths: Vec<usize> = table.lines().map(unicode_width::UnicodeWidthStr::width).collect();
+        assert!(widths.windows(2).all(|two| two[0] == two[1]), "{table}");
     }
 }

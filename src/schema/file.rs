@@ -9,7 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::lint::Lint;
-use crate::spec::{BackendName, CheckpointPolicy, DatasetName, DatasetSpec, ModelSpec, TrainingSpec};
+use crate::spec::{
+    BackendName, CheckpointPolicy, DatasetName, DatasetSpec, ModelSpec, Plot, TrainingSpec,
+};
 
 /// An experiment of bn-runner: what to learn from, with which networks, and how.
 #[derive(JsonSchema)]
@@ -48,6 +50,9 @@ pub(super) struct ExperimentFile {
     /// `docs/claims.md` has the grammar.
     #[schemars(default)]
     expect: Vec<String>,
+    /// The charts that are drawn; the usual ones if left out.
+    #[schemars(default, skip_serializing_if = "Option::is_none", with = "Vec<Plot>")]
+    plots: Option<Vec<Plot>>,
     /// Which checkpoints of each trial are kept; a run that is cut off goes on from the latest.
     #[schemars(default)]
     checkpoints: CheckpointPolicy,

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::load::{MAX_CASES, Reader};
-use super::problem::{Finding};
+use super::problem::Finding;
 use super::random::draw;
 use super::value::plain;
 use super::{GridValue, Part, Path, SETUP};
@@ -75,7 +75,11 @@ impl Grid {
         let with_each = |point: &Vec<Placed>| {
             let point = point.clone();
             let drawn = |drawn: &Vec<GridValue>| {
-                point.iter().cloned().chain(drawn.iter().map(|value| (None, value.clone()))).collect()
+                point
+                    .iter()
+                    .cloned()
+                    .chain(drawn.iter().map(|value| (None, value.clone())))
+                    .collect()
             };
             self.drawn.iter().map(drawn).collect::<Vec<_>>()
         };

@@ -18,7 +18,7 @@ use super::source::{Part, Path, Source};
 use super::syntax::{self, MAX_PROBLEMS};
 use super::text;
 use super::value::{expand, merge, set};
-use super::{BackendName, Case, Claim, Experiment, Setup};
+use super::{BackendName, Case, Claim, Experiment, Plot, Setup};
 
 /// Longer names of folders are refused by file systems, less what is put before and behind them.
 const MAX_FOLDER_NAME: usize = 200;
@@ -33,7 +33,7 @@ const MAX_LAYERS_IN_ALL: usize = 100_000;
 const FAULTY_POINTS: usize = 100;
 
 /// The keys of a file.
-pub const TOP_LEVEL: [&str; 12] = [
+pub const TOP_LEVEL: [&str; 13] = [
     "name",
     "description",
     "backend",
@@ -45,6 +45,7 @@ pub const TOP_LEVEL: [&str; 12] = [
     "grid",
     "checkpoints",
     "expect",
+    "plots",
     "lints",
 ];
 
@@ -153,6 +154,7 @@ impl Reader {
         let cases = self.cases(root, overrides);
         let claims = self.claims(root, &cases, overrides);
         let checkpoints = self.part(root, "checkpoints").unwrap_or_default();
+        let plots = self.plots(root);
         let lints = self.part::<Lints>(root, "lints").unwrap_or_default();
         Experiment {
             name,
@@ -162,6 +164,7 @@ impl Reader {
             cases,
             checkpoints,
             claims,
+            plots,
             allowed_lints: lints.allow,
             source: self.source.clone(),
         }
@@ -226,6 +229,16 @@ impl Reader {
             self.problems.push(Problem::new(None, message, help));
         }
         seeds
+    }
+
+    /// The charts to draw, each once.
+    fn plots(&mut self, root: &Map<String, Value>) -> Option<Vec<Plot>> {
+        let plots = self.part::<Vec<Plot>>(root, "plots")?;
+        let at = Path::default().key("plots");
+        for (i, plot) in plots.iter().enumerate().filter(|(i, plot)| plots[..*i].contains(plot)) {
+            self.problem(&at.index(i), format!("`{plot}` is listed twice"), "leave one out");
+        }
+        Some(plots)
     }
 
     /// All variants at all grid points.

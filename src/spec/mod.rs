@@ -20,6 +20,7 @@ mod names;
 mod optimizer;
 mod origin;
 mod path;
+mod plot;
 mod problem;
 mod random;
 mod read;
@@ -52,6 +53,7 @@ pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
 pub use path::{Part, Path, Seg};
+pub use plot::Plot;
 pub use problem::{Finding, Problem, Problems, nearest, suggest};
 pub use repeat::Repeat;
 pub use schedule::{
@@ -212,6 +214,8 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// Variants × grid points, in the file's order.
     pub cases: Vec<Case>,
+    /// The charts that the file asks for; `None` where it leaves the choice to the program.
+    pub plots: Option<Vec<Plot>>,
     /// What the file claims of its results.
     pub claims: Vec<Claim>,
     /// Which checkpoints are kept.

@@ -28,7 +28,7 @@ pub(super) fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("it begins or ends with a space, or ends with a dot")
     } else if is_a_device(name) {
         Some("it is a device's name on Windows")
-    } else if name.ends_with(".csv") || name.ends_with(".png") {
+    } else if [".csv", ".html", ".png", ".svg", ".yaml"].iter().any(|end| name.ends_with(end)) {
         Some("it ends like a file that the folder beside it has")
     } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")

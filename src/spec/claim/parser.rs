@@ -251,7 +251,11 @@ impl<C: Cases> Parser<'_, C> {
         let metric = match token {
             Some(Token::Word(name)) => monitor(&name).ok_or_else(|| {
                 let message = format!("`{name}` is no metric of epochs");
-                Mistake::new(at, message, suggest(&name, &monitors().each_ref().map(String::as_str)))
+                Mistake::new(
+                    at,
+                    message,
+                    suggest(&name, &monitors().each_ref().map(String::as_str)),
+                )
             })?,
             Some(_) | None => return Err(Mistake::new(at, "expected a metric", help)),
         };

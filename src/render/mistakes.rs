@@ -1,0 +1,96 @@
+//! The test images that the best case gets wrong, the surest first.
+
+use anyhow::Result;
+
+use crate::analysis::ExperimentResults;
+use crate::record::{Mistakes, RecordedTrial};
+
+use super::canvas::{Canvas, Stroke};
+use super::figure::{BadOption, Frame, Notes, Options, best_case};
+use super::text::TextStyle;
+use super::theme::{
+    AXIS_COLOUR, AXIS_WIDTH, INK, LINE_HEIGHT, MARGIN, NOTE_SIZE, ONE_PANEL_WIDTH, QUIET_INK,
+};
+
+/// Images that one sheet shows.
+const MOST: usize = 25;
+/// The narrowest column in which two class names can be read.
+const COLUMN: f64 = 78.0;
+/// The largest image, and white space around one.
+const LARGEST: f64 = 62.0;
+const GAP: f64 = 9.0;
+
+/// The first trial of the best case that has such images.
+pub fn of_best_case(results: &ExperimentResults) -> Result<Option<(&RecordedTrial, Mistakes)>> {
+    for trial in best_case(results).into_iter().flat_map(|case| case.completed()) {
+        if let Some(mistakes) = Mistakes::read(&trial.dir)? {
+            return Ok(Some((trial, mistakes)));
+        }
+    }
+    Ok(None)
+}
+
+/// The figure, or `None` where the best case has no such images.
+pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Canvas>> {
+    let Some((trial, mistakes)) = of_best_case(results)? else { return Ok(None) };
+    let width = options.width(ONE_PANEL_WIDTH)?;
+    let room = width - 2.0 * MARGIN;
+    let columns = ((room + GAP) / (COLUMN + GAP)).floor().max(1.0) as usize;
+    let column = (room + GAP) / columns as f64 - GAP;
+    let image = (column * 0.9).min(LARGEST);
+    let line = NOTE_SIZE * LINE_HEIGHT;
+    let pitch = image + 3.0 + 2.0 * line + GAP;
+
+    let facts = |shown: usize| {
+        let mut facts = vec![format!("seed {}, n = 1 trial", trial.manifest.seed)];
+        facts.push(
+            "below each image: its class, and what it was taken for with which probability"
+                .to_owned(),
+        );
+        if shown < mistakes.list.len() {
+            facts.push(format!("the surest {shown} of {} recorded", mistakes.list.len()));
+        }
+        facts
+    };
+    let subtitle = match results.cases.len() {
+        1 => "Test images that are taken for another class, the surest first".to_owned(),
+        _ => format!("Test images that {} takes for another class, the surest first", trial.label),
+    };
+    let frame = |shown: usize| Frame {
+        width,
+        title: &results.name,
+        subtitle: &subtitle,
+        legends: Vec::new(),
+        notes: Notes::new(&facts(shown), width),
+    };
+    let most = mistakes.list.len().min(MOST);
+    let own = most.div_ceil(columns) as f64 * pitch;
+    let height: Result<f64, BadOption> = frame(most).panel_height(options, own, 0.0, pitch);
+    let rows = ((height? + 0.01) / pitch).floor() as usize;
+    let shown = most.min(rows * columns);
+    let frame = frame(shown);
+    let height = frame.panel_height(options, shown.div_ceil(columns) as f64 * pitch, 0.0, 0.0)?;
+    let (mut canvas, top) = frame.sheet(height, 0.0);
+    for (index, (mistake, picture)) in
+        mistakes.list.iter().zip(mistakes.images).take(shown).enumerate()
+    {
+        let left = MARGIN + (index % columns) as f64 * (column + GAP);
+        let y = top + (index / columns) as f64 * pitch;
+        let scale = image / picture.width.max(picture.height) as f64;
+        let size = (picture.width as f64 * scale, picture.height as f64 * scale);
+        canvas.image(picture, (left, y), size);
+        let (right, bottom) = (left + size.0, y + size.1);
+        // Images may have the colour of the paper.
+        let outline = [(left, y), (right, y), (right, bottom), (left, bottom), (left, y)];
+        canvas.line(&outline, Stroke::solid(AXIS_COLOUR, AXIS_WIDTH / 2.0));
+        let style = TextStyle::new(NOTE_SIZE).colour(INK);
+        let baseline = y + image + 3.0 + NOTE_SIZE;
+        canvas.text(&style.fit(&mistake.true_name.0, column), (left, baseline), style);
+        let style = style.colour(QUIET_INK);
+        let share = format!(" {:.0} %", mistake.probability * 100.0);
+        let taken =
+            style.fit(&format!("→ {}", mistake.predicted_name), column - style.width(&share));
+        canvas.text(&format!("{taken}{share}"), (left, baseline + line), style);
+    }
+    Ok(Some(canvas))
+}
