@@ -82,7 +82,7 @@ pub fn compare_table(
 
 /// What of a row did not come to its end.
 fn unfinished(row: &CompareRow<'_>) -> String {
-    let states = [Status::Failed, Status::Running];
+    let states = [Status::Failed, Status::Running, Status::Interrupted];
     if let Some(trial) = row.trial {
         let status = trial.manifest.status;
         return if states.contains(&status) { status.to_string() } else { String::new() };
