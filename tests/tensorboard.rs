@@ -130,7 +130,8 @@ fn whole(message: &Message, number: u64) -> u64 {
 fn read(folder: &Path) -> Said {
     let mut said = Said::default();
     let entries = std::fs::read_dir(folder).unwrap_or_else(|_| panic!("{}", folder.display()));
-    let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).filter(|p| p.is_file()).collect();
+    let files: Vec<_> =
+        entries.map(|entry| entry.unwrap().path()).filter(|p| p.is_file()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(files[0].file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
     let records = records(&std::fs::read(&files[0]).unwrap());
@@ -272,7 +273,8 @@ fn every_number_of_every_trial_is_there_under_keras_names() {
 
 #[test]
 fn top_k_accuracies_and_grid_values_are_there_and_one_summary_of_all() {
-    let text = edited(TINY, "  epochs: 3\n", "  epochs: 2\n  metrics: [top_k_accuracy: { k: 2 }]\n");
+    let text =
+        edited(TINY, "  epochs: 3\n", "  epochs: 2\n  metrics: [top_k_accuracy: { k: 2 }]\n");
     let text = edited(&text, "seeds: [1, 2]", "seeds: [1]");
     let grid = "grid:\n  model.layers.1.dense.units: [4, 8]\n  training.batch_size: [20]\n";
     let bench = Bench::with("tiny.yaml", &format!("{text}{grid}"));
@@ -294,8 +296,7 @@ fn top_k_accuracies_and_grid_values_are_there_and_one_summary_of_all() {
         let info = message(&bytes);
         (crate::text(&info, 1), (whole(&info, 4), whole(&info, 7) == 1))
     };
-    let infos: BTreeMap<String, (u64, bool)> =
-        all(&experiment, 4).into_iter().map(info).collect();
+    let infos: BTreeMap<String, (u64, bool)> = all(&experiment, 4).into_iter().map(info).collect();
     // Text is type 1, numbers are type 3.
     for (name, kind, differs) in [
         ("units", 3, true),

@@ -457,11 +457,7 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
 
 /// Writes the event files of all trials that are to have them, and of those that have some, which
 /// may be behind: of a trial that was gone on with, or has another name now.
-fn write_event_files(
-    out: &Path,
-    planned: &[Planned],
-    results: &[ExperimentResults],
-) -> Result<()> {
+fn write_event_files(out: &Path, planned: &[Planned], results: &[ExperimentResults]) -> Result<()> {
     let mut any = false;
     for (planned, results) in planned.iter().zip(results) {
         let wanted = |trial: &&RecordedTrial| {
