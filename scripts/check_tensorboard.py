@@ -140,8 +140,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        # `scalars=0`: all points, where 1,000 are drawn otherwise.
-        options = ["--port", str(port), "--load_fast", fast, "--samples_per_plugin", "scalars=0"]
+        # All points, where 1,000 are drawn otherwise. 0 is all to one reader and none to the other.
+        options = ["--port", str(port), "--load_fast", fast, "--samples_per_plugin", "scalars=1000000"]
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), *options],
