@@ -419,6 +419,23 @@ fn a_run_that_was_killed_and_gone_on_with_has_every_epoch_once() {
 }
 
 #[test]
+fn whoever_removes_them_while_a_trial_is_trained_does_not_end_it() {
+    let text = edited(TINY, "epochs: 3", "epochs: 200");
+    let bench = Bench::with("tiny.yaml", &format!("{text}tensorboard: true\n"));
+    let trial = "out/tiny/quick/seed-1";
+    let child = bench.start("run tiny.yaml -o out --seeds 1 --only quick");
+    let start = std::time::Instant::now();
+    let rows = || std::fs::read_to_string(bench.path(&format!("{trial}/metrics.csv")));
+    while rows().unwrap_or_default().lines().count() < 20 {
+        assert!(start.elapsed().as_secs() < 60, "it does not begin");
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+    std::fs::remove_dir_all(bench.path(&format!("{trial}/tensorboard"))).unwrap();
+    bench.wait(child).exits(0).says("tried again at the end of the run");
+    agrees(&bench, trial);
+}
+
+#[test]
 fn the_key_is_yes_or_no() {
     let bench = Bench::with("tiny.yaml", &format!("{TINY}tensorboard: train\n"));
     bench.bn_runner("check tiny.yaml").exits(2).says("tensorboard");

@@ -159,9 +159,17 @@ impl<'a> Recorder<'a> {
         self.manifest.ended = Some(now());
         self.manifest.peak_memory_bytes = peak_memory_bytes();
         self.job.trial.dir.write_manifest(&self.manifest)?;
-        match &self.tensorboard {
-            Some(tensorboard) => tensorboard.end(),
-            None => Ok(()),
+        self.tensorboard(|tensorboard, _| tensorboard.end());
+        Ok(())
+    }
+
+    /// Writes event files. That they cannot be written, or were removed, ends no trial: the run
+    /// writes them once more at its end.
+    fn tensorboard(&mut self, write: impl FnOnce(&TensorBoard, &[EpochRow]) -> Result<()>) {
+        let written = self.tensorboard.as_ref().map(|files| write(files, &self.epochs));
+        if let Some(Err(error)) = written {
+            self.tensorboard = None;
+            self.line.warn(&format!("{error:#}; tried again at the end of the run"));
         }
     }
 
@@ -181,10 +189,8 @@ impl Observer for Recorder<'_> {
         let text = self.line.epoch(row);
         self.note(&text);
         self.epochs.push(row.clone());
-        match &self.tensorboard {
-            Some(tensorboard) => tensorboard.epoch(&self.epochs),
-            None => Ok(()),
-        }
+        self.tensorboard(TensorBoard::epoch);
+        Ok(())
     }
 
     fn remark(&mut self, text: &str) {

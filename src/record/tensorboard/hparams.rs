@@ -31,7 +31,6 @@ pub fn settings(manifest: &Manifest, config: &Json) -> Settings {
     set("seed", &Json::from(manifest.seed));
     set("backend", &Json::from(manifest.backend.as_str()));
     set("dataset", &Json::from(&*manifest.dataset));
-    set("parameters", &Json::from(manifest.parameters.total));
     let training = &config["training"];
     set("epochs", &training["epochs"]);
     set("batch_size", &training["batch_size"]);
