@@ -47,8 +47,11 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
         ]
     );
     for trial in TRIALS {
+        // A network that is always right has no images to show.
+        let mut names = bench.names(&format!("out/tiny/{trial}"));
+        names.retain(|name| name != "mistakes.png");
         assert_eq!(
-            bench.names(&format!("out/tiny/{trial}")),
+            names,
             [
                 "best.safetensors",
                 "checkpoints",
@@ -58,7 +61,6 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
                 "manifest.json",
                 "metrics.csv",
                 "mistakes.csv",
-                "mistakes.png",
                 "model.safetensors",
                 "run.log"
             ]
