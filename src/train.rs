@@ -12,6 +12,7 @@ use burn::optim::GradientsParams;
 
 use crate::backend::Opened;
 use crate::data::{Dataset, Feed, Scaler};
+use crate::kernels::pair;
 use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
 use crate::record::EpochRow;
@@ -138,6 +139,7 @@ pub fn train(
     backend: &Opened,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
+    let _core = pair::at_work();
     let device = backend.device.clone().autodiff();
     let resident = backend.has_own_memory();
     let scaler = Scaler::of(dataset);
