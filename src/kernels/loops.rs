@@ -178,3 +178,44 @@ pub fn unfold(
         beta_gradient[i] = of_beta.iter().sum();
     }
 }
+
+/// `w − rate · g`
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn descend(weight: &mut [f32], gradient: &[f32], rate: f32) {
+    for (weight, gradient) in weight.iter_mut().zip(gradient) {
+        *weight -= gradient * rate;
+    }
+}
+
+/// Stochastic gradient descent with momentum; factors: rate and momentum.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn descend_with_momentum(
+    weight: &mut [f32],
+    velocity: &mut [f32],
+    gradient: &[f32],
+    [rate, momentum]: [f32; 2],
+    nesterov: bool,
+) {
+    for ((weight, velocity), gradient) in weight.iter_mut().zip(velocity).zip(gradient) {
+        let step = gradient * rate;
+        *velocity = *velocity * momentum - step;
+        *weight = if nesterov { *weight + *velocity * momentum - step } else { *weight + *velocity };
+    }
+}
+
+/// Adam; factors: 1 − β₁, 1 − β₂, the corrected rate and ε.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn adam(
+    weight: &mut [f32],
+    momentum: &mut [f32],
+    velocity: &mut [f32],
+    gradient: &[f32],
+    [new_momentum, new_velocity, rate, epsilon]: [f32; 4],
+) {
+    let moments = momentum.iter_mut().zip(velocity);
+    for ((weight, (momentum, velocity)), gradient) in weight.iter_mut().zip(moments).zip(gradient) {
+        *momentum += (gradient - *momentum) * new_momentum;
+        *velocity += (gradient * gradient - *velocity) * new_velocity;
+        *weight -= *momentum * rate / (velocity.sqrt() + epsilon);
+    }
+}

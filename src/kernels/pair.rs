@@ -17,6 +17,15 @@ static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 /// Looks before the second thread goes to sleep: about half a millisecond.
 const PATIENCE: usize = 20_000;
 
+/// Looks after which the second half is late: its thread has lost its core to some other program.
+const LATE: usize = 4_000;
+
+/// Pairs that one thread does alone after the second half was late.
+const ALONE: usize = 1_000;
+
+/// Pairs still to be done alone.
+static ALONE_YET: AtomicUsize = AtomicUsize::new(0);
+
 const IDLE: u8 = 0;
 const READY: u8 = 1;
 const RUNNING: u8 = 2;
@@ -69,7 +78,12 @@ fn is_a_core_free() -> bool {
 
 /// Calls both, at the same time if there is a core to spare.
 pub fn both(first: &(dyn Fn() + Sync), second: &(dyn Fn() + Sync)) {
-    let free = is_a_core_free() && !HELPER.taken.swap(true, Ordering::Acquire);
+    let alone = ALONE_YET.load(Ordering::Relaxed);
+    if alone > 0 {
+        // Whether two threads count the same pair twice does not matter.
+        ALONE_YET.store(alone - 1, Ordering::Relaxed);
+    }
+    let free = alone == 0 && is_a_core_free() && !HELPER.taken.swap(true, Ordering::Acquire);
     if !free {
         first();
         second();
@@ -116,7 +130,10 @@ impl Drop for Waiting {
             state.compare_exchange(READY, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok();
         let mut failed = false;
         if !claimed {
-            loop {
+            for looks in 0_usize.. {
+                if looks == LATE {
+                    ALONE_YET.store(ALONE, Ordering::Relaxed);
+                }
                 match state.load(Ordering::Acquire) {
                     DONE => break,
                     FAILED => {

@@ -19,9 +19,6 @@ const DEPTH: usize = 128;
 /// Rows at a time.
 const BLOCK: usize = 32;
 
-/// Vectors side by side in a tile.
-const VECTORS: usize = 3;
-
 /// Multiplications below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 100_000;
 
@@ -125,10 +122,13 @@ unsafe fn part_in<S: Simd>(job: &Job, rows: Range<usize>, columns: Range<usize>)
                 let left = columns.end - column;
                 // SAFETY: within the matrices, as the caller promises.
                 unsafe {
-                    if left >= VECTORS * S::LANES {
-                        let mask = S::mask(S::LANES);
-                        panel::<S, VECTORS, false>(job, rows.clone(), column, depth.clone(), mask);
-                        column += VECTORS * S::LANES;
+                    let whole = S::mask(S::LANES);
+                    if S::WIDE && left >= 3 * S::LANES {
+                        panel::<S, 3, false>(job, rows.clone(), column, depth.clone(), whole);
+                        column += 3 * S::LANES;
+                    } else if left >= 2 * S::LANES {
+                        panel::<S, 2, false>(job, rows.clone(), column, depth.clone(), whole);
+                        column += 2 * S::LANES;
                     } else {
                         let width = left.min(S::LANES);
                         let mask = S::mask(width);
@@ -153,9 +153,15 @@ unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
     let mut row = rows.start;
     // SAFETY: within the matrices, as the caller promises.
     unsafe {
-        while (S::ROWS >= 8 || V == 1) && row + 8 <= rows.end {
+        // The sums of a tile take most of the registers: 16, or 32 where they are wide.
+        while (S::WIDE || V == 1) && row + 8 <= rows.end {
             tile::<S, 8, V, PART>(job, row, column, depth.clone(), mask);
             row += 8;
+        }
+        // Eight rows are two tiles of four.
+        while !S::WIDE && V > 1 && row + 6 <= rows.end && row + 8 != rows.end {
+            tile::<S, 6, V, PART>(job, row, column, depth.clone(), mask);
+            row += 6;
         }
         while row + 4 <= rows.end {
             tile::<S, 4, V, PART>(job, row, column, depth.clone(), mask);
@@ -193,19 +199,21 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
         }
         let mut a = job.a.add(row * down + depth.start * along);
         let mut b = job.b.add(depth.start * columns + column);
-        for _ in depth.clone() {
+        let mut left = depth.len();
+        while left > 0 {
             let mut line = [S::splat(0.0); V];
-            for (v, vector) in line.iter_mut().enumerate() {
-                *vector = load(b.add(v * S::LANES));
+            for v in 0..V {
+                line[v] = load(b.add(v * S::LANES));
             }
-            for (r, sums) in sums.iter_mut().enumerate() {
+            for r in 0..R {
                 let factor = S::splat(*a.add(r * down));
-                for (sum, vector) in sums.iter_mut().zip(line) {
-                    *sum = S::fused(factor, vector, *sum);
+                for v in 0..V {
+                    sums[r][v] = S::fused(factor, line[v], sums[r][v]);
                 }
             }
             a = a.wrapping_add(along);
             b = b.wrapping_add(columns);
+            left -= 1;
         }
         let last = depth.end == job.depth;
         for (r, sums) in sums.iter().enumerate() {

@@ -11,8 +11,8 @@ pub trait Simd: Copy {
     type Mask: Copy;
     /// Numbers in a vector.
     const LANES: usize;
-    /// Rows of the largest tile of a product whose sums fit the registers.
-    const ROWS: usize;
+    /// Whether there are 32 registers of this width, not 16.
+    const WIDE: bool;
     /// The same number in each lane.
     unsafe fn splat(value: f32) -> Self::Vector;
     /// The first `lanes` lanes.
@@ -108,7 +108,7 @@ mod x86 {
         type Vector = __m256;
         type Mask = __m256i;
         const LANES: usize = 8;
-        const ROWS: usize = 4;
+        const WIDE: bool = false;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> __m256 {
@@ -160,7 +160,7 @@ mod x86 {
         type Vector = __m512;
         type Mask = __mmask16;
         const LANES: usize = 16;
-        const ROWS: usize = 8;
+        const WIDE: bool = true;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> __m512 {
@@ -211,7 +211,7 @@ impl Simd for Plain {
     type Vector = [f32; 8];
     type Mask = usize;
     const LANES: usize = 8;
-    const ROWS: usize = 4;
+    const WIDE: bool = false;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> [f32; 8] {
