@@ -123,7 +123,12 @@ pub trait FusedDense: Backend {
 }
 
 impl FusedDense for Flex {
-    fn dense_forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, relu: bool) -> FlexTensor {
+    fn dense_forward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        relu: bool,
+    ) -> FlexTensor {
         let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
         forward(slice(&x), &weight, &bias, relu)
     }
@@ -152,8 +157,7 @@ impl FusedDense for Flex {
             // gradient · weightᵀ, by way of its transpose: the batch is smaller than the weight.
             let gradient = transposed(&gradient, batch, units);
             let shape = [inputs, batch, units];
-            let turned =
-                product(slice(&weight), Left::AsIs, &gradient, shape, Finish::default());
+            let turned = product(slice(&weight), Left::AsIs, &gradient, shape, Finish::default());
             tensor(transposed(&turned, inputs, batch), &[batch, inputs])
         } else {
             tensor(Vec::new(), &[0, inputs])
@@ -263,13 +267,10 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
         relu: bool,
     ) -> FloatTensor<Self> {
         let inputs = (x.primitive().clone(), weight.primitive().clone());
-        let output = B::dense_forward(
-            inputs.0.clone(),
-            inputs.1.clone(),
-            bias.primitive().clone(),
-            relu,
-        );
-        let prepared = DensePass.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound();
+        let output =
+            B::dense_forward(inputs.0.clone(), inputs.1.clone(), bias.primitive().clone(), relu);
+        let prepared =
+            DensePass.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound();
         match prepared.stateful() {
             OpsKind::Tracked(prepared) => {
                 prepared.finish((inputs.0, inputs.1, output.clone(), relu), output)
@@ -368,13 +369,105 @@ impl<B: Backend + FusedDense> Backward<B, 4> for NormalizedDensePass {
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let (normalized, (gamma, beta, weight), output, relu) = ops.state;
-        let (of_gamma, of_beta, of_weight, of_bias) = B::normalized_dense_backward(
-            normalized, gamma, beta, weight, output, gradient, relu,
-        );
+        let (of_gamma, of_beta, of_weight, of_bias) =
+            B::normalized_dense_backward(normalized, gamma, beta, weight, output, gradient, relu);
         let gradients = [of_gamma, of_beta, of_weight, of_bias];
         for (node, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::batch_norm::normalize;
+    use burn::tensor::{Device, TensorData, activation::relu};
+
+    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data().try_into_vec().unwrap()
+    }
+
+    /// Output, mean and variance where there is a normalization, and all gradients for a loss that
+    /// weighs each output differently.
+    fn run(fused: bool, normalized: bool, with_bias: bool, with_relu: bool) -> Vec<Vec<f32>> {
+        let device = Device::flex().autodiff();
+        let (batch, inputs, units) = (7, 37, 21);
+        let noise = |n: usize, seed: u32| -> Vec<f32> {
+            use crate::rng::{Purpose, Stream};
+            let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+            (0..n).map(|_| stream.next_f32() * 4.0 - 1.5).collect()
+        };
+        let matrix = |rows: usize, columns: usize, seed| {
+            let data = TensorData::new(noise(rows * columns, seed), [rows, columns]);
+            Tensor::<2>::from_data(data, &device)
+        };
+        let vector = |size: usize, seed| {
+            let data = TensorData::new(noise(size, seed), [size]);
+            Tensor::<1>::from_data(data, &device).require_grad()
+        };
+        let x = matrix(batch, inputs, 1);
+        let x = if normalized { x } else { x.require_grad() };
+        let weight = matrix(inputs, units, 2).require_grad();
+        let bias = with_bias.then(|| vector(units, 3));
+        let (gamma, beta) = (vector(inputs, 4), vector(inputs, 5));
+        let mut results = Vec::new();
+        let plain = |x: Tensor<2>| {
+            let y = x.matmul(weight.clone());
+            let y = match &bias {
+                Some(bias) => y + bias.clone().unsqueeze(),
+                None => y,
+            };
+            if with_relu { relu(y) } else { y }
+        };
+        let output = if normalized {
+            let parameters = [gamma.clone(), beta.clone()];
+            let result = if fused {
+                let (weight, bias) = (weight.clone(), bias.clone());
+                normalized_dense(x.clone(), parameters, 1e-3, weight, bias, with_relu)
+            } else {
+                let [gamma, beta] = parameters;
+                let result = normalize(x.clone(), gamma, beta, 1e-3);
+                Normalized { output: plain(result.output), ..result }
+            };
+            results.extend([numbers(result.mean.inner()), numbers(result.variance.inner())]);
+            result.output
+        } else if fused {
+            dense(x.clone(), weight.clone(), bias.clone(), with_relu)
+        } else {
+            plain(x.clone())
+        };
+        results.push(numbers(output.clone().inner()));
+        let gradients = (output * matrix(batch, units, 6)).sum().backward();
+        results.push(numbers(weight.grad(&gradients).unwrap()));
+        results.extend(bias.map(|bias| numbers(bias.grad(&gradients).unwrap())));
+        if normalized {
+            results.push(numbers(gamma.grad(&gradients).unwrap()));
+            results.push(numbers(beta.grad(&gradients).unwrap()));
+        } else {
+            results.push(numbers(x.grad(&gradients).unwrap()));
+        }
+        results
+    }
+
+    #[test]
+    fn it_agrees_with_burns_own_in_every_output_and_gradient() {
+        if !available() {
+            println!("skipped: dense kernels: the processor lacks the instructions");
+            return;
+        }
+        for case in 0..8 {
+            let [normalized, bias, relu] = [1, 2, 4].map(|bit| case & bit != 0);
+            let pairs = [true, false].map(|fused| run(fused, normalized, bias, relu));
+            assert_eq!(pairs[0].len(), pairs[1].len());
+            for (fused, plain) in pairs[0].iter().zip(&pairs[1]) {
+                assert_eq!(fused.len(), plain.len());
+                for (a, b) in fused.iter().zip(plain) {
+                    let close = (a - b).abs() < 5e-5 * b.abs().max(1.0);
+                    assert!(close, "{a} and {b}: {normalized} {bias} {relu}");
+                }
             }
         }
     }

@@ -199,7 +199,8 @@ pub fn descend_with_momentum(
     for ((weight, velocity), gradient) in weight.iter_mut().zip(velocity).zip(gradient) {
         let step = gradient * rate;
         *velocity = *velocity * momentum - step;
-        *weight = if nesterov { *weight + *velocity * momentum - step } else { *weight + *velocity };
+        *weight =
+            if nesterov { *weight + *velocity * momentum - step } else { *weight + *velocity };
     }
 }
 

@@ -6,7 +6,10 @@
 //! dimension, however the work is cut up: results depend neither on the width of vectors nor on
 //! the number of threads.
 
-#![allow(unsafe_code, reason = "parts of one matrix are written side by side, by vector instructions")]
+#![allow(
+    unsafe_code,
+    reason = "parts of one matrix are written side by side, by vector instructions"
+)]
 
 use std::ops::Range;
 
@@ -175,6 +178,7 @@ unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
 }
 
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "so written, the sums stay in registers")]
 unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
     job: &Job,
     row: usize,
@@ -260,7 +264,7 @@ mod tests {
             Left::Transposed => a[p * m + i],
         };
         let one = |i, j| (0..k).fold(0.0, |sum: f32, p| at(i, p).mul_add(b[p * n + j], sum));
-        let all = (0..m * n).map(|place| one(place / n, place % n) + (place % n) as f32 - 3.0);
+        let all = (0..m * n).map(|place| one(place / n, place % n) + ((place % n) as f32 - 3.0));
         all.map(|x| if relu { x.max(0.0) } else { x }).collect()
     }
 
@@ -276,8 +280,15 @@ mod tests {
             println!("skipped: products_of_all_shapes: the processor lacks the instructions");
             return;
         }
-        let shapes =
-            [[32, 300, 784], [784, 300, 32], [24, 10, 100], [1, 1, 1], [3, 7, 5], [33, 49, 129], [13, 100, 300]];
+        let shapes = [
+            [32, 300, 784],
+            [784, 300, 32],
+            [24, 10, 100],
+            [1, 1, 1],
+            [3, 7, 5],
+            [33, 49, 129],
+            [13, 100, 300],
+        ];
         for shape @ [m, n, k] in shapes {
             for (left, relu) in [(Left::AsIs, true), (Left::Transposed, false)] {
                 let (a, b) = (noise(m * k, 1), noise(k * n, 2));

@@ -1,6 +1,9 @@
 //! Vectors of 32-bit numbers, in the widths that processors have.
 
-#![allow(unsafe_code, reason = "vector instructions take pointers, and only some processors have them")]
+#![allow(
+    unsafe_code,
+    reason = "vector instructions take pointers, and only some processors have them"
+)]
 
 /// A width of vectors. All functions are to be inlined into one that was compiled for processors
 /// that have them, which is what makes calling them unsafe.

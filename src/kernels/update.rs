@@ -5,6 +5,10 @@
     missing_docs,
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
+#![allow(
+    clippy::too_many_arguments,
+    reason = "operations of a backend take tensors and numbers alone"
+)]
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
@@ -162,4 +166,53 @@ fn whole(tensor: FlexTensor) -> FlexTensor {
     }
     let shape: Vec<usize> = tensor.layout().shape().iter().copied().collect();
     super::batch_norm::tensor(slice(&tensor).to_vec(), &shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    fn tensor(seed: u32) -> Tensor<2> {
+        use crate::rng::{Purpose, Stream};
+        let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+        let numbers: Vec<f32> = (0..37 * 5).map(|_| stream.next_f32() - 0.5).collect();
+        Tensor::from_data(TensorData::new(numbers, [37, 5]), &Device::flex())
+    }
+
+    #[test]
+    fn steps_are_those_of_the_formulas_to_the_bit_and_leave_others_weights_alone() {
+        let (w, g, v) = (tensor(1), tensor(2), tensor(3).abs());
+        let before = w.to_data();
+        let step = g.clone() * 0.1;
+        assert_eq!(
+            descend(w.clone(), g.clone(), 0.1).into_data(),
+            (w.clone() - step.clone()).into_data()
+        );
+        for nesterov in [false, true] {
+            let (weight, velocity) =
+                descend_with_momentum(w.clone(), v.clone(), g.clone(), [0.1, 0.9], nesterov);
+            let expected = v.clone() * 0.9 - step.clone();
+            let moved = if nesterov {
+                w.clone() + expected.clone() * 0.9 - step.clone()
+            } else {
+                w.clone() + expected.clone()
+            };
+            assert_eq!(velocity.into_data(), expected.into_data());
+            assert_eq!(weight.into_data(), moved.into_data());
+        }
+        let factors =
+            AdamFactors { new_momentum: 0.1, new_velocity: 0.001, rate: 0.01, epsilon: 1e-7 };
+        let m = tensor(4);
+        let [weight, momentum, velocity] =
+            adam([w.clone(), m.clone(), v.clone(), g.clone()], factors);
+        let expected = m.clone() + (g.clone() - m) * 0.1;
+        let square = v.clone() + (g.clone() * g - v) * 0.001;
+        let spread = square.clone().sqrt().add_scalar(1e-7);
+        let moved = w.clone() - expected.clone() * 0.01 / spread;
+        assert_eq!(momentum.into_data(), expected.into_data());
+        assert_eq!(velocity.into_data(), square.into_data());
+        assert_eq!(weight.into_data(), moved.into_data());
+        assert_eq!(w.into_data(), before, "what others hold stays as it was");
+    }
 }
