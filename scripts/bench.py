@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import time
@@ -79,6 +80,7 @@ def steady(epochs):
 
 def ours(given, case):
     path, out = os.path.join(given.work, "bench.yaml"), os.path.join(given.work, "results")
+    shutil.rmtree(out, ignore_errors=True)
     with open(path, "w") as file:
         json.dump(experiment(case), file)
     command = [given.runner, "run", path, "-o", out, "-j", str(case["trials"]), "--force"]
@@ -188,7 +190,7 @@ def draw(path, who, table):
     figure, axes = pyplot.subplots(figsize=(9, 0.9 * len(rows) + 1.5), layout="constrained")
     height = 0.8 / len(who)
     for i, name in enumerate(who):
-        middles = [statistics.median(table[row][name]) for row in rows]
+        middles = [statistics.median(table[row].get(name, [0])) for row in rows]
         places = [place + i * height for place in range(len(rows))]
         bars = axes.barh(places, middles, height * 0.9, label=name)
         axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)

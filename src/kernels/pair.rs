@@ -112,9 +112,9 @@ pub fn both_once(first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
     use std::sync::Mutex;
     let (first, second) = (Mutex::new(Some(first)), Mutex::new(Some(second)));
     let take = "each half is called once";
-    both(&|| first.lock().expect(take).take().expect(take)(), &|| {
-        second.lock().expect(take).take().expect(take)()
-    });
+    let first = || first.lock().expect(take).take().expect(take)();
+    let second = || second.lock().expect(take).take().expect(take)();
+    both(&first, &second);
 }
 
 struct Waiting {
