@@ -22,6 +22,7 @@ use crate::launch::{self, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
 use crate::record::{
     PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_if_changed, write_plan,
+    write_tensorboard, write_tensorboard_summary,
 };
 use crate::render;
 use crate::spec::{BackendName, Overrides};
@@ -79,6 +80,11 @@ pub struct RunArgs {
     #[arg(long)]
     fail_fast: bool,
 
+    /// Write event files for TensorBoard, also of what is done already; as `tensorboard: true` in a
+    /// file.
+    #[arg(long)]
+    tensorboard: bool,
+
     /// How long a trial may take, as in `90`, `5m` or `2h`; one that takes longer has failed.
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
@@ -103,6 +109,8 @@ pub struct Planned {
     pub trials: Vec<Trial>,
     /// Per trial.
     pub standings: Vec<Standing>,
+    /// Whether event files for TensorBoard are written.
+    pub tensorboard: bool,
 }
 
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
@@ -322,7 +330,8 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
     trials.retain(|trial| selection.takes(&experiment.name, &trial.case().label(), trial.seed));
     let policy = Policy { force: args.force, rerun_failed: args.rerun_failed };
     let standings = trials.iter().map(|trial| trial.standing(policy)).collect();
-    Ok(Planned { prepared, backend, datasets, trials, standings })
+    let tensorboard = args.tensorboard || experiment.tensorboard;
+    Ok(Planned { prepared, backend, datasets, trials, standings, tensorboard })
 }
 
 /// The trials that are still to be trained, or to be taken over, each experiment seed by seed: all
@@ -347,6 +356,7 @@ fn jobs(planned: &[Planned]) -> Vec<Job<'_>> {
             dataset: &planned.datasets[trial.case],
             backend: &planned.backend,
             from,
+            tensorboard: planned.tensorboard,
         }));
     }
     jobs
@@ -424,6 +434,7 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
         all.push(results);
         folders.push(folder);
     }
+    write_event_files(out, planned, &all)?;
     analysis::write_comparison(out, &all)?;
     charts.extend(unless_drawn(out, &inputs, &[], || {
         Ok(render::draw_comparison(out, &all)?.into_iter().collect())
@@ -442,6 +453,23 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
     write_if_changed(&report, render::report(&all)?.as_bytes())?;
     print(&text)?;
     Ok(Written { charts, report, claim_failed })
+}
+
+/// Writes the event files of all trials that are to have them, and of those that have some, which
+/// may be behind: of a trial that was gone on with, or has another name now.
+fn write_event_files(out: &Path, planned: &[Planned], results: &[ExperimentResults]) -> Result<()> {
+    let mut any = false;
+    for (planned, results) in planned.iter().zip(results) {
+        let wanted = |trial: &&RecordedTrial| {
+            let dir = &trial.dir;
+            dir.manifest().exists() && (planned.tensorboard || dir.tensorboard().is_dir())
+        };
+        for trial in results.cases.iter().flat_map(|case| &case.trials).filter(wanted) {
+            write_tensorboard(&trial.dir)?;
+            any = true;
+        }
+    }
+    if any { write_tensorboard_summary(out) } else { Ok(()) }
 }
 
 /// The record of a trial that has failed in this run, where that could not be written down: on a

@@ -49,6 +49,8 @@ pub struct Job<'a> {
     pub backend: &'a Opened,
     /// Where its finished results are under another name, if they are.
     pub from: Option<TrialDir>,
+    /// Whether event files for TensorBoard are written.
+    pub tensorboard: bool,
 }
 
 /// How to run them.
@@ -295,7 +297,7 @@ fn train_one(
     resume: Option<Resume>,
     recorder: &mut Recorder<'_>,
 ) -> anyhow::Result<Trained> {
-    let Job { trial, placed, dataset, backend, from: _ } = job;
+    let Job { trial, placed, dataset, backend, from: _, tensorboard: _ } = job;
     let setup = &trial.case().setup;
     let start = match (resume, &trial.initial) {
         (Some(resume), _) => Start::Resumed(resume.checkpoint),

@@ -13,8 +13,8 @@ use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
     BestEpoch, EpochRow, Failure, Machine, Manifest, MetricsWriter, Outcome, ParameterCounts,
-    Resumption, Status, TestReport, TestTopK, Versions, now, peak_memory_bytes, read_metrics,
-    write_atomically,
+    Resumption, Status, TensorBoard, TestReport, TestTopK, Versions, now, peak_memory_bytes,
+    read_metrics, write_atomically,
 };
 use crate::spec::CheckpointPolicy;
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
@@ -25,6 +25,7 @@ pub struct Recorder<'a> {
     manifest: Manifest,
     metrics: MetricsWriter,
     epochs: Vec<EpochRow>,
+    tensorboard: Option<TensorBoard>,
     log: File,
     line: &'a TrialLine<'a>,
     stop: &'a dyn Fn() -> Option<Stop>,
@@ -80,7 +81,8 @@ impl<'a> Recorder<'a> {
             }
             None => (MetricsWriter::create(&dir.metrics(), &top_k)?, Vec::new()),
         };
-        let mut recorder = Self { job, manifest, metrics, epochs, log, line, stop };
+        let tensorboard = job.tensorboard.then(|| TensorBoard::start(dir)).transpose()?;
+        let mut recorder = Self { job, manifest, metrics, epochs, tensorboard, log, line, stop };
         recorder.note(&format!("training on {}", job.backend.description));
         if let Some(resume) = resume {
             recorder.note(&format!("going on after epoch {}", resume.checkpoint.epoch));
@@ -156,7 +158,11 @@ impl<'a> Recorder<'a> {
         self.manifest.reason = reason;
         self.manifest.ended = Some(now());
         self.manifest.peak_memory_bytes = peak_memory_bytes();
-        self.job.trial.dir.write_manifest(&self.manifest)
+        self.job.trial.dir.write_manifest(&self.manifest)?;
+        match &self.tensorboard {
+            Some(tensorboard) => tensorboard.end(),
+            None => Ok(()),
+        }
     }
 
     /// A line in `run.log`. The log is a convenience: that it cannot be written ends no trial.
@@ -175,7 +181,10 @@ impl Observer for Recorder<'_> {
         let text = self.line.epoch(row);
         self.note(&text);
         self.epochs.push(row.clone());
-        Ok(())
+        match &self.tensorboard {
+            Some(tensorboard) => tensorboard.epoch(&self.epochs),
+            None => Ok(()),
+        }
     }
 
     fn remark(&mut self, text: &str) {

@@ -13,6 +13,7 @@ mod machine;
 mod manifest;
 mod metrics;
 mod plan_file;
+mod tensorboard;
 mod test_report;
 mod trial_dir;
 
@@ -27,6 +28,7 @@ pub use manifest::{
 };
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
 pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
+pub use tensorboard::{TensorBoard, write_tensorboard, write_tensorboard_summary};
 pub use test_report::TestReport;
 pub use trial_dir::{RecordedTrial, TrialDir};
 

@@ -124,6 +124,14 @@ impl TrialDir {
     pub fn remove_unfinished(&self) {
         remove_unfinished(&self.path);
         remove_unfinished(self.checkpoints().folder());
+        for folder in ["", "train", "validation"] {
+            remove_unfinished(&self.tensorboard().join(folder));
+        }
+    }
+
+    /// TensorBoard's event files.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
     }
 
     /// The network without its batch normalizations, a folder with a config and weights of its own.

@@ -56,6 +56,9 @@ pub(super) struct ExperimentFile {
     /// Which checkpoints of each trial are kept; a run that is cut off goes on from the latest.
     #[schemars(default)]
     checkpoints: CheckpointPolicy,
+    /// Whether event files for TensorBoard are written beside each trial's `metrics.csv`.
+    #[schemars(default)]
+    tensorboard: bool,
     /// Which warnings the file does without.
     #[schemars(default)]
     lints: Lints,

@@ -33,7 +33,7 @@ const MAX_LAYERS_IN_ALL: usize = 100_000;
 const FAULTY_POINTS: usize = 100;
 
 /// The keys of a file.
-pub const TOP_LEVEL: [&str; 13] = [
+pub const TOP_LEVEL: [&str; 14] = [
     "name",
     "description",
     "backend",
@@ -44,6 +44,7 @@ pub const TOP_LEVEL: [&str; 13] = [
     "variants",
     "grid",
     "checkpoints",
+    "tensorboard",
     "expect",
     "plots",
     "lints",
@@ -154,6 +155,7 @@ impl Reader {
         let cases = self.cases(root, overrides);
         let claims = self.claims(root, &cases, overrides);
         let checkpoints = self.part(root, "checkpoints").unwrap_or_default();
+        let tensorboard = self.part(root, "tensorboard").unwrap_or_default();
         let plots = self.plots(root);
         let lints = self.part::<Lints>(root, "lints").unwrap_or_default();
         Experiment {
@@ -163,6 +165,7 @@ impl Reader {
             seeds,
             cases,
             checkpoints,
+            tensorboard,
             claims,
             plots,
             allowed_lints: lints.allow,

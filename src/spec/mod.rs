@@ -220,6 +220,8 @@ pub struct Experiment {
     pub claims: Vec<Claim>,
     /// Which checkpoints are kept.
     pub checkpoints: CheckpointPolicy,
+    /// Whether each trial has event files for TensorBoard, too.
+    pub tensorboard: bool,
     /// Codes of warnings that the file does without, as written.
     pub allowed_lints: Vec<String>,
     /// The text and where things stand in it.
