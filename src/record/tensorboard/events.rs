@@ -148,7 +148,7 @@ mod tests {
         events.write(&path).unwrap();
         assert_eq!(read(), events.0);
 
-        let keeper = std::fs::File::open(&path).unwrap();
+        let keeper = File::open(&path).unwrap();
         events.scalar(2.5, 0, "epoch_loss", 0.1);
         // A part of the new record was written when the machine went down.
         append(&path, &events.0[read().len()..][..7]).unwrap();
