@@ -36,7 +36,7 @@ fn force_moves_old_results_aside_and_trains_to_the_same_numbers() {
     assert_eq!(previous.len(), 2, "{previous:?}");
     assert!(previous[0].starts_with("seed-1-20"), "{previous:?}");
     let old = format!("out/tiny/quick/previous/{}", previous[0]);
-    assert_eq!(bench.names(&old).len(), 6);
+    assert_eq!(bench.names(&old), bench.names("out/tiny/quick/seed-1"));
     assert_eq!(metrics, bench.bytes(&format!("{old}/metrics.csv")));
 
     // Thrice: the third finds a name beside the second, even within one second.
@@ -128,7 +128,9 @@ fn a_trials_config_runs_as_it_is_to_the_same_numbers() {
         [
             "accuracy_vs_time.png",
             "aggregate.csv",
+            "confusion_matrix.png",
             "curves.csv",
+            "experiment.yaml",
             "learning_curves.png",
             "quick,batch_size=8,scaling=standardize",
             "summary.csv"

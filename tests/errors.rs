@@ -186,6 +186,9 @@ fn nothing_completed_is_tables_without_charts() {
     let text = diverging().replace("  quick: {}\n", "");
     let bench = Bench::with("tiny.yaml", &text);
     bench.bn_runner("run tiny.yaml -o out").exits(100).prints("2 failed");
-    assert_eq!(bench.names("out"), ["comparison.csv", "tiny"]);
-    assert_eq!(bench.names("out/tiny"), ["aggregate.csv", "curves.csv", "summary.csv", "wild"]);
+    assert_eq!(bench.names("out"), ["comparison.csv", "report.html", "tiny"]);
+    assert_eq!(
+        bench.names("out/tiny"),
+        ["aggregate.csv", "curves.csv", "experiment.yaml", "summary.csv", "wild"]
+    );
 }

@@ -354,7 +354,7 @@ fn a_share_that_is_none_is_refused_at_its_place() {
         ("validation: { fraction: 1 }", "`fraction` cannot be 1", "2:47"),
         ("validation: { fraction: 0.0 }", "`fraction` cannot be 0", "2:47"),
         ("validation: { fraction: -0.5 }", "give a number between 0 and 1", "2:47"),
-        ("validation: { fraction: .nan }", "expected a number, found nothing", "2:47"),
+        ("validation: { fraction: .nan }", "expected a number, found `.nan`", "2:47"),
         ("validation: { frction: 0.1, fraction: 0.2 }", "did you mean `fraction`?", "2:37"),
         ("validation: { stratified: true }", "missing key `fraction` in `validation`", "2:23"),
         ("validation: { fraction: 0.1, stratified: 3 }", "expected true or false", "2:64"),

@@ -110,7 +110,7 @@ fn patterns_select_trials_and_the_tables_are_of_those() {
     let bench = Bench::with("tiny.yaml", TINY)
         .file("other.yaml", edited(TINY, "name: tiny", "name: other"));
     bench.bn_runner("run tiny.yaml other.yaml -o out --only tiny/quick --exclude seed-2").exits(0);
-    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "tiny"]);
+    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "report.html", "tiny"]);
     let rows = bench.table("out/tiny/summary.csv");
     let trials: Vec<_> = rows.iter().map(|row| (&*row["variant"], &*row["seed"])).collect();
     assert_eq!(trials, [("quick", "1")]);
@@ -272,6 +272,9 @@ fn a_file_without_variants_name_or_seeds_is_one_trial_named_after_the_file() {
     let text = TINY.split("seeds:").next().unwrap();
     let bench = Bench::with("corner-case.yaml", &edited(text, "name: tiny\n", ""));
     bench.bn_runner("run corner-case.yaml").exits(0).prints("   1  default  1  ");
-    assert_eq!(bench.names("results"), ["comparison.csv", "comparison.png", "corner-case"]);
+    assert_eq!(
+        bench.names("results"),
+        ["comparison.csv", "comparison.png", "corner-case", "report.html"]
+    );
     assert_eq!(bench.names("results/corner-case/default"), ["seed-1"]);
 }

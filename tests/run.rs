@@ -30,13 +30,16 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
     assert!(table[2].starts_with("   2  slow     2  "), "{ended}");
 
     assert_eq!(bench.names("."), ["data", "out", "tiny.yaml"]);
-    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "tiny"]);
+    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "report.html", "tiny"]);
     assert_eq!(
         bench.names("out/tiny"),
         [
             "accuracy_vs_time.png",
             "aggregate.csv",
+            "confusion_matrix.png",
             "curves.csv",
+            "experiment.yaml",
+            "final_accuracy.png",
             "learning_curves.png",
             "quick",
             "slow",
@@ -44,14 +47,20 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
         ]
     );
     for trial in TRIALS {
+        // A network that is always right has no images to show.
+        let mut names = bench.names(&format!("out/tiny/{trial}"));
+        names.retain(|name| name != "mistakes.png");
         assert_eq!(
-            bench.names(&format!("out/tiny/{trial}")),
+            names,
             [
                 "best.safetensors",
                 "checkpoints",
+                "class_metrics.csv",
                 "config.yaml",
+                "confusion_matrix.csv",
                 "manifest.json",
                 "metrics.csv",
+                "mistakes.csv",
                 "model.safetensors",
                 "run.log"
             ]
@@ -104,7 +113,8 @@ fn tables_over_trials_have_their_columns_and_rows() {
         "experiment,variant,seed,backend,status,reason,epochs,accuracy,loss,val_accuracy,val_loss,\
          best_val_accuracy,best_val_accuracy_epoch,best_val_loss,best_val_loss_epoch,\
          test_accuracy,test_loss,epoch_seconds,train_seconds,samples_per_second,\
-         parameters,trainable_parameters,trial_hash,started,ended"
+         parameters,trainable_parameters,trial_hash,started,ended,\
+         best_accuracy,best_accuracy_epoch,best_loss,best_loss_epoch"
     );
     assert_eq!(
         header(&bench.text("out/tiny/curves.csv")),
@@ -126,13 +136,22 @@ fn tables_over_trials_have_their_columns_and_rows() {
         .iter()
         .map(|metric| format!("{metric}_mean,{metric}_std,{metric}_ci95_low,{metric}_ci95_high,"))
         .collect();
+    // Columns that came later stand at the end.
+    let later: String = metrics
+        .iter()
+        .map(|metric| format!(",{metric}_median,{metric}_min,{metric}_max"))
+        .chain(["best_accuracy", "best_loss"].map(|metric| {
+            let parts = ["mean", "std", "ci95_low", "ci95_high", "median", "min", "max"];
+            parts.map(|part| format!(",{metric}_{part}")).concat()
+        }))
+        .collect();
     assert_eq!(
         header(&bench.text("out/tiny/aggregate.csv")),
-        format!("experiment,variant,backend,n,failed,{spreads}parameters")
+        format!("experiment,variant,backend,n,failed,{spreads}parameters{later}")
     );
     assert_eq!(
         header(&bench.text("out/comparison.csv")),
-        format!("experiment,variant,grid,backend,n,failed,{spreads}parameters")
+        format!("experiment,variant,grid,backend,n,failed,{spreads}parameters{later}")
     );
 
     let summary = bench.table("out/tiny/summary.csv");
@@ -261,7 +280,10 @@ fn several_files_are_compared_side_by_side() {
         .file("other.yaml", edited(TINY, "name: tiny", "name: other"));
     let ended = bench.bn_runner("run tiny.yaml other.yaml -o out --seeds 1").exits(0);
     assert!(ended.stdout.starts_with("rank  experiment  variant"), "{ended}");
-    assert_eq!(bench.names("out"), ["comparison.csv", "comparison.png", "other", "tiny"]);
+    assert_eq!(
+        bench.names("out"),
+        ["comparison.csv", "comparison.png", "other", "report.html", "tiny"]
+    );
     let rows: Vec<String> = bench
         .table("out/comparison.csv")
         .iter()

@@ -133,12 +133,19 @@ fn two_runs_on_one_folder_share_the_work_and_train_each_trial_once() {
 fn two_forced_runs_train_each_trial_once_again() {
     let bench = Bench::with("tiny.yaml", &edited(TINY, "epochs: 3", "epochs: 20"));
     bench.bn_runner("run tiny.yaml -o out").exits(0);
-    let lock = hold(&bench, "slow/seed-1");
-    let children = [(); 2].map(|()| bench.start("run tiny.yaml -o out --force -j 1"));
+    let trials = ["slow/seed-1", "slow/seed-2", "quick/seed-1", "quick/seed-2"];
+    let locks = trials.map(|trial| hold(&bench, trial));
+    let children = ["one", "two"].map(|name| {
+        bench.start(&format!("run tiny.yaml -o out --force -j 1 --events {name}.jsonl"))
+    });
     // Both have made their plans when the first trial can be had.
-    let done = |trial: &str| bench.has(&format!("out/tiny/{trial}"));
-    within("both have begun", || done("slow/previous") && done("quick/previous"));
-    drop(lock);
+    let has_begun = |name: &str| {
+        let events = std::fs::read_to_string(bench.path(&format!("{name}.jsonl")));
+        events.is_ok_and(|events| events.contains("run_started"))
+    };
+    within("both have begun", || has_begun("one") && has_begun("two"));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    drop(locks);
     for child in children {
         bench.wait(child).exits(0);
     }

@@ -264,7 +264,7 @@ fn numbers_of_optimizers_out_of_range_are_refused_at_their_place() {
             "{ adam: { clipnorm: 1, global_clipnorm: 1 } }",
             "by both `clipnorm` and `global_clipnorm`",
         ),
-        ("{ adam: { clipvalue: .inf } }", "expected a number, found nothing"),
+        ("{ adam: { clipvalue: .inf } }", "expected a number, found `.inf`"),
         ("{ adamm: {} }", "did you mean `adam`?"),
     ] {
         mistake(optimizer, &[]).says(why).says("bad.yaml:9:");
@@ -275,7 +275,7 @@ fn numbers_of_optimizers_out_of_range_are_refused_at_their_place() {
 fn numbers_of_schedules_out_of_range_are_refused_at_their_place() {
     for (schedule, why) in [
         ("-1", "`learning_rate` cannot be -1"),
-        (".nan", "found nothing"),
+        (".nan", "unknown name `.nan`"),
         ("exponential", "unknown name `exponential`"),
         ("one_cycle", "missing key `max_learning_rate` in `one_cycle`"),
         ("{ polynomial_decay: { decay_steps: 5 } }", "missing key `initial_learning_rate`"),

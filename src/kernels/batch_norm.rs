@@ -144,15 +144,15 @@ impl FusedBatchNorm for Flex {
 }
 
 /// 1 / √(variance + ε), in the precision that the loops work in.
-fn inverse_deviations(variance: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
+pub(super) fn inverse_deviations(variance: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
     variance.iter().map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
 }
 
-fn slice(tensor: &FlexTensor) -> &[f32] {
+pub(super) fn slice(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().expect("a contiguous tensor of 32-bit numbers")
 }
 
-fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+pub(super) fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
 }
 

@@ -94,3 +94,129 @@ pub fn input_gradient(
         }
     }
 }
+
+/// Writes `(x − mean) · inverse_deviation` to `normalized` and `(x − mean) · (inverse_deviation ·
+/// gamma) + beta` to `scaled`, all [rows, features].
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn normalize_twice(
+    x: &[f32],
+    [mean, inverse_deviation, gamma, beta]: [&[f32]; 4],
+    normalized: &mut [f32],
+    scaled: &mut [f32],
+) {
+    let features = mean.len();
+    let out = normalized.chunks_exact_mut(features).zip(scaled.chunks_exact_mut(features));
+    for (row, (normalized, scaled)) in x.chunks_exact(features).zip(out) {
+        let (row, mean, inverse) =
+            (&row[..features], &mean[..features], &inverse_deviation[..features]);
+        let (gamma, beta) = (&gamma[..features], &beta[..features]);
+        let (normalized, scaled) = (&mut normalized[..features], &mut scaled[..features]);
+        for j in 0..features {
+            let centred = row[j] - mean[j];
+            normalized[j] = centred * inverse[j];
+            scaled[j] = centred * (gamma[j] * inverse[j]) + beta[j];
+        }
+    }
+}
+
+/// Sets the gradient to zero where relu's output is.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn relu_gradient(output: &[f32], gradient: &mut [f32]) {
+    for (gradient, output) in gradient.iter_mut().zip(output) {
+        // Not where the output is NaN, so that NaN comes through.
+        *gradient = if *output <= 0.0 { 0.0 } else { *gradient };
+    }
+}
+
+/// Sums over rows. `x` is [rows, features], the sums [features].
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn sums(x: &[f32], sums: &mut [f32]) {
+    sums.fill(0.0);
+    for row in x.chunks_exact(sums.len()) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+}
+
+/// Numbers that are summed side by side, so that the order of sums is the same for every width of
+/// vectors.
+const LANES: usize = 16;
+
+/// Makes of `sums`, P = x̂ᵀ g, the gradient of a weight behind a normalization, `γ P + β Σg`, and
+/// the gradients of γ and β: for each row, the sums of `P · w` and of `Σg · w`.
+///
+/// γ and β are [inputs], weight and sums [inputs, units], Σg [units].
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn unfold(
+    [gamma, beta, weight, total]: [&[f32]; 4],
+    sums: &mut [f32],
+    gamma_gradient: &mut [f32],
+    beta_gradient: &mut [f32],
+) {
+    let units = total.len();
+    let rows = weight.chunks_exact(units).zip(sums.chunks_exact_mut(units));
+    for (i, (weight, sums)) in rows.enumerate() {
+        let (gamma, beta) = (gamma[i], beta[i]);
+        let (mut of_gamma, mut of_beta) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+        let whole = units / LANES * LANES;
+        for start in (0..whole).step_by(LANES) {
+            let (weight, total) = (&weight[start..start + LANES], &total[start..start + LANES]);
+            let sums = &mut sums[start..start + LANES];
+            for j in 0..LANES {
+                of_gamma[j] += sums[j] * weight[j];
+                of_beta[j] += total[j] * weight[j];
+                sums[j] = gamma * sums[j] + beta * total[j];
+            }
+        }
+        for j in whole..units {
+            of_gamma[j - whole] += sums[j] * weight[j];
+            of_beta[j - whole] += total[j] * weight[j];
+            sums[j] = gamma * sums[j] + beta * total[j];
+        }
+        gamma_gradient[i] = of_gamma.iter().sum();
+        beta_gradient[i] = of_beta.iter().sum();
+    }
+}
+
+/// `w − rate · g`
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn descend(weight: &mut [f32], gradient: &[f32], rate: f32) {
+    for (weight, gradient) in weight.iter_mut().zip(gradient) {
+        *weight -= gradient * rate;
+    }
+}
+
+/// Stochastic gradient descent with momentum; factors: rate and momentum.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn descend_with_momentum(
+    weight: &mut [f32],
+    velocity: &mut [f32],
+    gradient: &[f32],
+    [rate, momentum]: [f32; 2],
+    nesterov: bool,
+) {
+    for ((weight, velocity), gradient) in weight.iter_mut().zip(velocity).zip(gradient) {
+        let step = gradient * rate;
+        *velocity = *velocity * momentum - step;
+        *weight =
+            if nesterov { *weight + *velocity * momentum - step } else { *weight + *velocity };
+    }
+}
+
+/// Adam; factors: 1 − β₁, 1 − β₂, the corrected rate and ε.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn adam(
+    weight: &mut [f32],
+    momentum: &mut [f32],
+    velocity: &mut [f32],
+    gradient: &[f32],
+    [new_momentum, new_velocity, rate, epsilon]: [f32; 4],
+) {
+    let moments = momentum.iter_mut().zip(velocity);
+    for ((weight, (momentum, velocity)), gradient) in weight.iter_mut().zip(moments).zip(gradient) {
+        *momentum += (gradient - *momentum) * new_momentum;
+        *velocity += (gradient * gradient - *velocity) * new_velocity;
+        *weight -= *momentum * rate / (velocity.sqrt() + epsilon);
+    }
+}

@@ -1,7 +1,13 @@
 //! Operations that burn composes of many passes over memory, as one pass each on the CPU.
 //!
-//! [`batch_norm`] makes burn operations with backward passes of their own out of plain loops over
-//! slices. They exist for `flex` alone; other backends take burn's.
+//! [`batch_norm`] and [`dense`] make burn operations with backward passes of their own out of loops
+//! over slices. They exist for `flex` alone; other backends take burn's. [`update`] has the steps of optimizers,
+//! [`pair`] is how kernels use a second core.
 
 pub mod batch_norm;
+pub mod dense;
 mod loops;
+pub mod pair;
+pub mod product;
+mod simd;
+pub mod update;

@@ -3,6 +3,8 @@
 use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
+use crate::backend::has_fused_kernels;
+use crate::kernels::update::{self, AdamFactors};
 use crate::spec::{Adam, Adamw};
 
 /// Adam (Kingma & Ba 2015) in the form of the paper's section 2, as in
@@ -58,13 +60,24 @@ impl Optimizer for KerasAdam {
             steps: 0,
         });
         let steps = state.steps + 1;
+        let t = steps as f64;
+        let rate = lr * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - self.beta_1.powf(t));
+        if !self.amsgrad && has_fused_kernels(&weight.device()) {
+            let factors = AdamFactors {
+                new_momentum: 1.0 - self.beta_1,
+                new_velocity: 1.0 - self.beta_2,
+                rate,
+                epsilon: self.epsilon,
+            };
+            let tensors = [weight, state.momentum, state.velocity, gradient];
+            let [weight, momentum, velocity] = update::adam(tensors, factors);
+            return (weight, Some(AdamState { momentum, velocity, velocity_hat: None, steps }));
+        }
         let square = gradient.clone() * gradient.clone();
         let momentum =
             state.momentum.clone() + (gradient - state.momentum).mul_scalar(1.0 - self.beta_1);
         let velocity =
             state.velocity.clone() + (square - state.velocity).mul_scalar(1.0 - self.beta_2);
-        let t = steps as f64;
-        let rate = lr * (1.0 - self.beta_2.powf(t)).sqrt() / (1.0 - self.beta_1.powf(t));
         let velocity_hat = state.velocity_hat.map(|largest| largest.max_pair(velocity.clone()));
         let spread = velocity_hat.as_ref().unwrap_or(&velocity).clone();
         let step = momentum.clone().mul_scalar(rate) / spread.sqrt().add_scalar(self.epsilon);

@@ -3,6 +3,8 @@
 use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
+use crate::backend::has_fused_kernels;
+use crate::kernels::update;
 use crate::spec::Sgd;
 
 /// `v ← momentum·v − lr·g`, then `w ← w + v`, or `w ← w + momentum·v − lr·g` with Nesterov
@@ -25,6 +27,25 @@ impl KerasSgd {
     pub fn new(spec: &Sgd) -> Self {
         Self { momentum: spec.momentum, nesterov: spec.nesterov }
     }
+
+    /// The same step in one pass.
+    fn fused<const D: usize>(
+        &self,
+        lr: LearningRate,
+        weight: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<SgdState<D>>,
+    ) -> (Tensor<D>, Option<SgdState<D>>) {
+        if self.momentum == 0.0 {
+            return (update::descend(weight, gradient, lr), None);
+        }
+        let velocity = state.and_then(|state| state.velocity);
+        let velocity = velocity.unwrap_or_else(|| gradient.zeros_like());
+        let factors = [lr, self.momentum];
+        let (weight, velocity) =
+            update::descend_with_momentum(weight, velocity, gradient, factors, self.nesterov);
+        (weight, Some(SgdState { velocity: Some(velocity) }))
+    }
 }
 
 impl Optimizer for KerasSgd {
@@ -37,6 +58,9 @@ impl Optimizer for KerasSgd {
         gradient: Tensor<D>,
         state: Option<SgdState<D>>,
     ) -> (Tensor<D>, Option<SgdState<D>>) {
+        if has_fused_kernels(&weight.device()) {
+            return self.fused(lr, weight, gradient, state);
+        }
         let step = gradient.mul_scalar(lr);
         if self.momentum == 0.0 {
             return (weight - step, None);

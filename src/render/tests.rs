@@ -172,7 +172,11 @@ fn charts(results: &ExperimentResults, options: &Options) -> Vec<(Plot, Canvas)>
     let one = std::slice::from_ref(results);
     let draw = |plot: Plot| {
         let options = options.clone().without_unfit(plot);
-        Some((plot, canvas(plot, one, &options).unwrap()?))
+        match canvas(plot, one, &options) {
+            // Too narrow a chart is refused in words.
+            Err(error) if options.size.is_some() && error.is::<BadOption>() => None,
+            drawn => Some((plot, drawn.unwrap()?)),
+        }
     };
     Plot::ALL.into_iter().filter_map(draw).collect()
 }
@@ -469,7 +473,10 @@ fn numbers_that_are_none_are_left_out() {
         for (plot, canvas) in charts(&results, &Options::default()) {
             assert_legible(&canvas, plot.as_str());
             canvas.png(Theme::Light, 100).unwrap();
-            assert!(!canvas.svg(Theme::Dark).unwrap().contains("NaN"), "{plot}");
+            let svg = canvas.svg(Theme::Dark).unwrap();
+            // Notes may speak of them; places and sizes may not be them.
+            let mut tags = svg.split('<').filter_map(|part| part.split('>').next());
+            assert!(tags.all(|tag| !tag.contains("NaN")), "{plot}");
         }
     }
 }

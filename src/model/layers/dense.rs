@@ -1,11 +1,13 @@
 //! The fully connected layer.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Tensor, TensorData};
 
 use super::kernel::Rules;
 use super::{Build, Values, activation};
+use crate::backend;
+use crate::kernels::dense as kernel;
 use crate::spec::{self, Activation};
 
 #[derive(Module, Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Dense {
     activation: Activation,
     #[module(skip)]
     rules: Rules,
+    /// Whether the device has the kernel of our own.
+    fused: bool,
 }
 
 impl Dense {
@@ -30,17 +34,37 @@ impl Dense {
                 constraint: spec.kernel_constraint.clone(),
                 trainable: spec.trainable,
             },
+            fused: backend::has_fused_kernels(build.device) && kernel::available(),
         }
     }
 
     /// [batch, inputs] → [batch, units]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        if self.fused && self.activation == Activation::Relu {
+            return self.run(x, true);
+        }
         activation::apply(self.activation, self.scores(x))
     }
 
     /// As [`Dense::forward`], before the activation.
     pub fn scores(&self, x: Tensor<2>) -> Tensor<2> {
-        self.linear.forward(x)
+        if self.fused { self.run(x, false) } else { self.linear.forward(x) }
+    }
+
+    fn run(&self, x: Tensor<2>, relu: bool) -> Tensor<2> {
+        let bias = self.linear.bias.as_ref().map(Param::val);
+        kernel::dense(x, self.linear.weight.val(), bias, relu)
+    }
+
+    /// Weight, bias and whether relu follows, for the kernel that takes this layer together with the
+    /// normalization before it.
+    pub fn for_kernel(&self) -> Option<(Tensor<2>, Option<Tensor<1>>, bool)> {
+        let relu = self.activation == Activation::Relu;
+        if !relu && self.activation != Activation::Linear {
+            return None;
+        }
+        let bias = self.linear.bias.as_ref().map(Param::val);
+        (self.fused && self.rules.trainable).then(|| (self.linear.weight.val(), bias, relu))
     }
 
     pub fn penalty(&self) -> Option<Tensor<1>> {

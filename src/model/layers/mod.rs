@@ -204,7 +204,22 @@ impl Network {
             Some(image) => Data::from_rows(input, image),
             None => Data::Flat(input),
         };
+        let (layers, input) = Self::first_layers(layers, input, pass);
         layers.iter().fold(input, |x, layer| layer.forward(x, pass))
+    }
+
+    /// Takes a network's input through the layers at its beginning that are faster together, and gives
+    /// back those that remain.
+    fn first_layers(layers: &[Block], input: Data, pass: Pass) -> (&[Block], Data) {
+        let flatten = |layer: &&Block| matches!(layer, Block::Flatten(_));
+        let after = layers.iter().take_while(flatten).count();
+        if let [Block::BatchNormalization(bn), Block::Dense(dense), rest @ ..] = &layers[after..]
+            && let (Data::Flat(x), Pass::Training { .. }) = (&input, pass)
+            && let Some(output) = bn.forward_through(dense, x)
+        {
+            return (rest, Data::Flat(output));
+        }
+        (layers, input)
     }
 
     /// Each variable's values, in the order of [`Placed::variables`].

@@ -5,9 +5,10 @@ use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Tensor, TensorData};
 
+use super::dense::Dense;
 use super::{Build, Data, Pass, Values, of_any_rank};
 use crate::backend;
-use crate::kernels::batch_norm;
+use crate::kernels::{batch_norm, dense::normalized_dense};
 use crate::spec::{self, Initializer};
 
 #[derive(Module, Debug)]
@@ -72,6 +73,23 @@ impl BatchNormalization {
         move_on(&norm.running_mean, result.mean, norm.momentum);
         move_on(&norm.running_var, result.variance, norm.momentum);
         result.output
+    }
+
+    /// A step of training together with the dense layer that follows, on an x that wants no gradient;
+    /// `None` where the kernel of our own does not hold for both layers.
+    pub fn forward_through(&self, dense: &Dense, x: &Tensor<2>) -> Option<Tensor<2>> {
+        // A frozen layer works with its moving statistics.
+        if !(self.fused && self.trainable) {
+            return None;
+        }
+        let (weight, bias, relu) = dense.for_kernel()?;
+        let norm = &self.norm;
+        let scale_and_shift = [norm.gamma.val(), norm.beta.val()];
+        let x = x.clone();
+        let result = normalized_dense(x, scale_and_shift, norm.epsilon, weight, bias, relu);
+        move_on(&norm.running_mean, result.mean, norm.momentum);
+        move_on(&norm.running_var, result.variance, norm.momentum);
+        Some(result.output)
     }
 
     pub fn tensors(&self) -> Vec<TensorData> {

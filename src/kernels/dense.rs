@@ -1,0 +1,474 @@
+//! A dense layer with its bias and relu as one operation forward and one backward, alone or behind
+//! a batch normalization of what comes into the network.
+
+#![allow(
+    missing_docs,
+    reason = "what `#[backend_extension]` generates has no documentation of its own"
+)]
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::backend_extension;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata};
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+
+use super::batch_norm::{Normalized, inverse_deviations, slice, tensor};
+use super::product::{Finish, Left, product, transposed};
+use super::{loops, pair, simd};
+
+/// Whether the operations of this module are faster than burn's on this processor.
+pub fn available() -> bool {
+    simd::available()
+}
+
+/// `x · weight + bias`, then max(·, 0) with `relu`: [batch, inputs] → [batch, units].
+///
+/// # Panics
+/// On a backend other than flex.
+pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, relu: bool) -> Tensor<2> {
+    let bias = bias_or_none(bias, &x);
+    Tensor::from_dispatch(<Dispatch as FusedDense>::dense_forward(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        relu,
+    ))
+}
+
+/// As [`dense`] on what [`super::batch_norm::normalize`] makes of an x that wants no gradient. That
+/// spares the backward pass the product that would give the gradient of the normalized x: gamma's
+/// and beta's follow from the sums that make the gradient of the weight.
+///
+/// # Panics
+/// On a backend other than flex.
+pub fn normalized_dense(
+    x: Tensor<2>,
+    [gamma, beta]: [Tensor<1>; 2],
+    epsilon: f64,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    relu: bool,
+) -> Normalized {
+    let bias = bias_or_none(bias, &x);
+    let (output, mean, variance, _) = <Dispatch as FusedDense>::normalized_dense_forward(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        epsilon,
+        relu,
+    );
+    Normalized {
+        output: Tensor::from_dispatch(output),
+        mean: Tensor::from_dispatch(mean),
+        variance: Tensor::from_dispatch(variance),
+    }
+}
+
+/// Operations take no `Option`: no numbers stand for no bias.
+fn bias_or_none(bias: Option<Tensor<1>>, x: &Tensor<2>) -> Tensor<1> {
+    bias.unwrap_or_else(|| Tensor::empty([0], &x.device()))
+}
+
+type Three<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
+type Four<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
+
+/// The operations on primitives of a backend. A bias of no numbers is none; gradients that are not
+/// asked for are empty.
+#[backend_extension(Flex, Autodiff)]
+pub trait FusedDense: Backend {
+    fn dense_forward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+
+    /// Gradients of x, weight and bias.
+    fn dense_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        relu: bool,
+        wants_x: bool,
+        wants_weight: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Output, mean, variance, and x normalized without gamma and beta.
+    fn normalized_dense_forward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradients of gamma, beta, weight and bias.
+    fn normalized_dense_backward(
+        normalized: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        relu: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl FusedDense for Flex {
+    fn dense_forward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        relu: bool,
+    ) -> FlexTensor {
+        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
+        forward(slice(&x), &weight, &bias, relu)
+    }
+
+    fn dense_backward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        output: FlexTensor,
+        gradient: FlexTensor,
+        relu: bool,
+        wants_x: bool,
+        wants_weight: bool,
+    ) -> Three<Self> {
+        let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
+        let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
+        let (gradient, bias_gradient) = before_relu(&output, gradient, relu);
+        let batch = gradient.len() / units;
+        let weight_gradient = if wants_weight {
+            let shape = [inputs, units, batch];
+            let sums = product(slice(&x), Left::Transposed, &gradient, shape, Finish::default());
+            tensor(sums, &[inputs, units])
+        } else {
+            tensor(Vec::new(), &[0, units])
+        };
+        let x_gradient = if wants_x {
+            // gradient · weightᵀ, by way of its transpose: the batch is smaller than the weight.
+            let gradient = transposed(&gradient, batch, units);
+            let shape = [inputs, batch, units];
+            let turned = product(slice(&weight), Left::AsIs, &gradient, shape, Finish::default());
+            tensor(transposed(&turned, inputs, batch), &[batch, inputs])
+        } else {
+            tensor(Vec::new(), &[0, inputs])
+        };
+        (x_gradient, weight_gradient, tensor(bias_gradient, &[units]))
+    }
+
+    fn normalized_dense_forward(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        epsilon: f64,
+        relu: bool,
+    ) -> Four<Self> {
+        let (x, gamma, beta) = (x.to_contiguous(), gamma.to_contiguous(), beta.to_contiguous());
+        let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
+        let [batch, features] = [x.shape()[0], x.shape()[1]];
+        let (mut mean, mut variance) = (vec![0.0; features], vec![0.0; features]);
+        loops::statistics(slice(&x), &mut mean, &mut variance);
+        let inverse: Vec<f32> = inverse_deviations(&variance, epsilon).collect();
+        let (mut normalized, mut scaled) =
+            (vec![0.0; batch * features], vec![0.0; batch * features]);
+        let per_feature = [&mean[..], &inverse[..], slice(&gamma), slice(&beta)];
+        loops::normalize_twice(slice(&x), per_feature, &mut normalized, &mut scaled);
+        (
+            forward(&scaled, &weight, &bias, relu),
+            tensor(mean, &[features]),
+            tensor(variance, &[features]),
+            tensor(normalized, &[batch, features]),
+        )
+    }
+
+    fn normalized_dense_backward(
+        normalized: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        weight: FlexTensor,
+        output: FlexTensor,
+        gradient: FlexTensor,
+        relu: bool,
+    ) -> Four<Self> {
+        let (gamma, beta) = (gamma.to_contiguous(), beta.to_contiguous());
+        let weight = weight.to_contiguous();
+        let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
+        let (gradient, bias_gradient) = before_relu(&output, gradient, relu);
+        let shape = [inputs, units, gradient.len() / units];
+        // With x̂ the normalized x, g the gradient and P = x̂ᵀ g: the weight's gradient is
+        // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
+        let mut sums =
+            product(slice(&normalized), Left::Transposed, &gradient, shape, Finish::default());
+        let (mut gamma_gradient, mut beta_gradient) = (vec![0.0; inputs], vec![0.0; inputs]);
+        let middle = inputs / 2;
+        let (upper, lower) = sums.split_at_mut(middle * units);
+        let (upper_gamma, lower_gamma) = gamma_gradient.split_at_mut(middle);
+        let (upper_beta, lower_beta) = beta_gradient.split_at_mut(middle);
+        let (upper_weight, lower_weight) = slice(&weight).split_at(middle * units);
+        let halves = [
+            (0..middle, upper_weight, upper, upper_gamma, upper_beta),
+            (middle..inputs, lower_weight, lower, lower_gamma, lower_beta),
+        ];
+        let [first, second] = halves.map(|(rows, weight, sums, gamma_gradient, beta_gradient)| {
+            let (gamma, beta) = (&slice(&gamma)[rows.clone()], &slice(&beta)[rows]);
+            let bias = &bias_gradient;
+            move || {
+                loops::unfold([gamma, beta, weight, bias], sums, gamma_gradient, beta_gradient);
+            }
+        });
+        pair::both_once(first, second);
+        (
+            tensor(gamma_gradient, &[inputs]),
+            tensor(beta_gradient, &[inputs]),
+            tensor(sums, &[inputs, units]),
+            tensor(bias_gradient, &[units]),
+        )
+    }
+}
+
+fn forward(x: &[f32], weight: &FlexTensor, bias: &FlexTensor, relu: bool) -> FlexTensor {
+    let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
+    let batch = x.len() / inputs;
+    let bias = (bias.shape()[0] == units).then(|| slice(bias));
+    let output =
+        product(x, Left::AsIs, slice(weight), [batch, units, inputs], Finish { bias, relu });
+    tensor(output, &[batch, units])
+}
+
+/// The gradient before the relu, [batch, units], and its sums over the batch, [units].
+fn before_relu(output: &FlexTensor, gradient: FlexTensor, relu: bool) -> (Vec<f32>, Vec<f32>) {
+    let units = gradient.shape()[1];
+    let gradient = gradient.to_contiguous();
+    let mut values = slice(&gradient).to_vec();
+    let mut sums = vec![0.0; units];
+    if relu {
+        loops::relu_gradient(slice(&output.to_contiguous()), &mut values);
+    }
+    loops::sums(&values, &mut sums);
+    (values, sums)
+}
+
+impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, C> {
+    fn dense_forward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let inputs = (x.primitive().clone(), weight.primitive().clone());
+        let output =
+            B::dense_forward(inputs.0.clone(), inputs.1.clone(), bias.primitive().clone(), relu);
+        let prepared =
+            DensePass.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound();
+        match prepared.stateful() {
+            OpsKind::Tracked(prepared) => {
+                prepared.finish((inputs.0, inputs.1, output.clone(), relu), output)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+
+    fn dense_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: bool,
+        _: bool,
+        _: bool,
+    ) -> Three<Self> {
+        unreachable!("gradients of gradients are never taken")
+    }
+
+    fn normalized_dense_forward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f64,
+        relu: bool,
+    ) -> Four<Self> {
+        let parameters =
+            (gamma.primitive().clone(), beta.primitive().clone(), weight.primitive().clone());
+        let (output, mean, variance, normalized) = B::normalized_dense_forward(
+            x.primitive().clone(),
+            parameters.0.clone(),
+            parameters.1.clone(),
+            parameters.2.clone(),
+            bias.primitive().clone(),
+            epsilon,
+            relu,
+        );
+        let nodes = [gamma.node(), beta.node(), weight.node(), bias.node()];
+        let prepared = NormalizedDensePass.prepare::<C>(nodes).compute_bound();
+        let output = match prepared.stateful() {
+            OpsKind::Tracked(prepared) => {
+                let state = (normalized.clone(), parameters, output.clone(), relu);
+                prepared.finish(state, output)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        };
+        let untracked = <Self as AutodiffBackend>::from_inner;
+        (output, untracked(mean), untracked(variance), untracked(normalized))
+    }
+
+    fn normalized_dense_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: bool,
+    ) -> Four<Self> {
+        unreachable!("gradients of gradients are never taken")
+    }
+}
+
+#[derive(Debug)]
+struct DensePass;
+
+impl<B: Backend + FusedDense> Backward<B, 3> for DensePass {
+    /// x, weight, output, whether it went through relu
+    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, bool);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let nodes = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight, output, relu) = ops.state;
+        let (wants_x, wants_weight) = (nodes[0].is_some(), nodes[1].is_some());
+        let (of_x, of_weight, of_bias) =
+            B::dense_backward(x, weight, output, gradient, relu, wants_x, wants_weight);
+        for (node, gradient) in nodes.into_iter().zip([of_x, of_weight, of_bias]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct NormalizedDensePass;
+
+impl<B: Backend + FusedDense> Backward<B, 4> for NormalizedDensePass {
+    /// x̂; gamma, beta and weight; output; whether it went through relu
+    type State = (FloatTensor<B>, Three<B>, FloatTensor<B>, bool);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (normalized, (gamma, beta, weight), output, relu) = ops.state;
+        let (of_gamma, of_beta, of_weight, of_bias) =
+            B::normalized_dense_backward(normalized, gamma, beta, weight, output, gradient, relu);
+        let gradients = [of_gamma, of_beta, of_weight, of_bias];
+        for (node, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::batch_norm::normalize;
+    use burn::tensor::{Device, TensorData, activation::relu};
+
+    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data().try_into_vec().unwrap()
+    }
+
+    /// Output, mean and variance where there is a normalization, and all gradients for a loss that
+    /// weighs each output differently.
+    fn run(fused: bool, normalized: bool, with_bias: bool, with_relu: bool) -> Vec<Vec<f32>> {
+        let device = Device::flex().autodiff();
+        let (batch, inputs, units) = (7, 37, 21);
+        let noise = |n: usize, seed: u32| -> Vec<f32> {
+            use crate::rng::{Purpose, Stream};
+            let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+            (0..n).map(|_| stream.next_f32() * 4.0 - 1.5).collect()
+        };
+        let matrix = |rows: usize, columns: usize, seed| {
+            let data = TensorData::new(noise(rows * columns, seed), [rows, columns]);
+            Tensor::<2>::from_data(data, &device)
+        };
+        let vector = |size: usize, seed| {
+            let data = TensorData::new(noise(size, seed), [size]);
+            Tensor::<1>::from_data(data, &device).require_grad()
+        };
+        let x = matrix(batch, inputs, 1);
+        let x = if normalized { x } else { x.require_grad() };
+        let weight = matrix(inputs, units, 2).require_grad();
+        let bias = with_bias.then(|| vector(units, 3));
+        let (gamma, beta) = (vector(inputs, 4), vector(inputs, 5));
+        let mut results = Vec::new();
+        let plain = |x: Tensor<2>| {
+            let y = x.matmul(weight.clone());
+            let y = match &bias {
+                Some(bias) => y + bias.clone().unsqueeze(),
+                None => y,
+            };
+            if with_relu { relu(y) } else { y }
+        };
+        let output = if normalized {
+            let parameters = [gamma.clone(), beta.clone()];
+            let result = if fused {
+                let (weight, bias) = (weight.clone(), bias.clone());
+                normalized_dense(x.clone(), parameters, 1e-3, weight, bias, with_relu)
+            } else {
+                let [gamma, beta] = parameters;
+                let result = normalize(x.clone(), gamma, beta, 1e-3);
+                Normalized { output: plain(result.output), ..result }
+            };
+            results.extend([numbers(result.mean.inner()), numbers(result.variance.inner())]);
+            result.output
+        } else if fused {
+            dense(x.clone(), weight.clone(), bias.clone(), with_relu)
+        } else {
+            plain(x.clone())
+        };
+        results.push(numbers(output.clone().inner()));
+        let gradients = (output * matrix(batch, units, 6)).sum().backward();
+        results.push(numbers(weight.grad(&gradients).unwrap()));
+        results.extend(bias.map(|bias| numbers(bias.grad(&gradients).unwrap())));
+        if normalized {
+            results.push(numbers(gamma.grad(&gradients).unwrap()));
+            results.push(numbers(beta.grad(&gradients).unwrap()));
+        } else {
+            results.push(numbers(x.grad(&gradients).unwrap()));
+        }
+        results
+    }
+
+    #[test]
+    fn it_agrees_with_burns_own_in_every_output_and_gradient() {
+        if !available() {
+            println!("skipped: dense kernels: the processor lacks the instructions");
+            return;
+        }
+        for case in 0..8 {
+            let [normalized, bias, relu] = [1, 2, 4].map(|bit| case & bit != 0);
+            let pairs = [true, false].map(|fused| run(fused, normalized, bias, relu));
+            assert_eq!(pairs[0].len(), pairs[1].len());
+            for (fused, plain) in pairs[0].iter().zip(&pairs[1]) {
+                assert_eq!(fused.len(), plain.len());
+                for (a, b) in fused.iter().zip(plain) {
+                    let close = (a - b).abs() < 5e-5 * b.abs().max(1.0);
+                    assert!(close, "{a} and {b}: {normalized} {bias} {relu}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Matrix products with what follows them, for batches of some dozen rows.
+//!
+//! A general product copies both matrices into an order that suits it. For a batch of 32 rows the
+//! copies cost as much as a third of the product; here rows are read where they are. Each number of
+//! the result is one chain of fused multiplications and additions in the order of the inner
+//! dimension, however the work is cut up: results depend neither on the width of vectors nor on
+//! the number of threads.
+
+#![allow(
+    unsafe_code,
+    reason = "parts of one matrix are written side by side, by vector instructions"
+)]
+
+use std::ops::Range;
+
+use super::pair;
+use super::simd::{Simd, dispatch};
+
+/// Of the inner dimension at a time, so that a panel of b and a block of a stay in the nearest cache.
+const DEPTH: usize = 128;
+
+/// Rows at a time.
+const BLOCK: usize = 32;
+
+/// Multiplications below which a second thread costs more than it gives.
+const WORTH_A_THREAD: usize = 100_000;
+
+/// How the left matrix lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// [rows, depth]
+    AsIs,
+    /// [depth, rows], of which the transpose is meant.
+    Transposed,
+}
+
+/// What is done to each number of a product.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Finish<'a> {
+    /// Added to each row.
+    pub bias: Option<&'a [f32]>,
+    /// Whether max(x, 0) follows.
+    pub relu: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Job {
+    a: *const f32,
+    /// From one row of a to the next, and from one column to the next.
+    a_steps: (usize, usize),
+    /// [depth, columns]
+    b: *const f32,
+    /// [rows, columns]
+    out: *mut f32,
+    columns: usize,
+    depth: usize,
+    /// Null without one.
+    bias: *const f32,
+    relu: bool,
+}
+
+// SAFETY: the threads of a job read the same and write to different places.
+unsafe impl Send for Job {}
+// SAFETY: as above.
+unsafe impl Sync for Job {}
+
+/// a · b, [rows, columns], from b of [depth, columns].
+pub fn product(
+    a: &[f32],
+    left: Left,
+    b: &[f32],
+    [rows, columns, depth]: [usize; 3],
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    assert!(a.len() == rows * depth && b.len() == depth * columns);
+    assert!(finish.bias.is_none_or(|bias| bias.len() == columns));
+    let mut out = Vec::with_capacity(rows * columns);
+    let job = Job {
+        a: a.as_ptr(),
+        a_steps: match left {
+            Left::AsIs => (depth, 1),
+            Left::Transposed => (1, rows),
+        },
+        b: b.as_ptr(),
+        out: out.as_mut_ptr(),
+        columns,
+        depth,
+        bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
+        relu: finish.relu,
+    };
+    if depth == 0 {
+        out.resize(rows * columns, 0.0);
+        return out;
+    }
+    // SAFETY: the lengths are those asserted, and the two parts have no place in common.
+    unsafe {
+        if rows * columns * depth < WORTH_A_THREAD {
+            part(&job, 0..rows, 0..columns);
+        } else if rows > columns {
+            let middle = (rows / 2).next_multiple_of(8).min(rows);
+            pair::both(&|| part(&job, 0..middle, 0..columns), &|| {
+                part(&job, middle..rows, 0..columns);
+            });
+        } else {
+            let middle = (columns / 2).next_multiple_of(16).min(columns);
+            pair::both(&|| part(&job, 0..rows, 0..middle), &|| {
+                part(&job, 0..rows, middle..columns);
+            });
+        }
+        out.set_len(rows * columns);
+    }
+    out
+}
+
+dispatch!(part, part_in, (job: &Job, rows: Range<usize>, columns: Range<usize>));
+
+#[inline(always)]
+unsafe fn part_in<S: Simd>(job: &Job, rows: Range<usize>, columns: Range<usize>) {
+    for from in (0..job.depth).step_by(DEPTH) {
+        let depth = from..(from + DEPTH).min(job.depth);
+        for first in rows.clone().step_by(BLOCK) {
+            let rows = first..(first + BLOCK).min(rows.end);
+            let mut column = columns.start;
+            while column < columns.end {
+                let left = columns.end - column;
+                // SAFETY: within the matrices, as the caller promises.
+                unsafe {
+                    let whole = S::mask(S::LANES);
+                    if S::WIDE && left >= 3 * S::LANES {
+                        panel::<S, 3, false>(job, rows.clone(), column, depth.clone(), whole);
+                        column += 3 * S::LANES;
+                    } else if left >= 2 * S::LANES {
+                        panel::<S, 2, false>(job, rows.clone(), column, depth.clone(), whole);
+                        column += 2 * S::LANES;
+                    } else {
+                        let width = left.min(S::LANES);
+                        let mask = S::mask(width);
+                        panel::<S, 1, true>(job, rows.clone(), column, depth.clone(), mask);
+                        column += width;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The tiles of some rows above one another.
+#[inline(always)]
+unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
+    job: &Job,
+    rows: Range<usize>,
+    column: usize,
+    depth: Range<usize>,
+    mask: S::Mask,
+) {
+    let mut row = rows.start;
+    // SAFETY: within the matrices, as the caller promises.
+    unsafe {
+        // The sums of a tile take most of the registers: 16, or 32 where they are wide.
+        while (S::WIDE || V == 1) && row + 8 <= rows.end {
+            tile::<S, 8, V, PART>(job, row, column, depth.clone(), mask);
+            row += 8;
+        }
+        // Eight rows are two tiles of four.
+        while !S::WIDE && V > 1 && row + 6 <= rows.end && row + 8 != rows.end {
+            tile::<S, 6, V, PART>(job, row, column, depth.clone(), mask);
+            row += 6;
+        }
+        while row + 4 <= rows.end {
+            tile::<S, 4, V, PART>(job, row, column, depth.clone(), mask);
+            row += 4;
+        }
+        while row < rows.end {
+            tile::<S, 1, V, PART>(job, row, column, depth.clone(), mask);
+            row += 1;
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "so written, the sums stay in registers")]
+unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
+    job: &Job,
+    row: usize,
+    column: usize,
+    depth: Range<usize>,
+    mask: S::Mask,
+) {
+    let Job { columns, a_steps: (down, along), .. } = *job;
+    // SAFETY: within the matrices, as the caller promises.
+    unsafe {
+        let out = job.out.add(row * columns + column);
+        let load = |from: *const f32| {
+            if PART { S::load_part(from, mask) } else { S::load(from) }
+        };
+        let mut sums = [[S::splat(0.0); V]; R];
+        if depth.start > 0 {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = load(out.add(r * columns + v * S::LANES));
+                }
+            }
+        }
+        let mut a = job.a.add(row * down + depth.start * along);
+        let mut b = job.b.add(depth.start * columns + column);
+        let mut left = depth.len();
+        while left > 0 {
+            let mut line = [S::splat(0.0); V];
+            for v in 0..V {
+                line[v] = load(b.add(v * S::LANES));
+            }
+            for r in 0..R {
+                let factor = S::splat(*a.add(r * down));
+                for v in 0..V {
+                    sums[r][v] = S::fused(factor, line[v], sums[r][v]);
+                }
+            }
+            a = a.wrapping_add(along);
+            b = b.wrapping_add(columns);
+            left -= 1;
+        }
+        let last = depth.end == job.depth;
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let mut value = sum;
+                if last && !job.bias.is_null() {
+                    value = S::add(value, load(job.bias.add(column + v * S::LANES)));
+                }
+                if last && job.relu {
+                    value = S::relu(value);
+                }
+                let to = out.add(r * columns + v * S::LANES);
+                if PART { S::store_part(to, mask, value) } else { S::store(to, value) }
+            }
+        }
+    }
+}
+
+/// [rows, columns] → [columns, rows]
+pub fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = vec![0.0; values.len()];
+    // Blocks of 16 by 16 numbers, which are whole cache lines on both sides.
+    for first_row in (0..rows).step_by(16) {
+        for first_column in (0..columns).step_by(16) {
+            for column in first_column..(first_column + 16).min(columns) {
+                let to = &mut out[column * rows..(column + 1) * rows];
+                for row in first_row..(first_row + 16).min(rows) {
+                    to[row] = values[row * columns + column];
+                }
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same chains, one number after the other.
+    fn plainly(a: &[f32], left: Left, b: &[f32], [m, n, k]: [usize; 3], relu: bool) -> Vec<f32> {
+        let at = |i: usize, p: usize| match left {
+            Left::AsIs => a[i * k + p],
+            Left::Transposed => a[p * m + i],
+        };
+        let one = |i, j| (0..k).fold(0.0, |sum: f32, p| at(i, p).mul_add(b[p * n + j], sum));
+        let all = (0..m * n).map(|place| one(place / n, place % n) + ((place % n) as f32 - 3.0));
+        all.map(|x| if relu { x.max(0.0) } else { x }).collect()
+    }
+
+    fn noise(count: usize, seed: u32) -> Vec<f32> {
+        use crate::rng::{Purpose, Stream};
+        let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+        (0..count).map(|_| stream.next_f32() - 0.5).collect()
+    }
+
+    #[test]
+    fn products_of_all_shapes_are_the_same_to_the_bit_with_one_thread_and_with_two() {
+        if !crate::kernels::simd::available() {
+            println!("skipped: products_of_all_shapes: the processor lacks the instructions");
+            return;
+        }
+        let shapes = [
+            [32, 300, 784],
+            [784, 300, 32],
+            [24, 10, 100],
+            [1, 1, 1],
+            [3, 7, 5],
+            [33, 49, 129],
+            [13, 100, 300],
+        ];
+        for shape @ [m, n, k] in shapes {
+            for (left, relu) in [(Left::AsIs, true), (Left::Transposed, false)] {
+                let (a, b) = (noise(m * k, 1), noise(k * n, 2));
+                let bias: Vec<f32> = (0..n).map(|j| j as f32 - 3.0).collect();
+                let expected = plainly(&a, left, &b, shape, relu);
+                let finish = Finish { bias: Some(&bias), relu };
+                assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}");
+                let _one = pair::at_work();
+                assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}, two");
+            }
+        }
+    }
+
+    #[test]
+    fn transposing_twice_changes_nothing() {
+        let values = noise(33 * 50, 1);
+        let turned = transposed(&values, 33, 50);
+        assert_eq!(turned[7 * 33 + 20], values[20 * 50 + 7]);
+        assert_eq!(transposed(&turned, 50, 33), values);
+    }
+}
