@@ -44,7 +44,7 @@ fn masked_crc(bytes: &[u8]) -> u32 {
         }
     }
     crc = !crc;
-    ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8)
+    crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 /// The messages in a file of TFRecords, all checksums held.
