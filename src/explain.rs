@@ -236,8 +236,16 @@ mod tests {
     #[test]
     fn every_enumeration_of_the_schema_has_a_kind() {
         // Short lists of words without parameters are told where they may stand.
-        let words =
-            ["BackendName", "DatasetName", "Mode", "Monitor", "Padding", "Plot", "Validation", "CheckpointPolicy"];
+        let words = [
+            "BackendName",
+            "DatasetName",
+            "Mode",
+            "Monitor",
+            "Padding",
+            "Plot",
+            "Validation",
+            "CheckpointPolicy",
+        ];
         let schema = schema::experiment();
         for (name, definition) in schema["definitions"].as_object().unwrap() {
             let lists = definition.get("oneOf").or_else(|| definition.get("anyOf")).is_some();

@@ -150,12 +150,13 @@ fn parquet_files_have_types() {
     for (row, cells) in rows.iter().zip(&table) {
         for (name, field) in row.get_column_iter() {
             let cell = &cells[name];
+            #[allow(clippy::wildcard_enum_match_arm, reason = "the other crate has many more")]
             match field {
                 Field::Null => assert_eq!(cell, "", "{name}"),
                 Field::Str(text) => assert_eq!(text, cell, "{name}"),
                 Field::Long(number) => assert_eq!(number.to_string(), *cell, "{name}"),
                 Field::Double(number) => {
-                    assert_eq!(*number, cell.parse::<f64>().unwrap(), "{name}")
+                    assert_eq!(*number, cell.parse::<f64>().unwrap(), "{name}");
                 }
                 Field::TimestampMillis(time) => {
                     let time = jiff::Timestamp::from_millisecond(*time).unwrap();

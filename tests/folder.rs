@@ -256,7 +256,7 @@ fn watch_follows_another_process_to_its_end() {
     assert_eq!(cells(&once.stdout, "tiny")[4], "1", "one is running: {once}");
     once.prints("tiny slow, seed 1: epoch ");
     let watched = bench.bn_runner("watch").exits(0);
-    bench.wait(runner).exits(0);
+    Bench::wait(runner).exits(0);
     let watched = watched
         .prints("tiny slow, seed 1: epoch 1500/1500 loss ")
         .prints("tiny slow, seed 1: done: test_accuracy ")

@@ -205,7 +205,7 @@ fn ctrl_c_keeps_what_is_done_and_the_same_command_goes_on() {
         bench.bn_runner("run long.yaml -o whole -q").exits(0);
         let child = started(&bench, "run long.yaml -o out -j 1", &format!("out/{SCHEDULED}"));
         support::send(&child, signal);
-        let ended = bench.wait(child);
+        let ended = Bench::wait(child);
         let ended =
             ended.exits(130).says("interrupted: the same command goes on with the 2 trials");
         assert!(ended.stderr.contains("interrupted; the next run goes on with it"), "{ended}");
@@ -227,7 +227,7 @@ fn a_second_ctrl_c_ends_the_program_at_once() {
     support::send(&child, "INT");
     support::send(&child, "TERM");
     support::send(&child, "CONT");
-    bench.wait(child).exits(130);
+    Bench::wait(child).exits(130);
     bench.bn_runner("run long.yaml -o out -q").exits(0);
 }
 

@@ -433,7 +433,7 @@ fn whoever_removes_them_while_a_trial_is_trained_does_not_end_it() {
         std::thread::sleep(std::time::Duration::from_millis(3));
     }
     std::fs::remove_dir_all(bench.path(&format!("{trial}/tensorboard"))).unwrap();
-    bench.wait(child).exits(0).says("tried again at the end of the run");
+    Bench::wait(child).exits(0).says("tried again at the end of the run");
     agrees(&bench, trial);
 }
 

@@ -51,7 +51,7 @@ fn a_trial_that_another_process_trains_comes_last_and_is_done_here_if_that_one_d
     std::thread::sleep(std::time::Duration::from_millis(600));
     assert!(!bench.has("out/tiny/slow/seed-1"));
     drop(lock);
-    let ended = bench.wait(child).exits(0);
+    let ended = Bench::wait(child).exits(0);
     let waiting = "waiting for other processes, which are training what is left: tiny slow, seed 1";
     assert_eq!(ended.stderr.matches(waiting).count(), 1, "{ended}");
     assert_eq!(bench.table("out/tiny/summary.csv").len(), 4);
@@ -103,7 +103,7 @@ fn two_runs_on_one_folder_share_the_work_and_train_each_trial_once() {
     let tables: Vec<String> = children
         .into_iter()
         .map(|child| {
-            let ended = bench.wait(child).exits(0);
+            let ended = Bench::wait(child).exits(0);
             assert_eq!(ended.stdout.lines().count(), 3, "{ended}");
             ended.stdout
         })
@@ -147,7 +147,7 @@ fn two_forced_runs_train_each_trial_once_again() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     drop(locks);
     for child in children {
-        bench.wait(child).exits(0);
+        Bench::wait(child).exits(0);
     }
     for variant in ["slow", "quick"] {
         let previous = bench.names(&format!("out/tiny/{variant}/previous"));
@@ -168,7 +168,7 @@ fn a_run_that_is_killed_leaves_its_trials_to_the_other() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     killed.kill().unwrap();
     killed.wait().unwrap();
-    bench.wait(other).exits(0);
+    Bench::wait(other).exits(0);
     let summary = bench.table("out/tiny/summary.csv");
     assert_eq!(summary.len(), 4);
     assert!(summary.iter().all(|row| row["status"] == "completed" && row["epochs"] == "400"));

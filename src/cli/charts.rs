@@ -44,7 +44,9 @@ fn stamp(tables: &[PathBuf], words: &[&str]) -> Result<String> {
     let program = std::env::current_exe().and_then(std::fs::metadata);
     let built = program.and_then(|program| program.modified()).ok();
     add(format!("{built:?}").as_bytes());
-    words.iter().for_each(|words| add(words.as_bytes()));
+    for words in words {
+        add(words.as_bytes());
+    }
     for table in tables {
         add(&std::fs::read(table)?);
     }

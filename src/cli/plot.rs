@@ -112,7 +112,7 @@ pub fn plot(args: &PlotArgs) -> Result<ExitCode> {
     }
     let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
     let look = Look { theme: args.theme, dpi: args.dpi, format };
-    let jobs = jobs(args, experiments)?;
+    let jobs = jobs(args, experiments);
     let several = jobs.len() > 1;
     let mut empty = Vec::new();
     let mut written = 0;
@@ -156,7 +156,7 @@ struct Job {
     experiments: Vec<ExperimentResults>,
 }
 
-fn jobs(args: &PlotArgs, found: Vec<(PathBuf, ExperimentResults)>) -> Result<Vec<Job>> {
+fn jobs(args: &PlotArgs, found: Vec<(PathBuf, ExperimentResults)>) -> Vec<Job> {
     let folders: Vec<&Path> = found.iter().map(|(folder, _)| folder.as_path()).collect();
     let common = common_folder(&folders);
     let together = Plot::Comparison;
@@ -176,12 +176,12 @@ fn jobs(args: &PlotArgs, found: Vec<(PathBuf, ExperimentResults)>) -> Result<Vec
         let experiments = found.into_iter().map(|(_, results)| results).collect();
         jobs.push(Job { plot: together, name: "all".to_owned(), folder: common, experiments });
     }
-    Ok(jobs)
+    jobs
 }
 
 /// What the ending of a file says.
 fn format_of(output: Option<&Path>) -> Format {
-    let ending = output.and_then(Path::extension).map(|ending| ending.to_ascii_lowercase());
+    let ending = output.and_then(Path::extension).map(std::ffi::OsStr::to_ascii_lowercase);
     if ending.is_some_and(|ending| ending == "svg") { Format::Svg } else { Format::Png }
 }
 

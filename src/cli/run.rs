@@ -212,7 +212,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     );
     match written {
         Ok(Written { charts, report, .. }) if !quiet => {
-            charts.iter().for_each(|chart| eprintln!("wrote {}", chart.display()));
+            for chart in charts {
+                eprintln!("wrote {}", chart.display());
+            }
             eprintln!("report: {}", report.display());
         }
         Ok(_) => {}

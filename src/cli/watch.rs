@@ -131,9 +131,8 @@ fn plain(args: &WatchArgs) -> Result<String> {
             let rows = read_metrics(&trial.dir.metrics()).unwrap_or_default();
             let told = match before {
                 Some((State::Running, epochs)) => epochs,
-                Some(_) => 0,
                 None if first => rows.len().saturating_sub(1),
-                None => 0,
+                Some(_) | None => 0,
             };
             for row in rows.iter().skip(told) {
                 print(&format!("{}: {}\n", title(trial), progress(trial, Some(row))))?;

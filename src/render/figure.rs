@@ -87,6 +87,9 @@ impl Options {
     }
 
     /// The width asked for, or else the chart's own.
+    ///
+    /// # Errors
+    /// When it is too narrow for any chart.
     pub fn width(&self, own: f64) -> Result<f64, BadOption> {
         match self.size {
             Some((width, _)) if width < NARROWEST => Err(BadOption(format!(
@@ -100,6 +103,9 @@ impl Options {
     }
 
     /// The metric of every epoch asked for, or else the chart's own.
+    ///
+    /// # Errors
+    /// When epochs have no metric of that name.
     pub fn epoch_metric(&self, own: EpochMetric) -> Result<EpochMetric, BadOption> {
         let Some(name) = &self.y else { return Ok(own) };
         EpochMetric::of_name(name).ok_or_else(|| {
@@ -108,6 +114,9 @@ impl Options {
     }
 
     /// The metric of whole trials asked for, if one is.
+    ///
+    /// # Errors
+    /// When trials have no metric of that name.
     pub fn metric(&self) -> Result<Option<Metric>, BadOption> {
         let Some(name) = &self.y else { return Ok(None) };
         let unknown = || unknown_metric(name, "trials have", &Metric::ALL.map(Metric::name));

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::analysis::{EpochMetric, ExperimentResults};
+use crate::analysis::{Case, EpochMetric, ExperimentResults};
 
 use super::canvas::Canvas;
 use super::curves;
@@ -15,7 +15,7 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
 
 /// Whether a learning rate changes in any trial, without which there is little to see.
 pub fn changes(results: &ExperimentResults) -> bool {
-    let trials = results.cases.iter().flat_map(|case| case.completed());
+    let trials = results.cases.iter().flat_map(Case::completed);
     trials.into_iter().any(|trial| {
         let rates = trial.epochs.iter().map(|row| row.learning_rate);
         rates.clone().zip(rates.skip(1)).any(|(before, after)| before != after)

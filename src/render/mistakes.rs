@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::analysis::ExperimentResults;
+use crate::analysis::{Case, ExperimentResults};
 use crate::record::{Mistakes, RecordedTrial};
 
 use super::canvas::{Canvas, Stroke};
@@ -22,7 +22,7 @@ const GAP: f64 = 9.0;
 
 /// The first trial of the best case that has such images.
 pub fn of_best_case(results: &ExperimentResults) -> Result<Option<(&RecordedTrial, Mistakes)>> {
-    for trial in best_case(results).into_iter().flat_map(|case| case.completed()) {
+    for trial in best_case(results).into_iter().flat_map(Case::completed) {
         if let Some(mistakes) = Mistakes::read(&trial.dir)? {
             return Ok(Some((trial, mistakes)));
         }

@@ -53,7 +53,7 @@ impl TrainingSpec {
 }
 
 /// Whether a list says no more than none.
-fn is_accuracy_alone(metrics: &Vec<MetricSpec>) -> bool {
+fn is_accuracy_alone(metrics: &[MetricSpec]) -> bool {
     top_k(metrics).next().is_none()
 }
 

@@ -199,7 +199,7 @@ impl Bench {
     }
 
     /// Waits for the end of a program that was started here.
-    pub fn wait(&self, child: Child) -> Ended {
+    pub fn wait(child: Child) -> Ended {
         Ended::of("…", child.wait_with_output().expect("it can be waited for"))
     }
 

@@ -56,8 +56,10 @@ pub fn write(html: &mut Html, results: &ExperimentResults) {
     html.markup("</details>");
 }
 
-/// What a manifest says, under its title.
-const FACTS: [(&str, fn(&Manifest) -> String); 9] = [
+/// A title, and what a manifest says under it.
+type Fact = (&'static str, fn(&Manifest) -> String);
+
+const FACTS: [Fact; 9] = [
     ("data set", |manifest| manifest.dataset.clone()),
     ("data checksum", |manifest| short(&manifest.dataset_checksum)),
     ("backend", |manifest| format!("{}, {}", manifest.backend, manifest.device)),
