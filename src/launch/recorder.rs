@@ -54,6 +54,7 @@ impl<'a> Recorder<'a> {
                 manifest.resumed.clone_from(&before.resumed);
                 dir.remove_unfinished();
             }
+            None if is_barely_begun(job) => dir.remove_unfinished(),
             Some(_) | None => move_aside(dir.path())?,
         }
         std::fs::create_dir_all(dir.path())
@@ -222,6 +223,21 @@ impl Observer for Recorder<'_> {
     fn stop(&self) -> Option<Stop> {
         (self.stop)()
     }
+}
+
+/// Whether a trial's folder holds nothing but the beginning of this very trial, cut off before its
+/// first checkpoint: there is nothing in it to keep.
+fn is_barely_begun(job: &Job<'_>) -> bool {
+    let dir = &job.trial.dir;
+    let cut_off = |manifest: &Manifest| match manifest.status {
+        Status::Running | Status::Interrupted => manifest.trial_hash == job.trial.hash,
+        Status::Completed | Status::Failed => false,
+    };
+    let is_begun = match dir.read_manifest() {
+        Some(manifest) => cut_off(&manifest),
+        None => !dir.manifest().exists() && !dir.metrics().exists(),
+    };
+    is_begun && dir.checkpoints().epochs().is_empty() && !dir.model().exists()
 }
 
 /// The manifest of a trial that has failed, for one that may not even have a folder.
