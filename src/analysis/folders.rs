@@ -38,6 +38,13 @@ pub struct RecordedExperiment {
     pub file: Option<Result<Experiment, Problems>>,
 }
 
+impl RecordedExperiment {
+    /// Its folder as people write it.
+    pub fn shown_folder(&self) -> PathBuf {
+        shown(&self.folder)
+    }
+}
+
 /// What was found in folders.
 #[derive(Debug)]
 pub struct Found {
@@ -110,14 +117,14 @@ fn tell_apart(experiments: &mut [RecordedExperiment]) {
         experiments.iter().map(|experiment| experiment.results.name.clone()).collect();
     for (experiment, name) in experiments.iter_mut().zip(&names) {
         if names.iter().filter(|other| *other == name).count() > 1 {
-            experiment.results.name = shown(&experiment.folder);
+            experiment.results.name = experiment.shown_folder().display().to_string();
         }
     }
 }
 
 /// A folder as people write it: from here, where it is below here.
-fn shown(folder: &Path) -> String {
-    let here = std::env::current_dir().ok();
+fn shown(folder: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
     let below = here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_owned));
-    below.unwrap_or_else(|| folder.to_owned()).display().to_string()
+    below.unwrap_or_else(|| folder.to_owned())
 }

@@ -1,7 +1,9 @@
 //! How long it takes until a metric is good enough.
 
 use crate::record::{EpochRow, RecordedTrial};
+use crate::spec::Relation;
 
+use super::targets::first;
 use super::{Case, EpochMetric, ExperimentResults};
 
 /// The share of the best final mean that is taken for good enough unless a target is given.
@@ -23,10 +25,10 @@ impl Goal {
             let curve = case.curve(metric);
             curve.points.last().map(|point| point.mean)
         });
-        let value = if metric.falls() {
-            finals.reduce(f64::min)? / GOOD_ENOUGH
-        } else {
+        let value = if metric.is_better_high() {
             finals.reduce(f64::max)? * GOOD_ENOUGH
+        } else {
+            finals.reduce(f64::min)? / GOOD_ENOUGH
         };
         let value = format!("{value:.3}").parse().unwrap_or(value);
         Some(Self { metric, value })
@@ -34,13 +36,11 @@ impl Goal {
 
     /// The first epoch in which a trial reached it.
     pub fn first(self, trial: &RecordedTrial) -> Option<&EpochRow> {
-        let reached = |row: &&EpochRow| {
-            self.metric.of(row).is_some_and(|value| match self.metric.falls() {
-                true => value <= self.value,
-                false => value >= self.value,
-            })
+        let relation = match self.metric.is_better_high() {
+            true => Relation::GreaterOrEqual,
+            false => Relation::LessOrEqual,
         };
-        trial.epochs.iter().find(reached)
+        first(&trial.epochs, self.metric, relation, self.value)
     }
 
     /// The first such epoch of each completed trial of a case that reached it.

@@ -226,11 +226,6 @@ impl EpochMetric {
         self.is_better_high()
     }
 
-    /// Whether lower is better.
-    pub fn falls(self) -> bool {
-        !self.is_better_high()
-    }
-
     /// The number in one epoch; `None` where it does not exist.
     pub fn of(self, row: &EpochRow) -> Option<f64> {
         match self {

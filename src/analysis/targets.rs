@@ -1,26 +1,33 @@
 //! How long training takes to get somewhere.
 
 use crate::record::EpochRow;
-use crate::spec::Target;
+use crate::spec::{Relation, Target};
 
 use super::{Case, EpochMetric};
 
 /// The first epoch that reached a target; `None` if none did.
 pub fn epochs_to(epochs: &[EpochRow], target: Target) -> Option<usize> {
-    first(epochs, target).map(|row| row.epoch)
+    of_target(epochs, target).map(|row| row.epoch)
 }
 
 /// Seconds from the start of training to the end of the first epoch that reached a target; `None`
 /// if none did.
 pub fn seconds_to(epochs: &[EpochRow], target: Target) -> Option<f64> {
-    first(epochs, target).map(|row| row.elapsed_seconds)
+    of_target(epochs, target).map(|row| row.elapsed_seconds)
 }
 
-fn first(epochs: &[EpochRow], target: Target) -> Option<&EpochRow> {
-    let metric = EpochMetric::from(target.metric);
-    epochs
-        .iter()
-        .find(|row| metric.of(row).is_some_and(|value| target.relation.holds(value, target.value)))
+fn of_target(epochs: &[EpochRow], target: Target) -> Option<&EpochRow> {
+    first(epochs, target.metric.into(), target.relation, target.value)
+}
+
+/// The first epoch whose metric is in a relation to a value.
+pub(super) fn first(
+    epochs: &[EpochRow],
+    metric: EpochMetric,
+    relation: Relation,
+    value: f64,
+) -> Option<&EpochRow> {
+    epochs.iter().find(|row| metric.of(row).is_some_and(|number| relation.holds(number, value)))
 }
 
 impl Case {
@@ -45,7 +52,7 @@ fn seed(trial: &crate::record::RecordedTrial) -> u64 {
 mod tests {
     use super::*;
     use crate::analysis::test_data::{epoch, trial};
-    use crate::spec::{Monitor, Relation};
+    use crate::spec::Monitor;
 
     fn target(metric: Monitor, relation: Relation, value: f64) -> Target {
         Target { metric, relation, value }

@@ -31,15 +31,8 @@ impl FolderArgs {
 /// The experiments, each with its folder as people write it.
 pub fn with_folders(found: Found) -> Vec<(PathBuf, ExperimentResults)> {
     let with_folder =
-        |experiment: RecordedExperiment| (shown(&experiment.folder), experiment.results);
+        |experiment: RecordedExperiment| (experiment.shown_folder(), experiment.results);
     found.experiments.into_iter().map(with_folder).collect()
-}
-
-/// A folder as people write it: from here, where it is below here.
-fn shown(folder: &Path) -> PathBuf {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
-    let below = here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_owned));
-    below.unwrap_or_else(|| folder.to_owned())
 }
 
 /// The results alone.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
-use super::NothingSelected;
+use crate::analysis::Nothing;
 use crate::record::{Found, Manifest, State, TrialDir, read_plan};
 
 /// Folders of results, of experiments, of cases or of single trials.
@@ -51,7 +51,7 @@ impl DirArgs {
         let dirs: Vec<String> =
             self.dirs.iter().map(|dir| format!("`{}`", dir.display())).collect();
         let there = dirs.join(", ");
-        NothingSelected(format!("no trials in {there}; `bn-runner run` makes some")).into()
+        Nothing::NoTrials(there).into()
     }
 }
 

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{CsvName, TrialDir};
+use super::TrialDir;
+use super::test_report::{ConfusionRow, Mistake};
 
 /// More classes than this are no classes.
 const MOST_CLASSES: usize = 10_000;
@@ -19,32 +19,6 @@ pub struct ConfusionMatrix {
     pub names: Vec<String>,
     /// Images by true class, and in it by predicted class.
     pub counts: Vec<Vec<u64>>,
-}
-
-/// A row of `confusion_matrix.csv`.
-#[derive(Debug, Deserialize)]
-struct Cell {
-    #[serde(rename = "true")]
-    truth: usize,
-    true_name: CsvName,
-    predicted: usize,
-    predicted_name: CsvName,
-    count: u64,
-}
-
-/// A test image that was taken for another class; a row of `mistakes.csv`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Mistake {
-    /// From 1, the surest first.
-    pub rank: usize,
-    /// Its row in the data set's test images.
-    pub row: usize,
-    /// What it is.
-    pub true_name: CsvName,
-    /// What it was taken for.
-    pub predicted_name: CsvName,
-    /// How sure the network was of that.
-    pub probability: f64,
 }
 
 /// The mistakes of a trial with their images.
@@ -74,16 +48,16 @@ impl ConfusionMatrix {
     /// When the file is not of its form.
     pub fn read(dir: &TrialDir) -> Result<Option<Self>> {
         let path = dir.confusion_matrix();
-        let Some(cells) = read_rows::<Cell>(&path)? else { return Ok(None) };
+        let Some(cells) = read_rows::<ConfusionRow>(&path)? else { return Ok(None) };
         let classes = cells.iter().map(|cell| cell.truth.max(cell.predicted) + 1).max();
         let classes = classes.unwrap_or(0);
         ensure!(classes <= MOST_CLASSES, "`{}` has class {}", path.display(), classes - 1);
         let mut names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
         let mut counts = vec![vec![0; classes]; classes];
-        for Cell { truth, true_name, predicted, predicted_name, count } in cells {
+        for ConfusionRow { truth, true_name, predicted, predicted_name, count } in cells {
             names[truth] = true_name.0;
             names[predicted] = predicted_name.0;
-            counts[truth][predicted] += count;
+            counts[truth][predicted] += count as u64;
         }
         Ok(Some(Self { names, counts }).filter(|matrix| !matrix.counts.is_empty()))
     }

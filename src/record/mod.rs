@@ -18,7 +18,7 @@ mod test_report;
 mod trial_dir;
 
 pub use checkpoints::Checkpoints;
-pub use classification::{ConfusionMatrix, GreyImage, Mistake, Mistakes};
+pub use classification::{ConfusionMatrix, GreyImage, Mistakes};
 pub use csv_name::CsvName;
 pub use found::{Found, State};
 pub use lock::TrialLock;
@@ -29,7 +29,7 @@ pub use manifest::{
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
 pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
 pub use tensorboard::{TensorBoard, write_tensorboard, write_tensorboard_summary};
-pub use test_report::TestReport;
+pub use test_report::{Mistake, TestReport};
 pub use trial_dir::{RecordedTrial, TrialDir};
 
 use std::io::Write as _;

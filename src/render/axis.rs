@@ -38,6 +38,11 @@ impl Axis {
         }
     }
 
+    /// For numbers that are shares or are not.
+    pub fn of(are_shares: bool, values: impl IntoIterator<Item = f64>, ticks: usize) -> Self {
+        if are_shares { Self::of_shares(values, ticks) } else { Self::of_values(values, ticks) }
+    }
+
     /// For a share: a little more than the values take, but never below 0 or above 1.
     pub fn of_shares(values: impl IntoIterator<Item = f64>, ticks: usize) -> Self {
         let (low, high) = extent(values);

@@ -69,11 +69,7 @@ pub fn draw(
     };
 
     let values = all.iter().flat_map(|curve| &curve.points).flat_map(edges);
-    let y = if metric.is_share() {
-        Axis::of_shares(values, TICKS)
-    } else {
-        Axis::of_values(values, TICKS)
-    };
+    let y = Axis::of(metric.is_share(), values, TICKS);
     let below = Panel::room_below();
     let height = frame.panel_height(options, PANEL_HEIGHT, below, LOWEST_PANEL)?;
     let (mut canvas, top) = frame.sheet(height, below);

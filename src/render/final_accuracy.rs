@@ -59,11 +59,7 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
     let labels = rows.iter().map(|row| row.shown.case.label.as_str());
     let layout = Rows::new(labels, &numbers, rows::edges(width), (top, height));
     let values = rows.iter().flat_map(|row| row.seeds.iter().copied());
-    let x = if metric.is_share() {
-        Axis::of_shares(values, TICKS)
-    } else {
-        Axis::of_values(values, TICKS)
-    };
+    let x = Axis::of(metric.is_share(), values, TICKS);
     let panel = layout.panel(x);
     panel.horizontal_axis(&mut canvas, &spoken(&metric.name()));
     for (index, row) in rows.iter().enumerate() {

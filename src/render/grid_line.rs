@@ -77,11 +77,7 @@ pub fn draw(
         [aggregate.mean - std, aggregate.mean + std]
     };
     let heights = lines.iter().flatten().flat_map(|(_, aggregate)| edges(aggregate));
-    let y = if metric.is_share() {
-        Axis::of_shares(heights, TICKS)
-    } else {
-        Axis::of_values(heights, TICKS)
-    };
+    let y = Axis::of(metric.is_share(), heights, TICKS);
     let below = Panel::room_below();
     let height = frame.panel_height(options, PANEL_HEIGHT, below, LOWEST_PANEL)?;
     let (mut canvas, top) = frame.sheet(height, below);

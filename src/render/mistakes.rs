@@ -87,7 +87,7 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         let baseline = y + image + 3.0 + NOTE_SIZE;
         canvas.text(&style.fit(&mistake.true_name.0, column), (left, baseline), style);
         let style = style.colour(QUIET_INK);
-        let share = format!(" {:.0} %", mistake.probability * 100.0);
+        let share = format!(" {:.0} %", f64::from(mistake.probability) * 100.0);
         let taken =
             style.fit(&format!("→ {}", mistake.predicted_name), column - style.width(&share));
         canvas.text(&format!("{taken}{share}"), (left, baseline + line), style);

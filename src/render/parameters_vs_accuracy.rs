@@ -54,11 +54,7 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         [aggregate.mean - std, aggregate.mean + std]
     };
     let values = points.iter().flat_map(|(_, _, aggregate)| edges(aggregate));
-    let y = if metric.is_share() {
-        Axis::of_shares(values, TICKS)
-    } else {
-        Axis::of_values(values, TICKS)
-    };
+    let y = Axis::of(metric.is_share(), values, TICKS);
     let below = Panel::room_below();
     let height = frame.panel_height(options, PANEL_HEIGHT, below, LOWEST_PANEL)?;
     let (mut canvas, top) = frame.sheet(height, below);

@@ -58,10 +58,10 @@ pub fn draw(
         );
     }
     if options.target.is_none() {
-        let which = if metric.falls() {
-            "lowest final mean ÷ 0.95"
-        } else {
+        let which = if metric.is_better_high() {
             "95 % of the best final mean"
+        } else {
+            "lowest final mean ÷ 0.95"
         };
         facts.push(format!("target: {which}"));
     }
@@ -76,7 +76,7 @@ pub fn draw(
         TimeAxis::Epoch => ("Epochs", "epochs"),
         TimeAxis::Seconds => ("Seconds of training", "training time (seconds)"),
     };
-    let sign = if metric.falls() { "≤" } else { "≥" };
+    let sign = if metric.is_better_high() { "≥" } else { "≤" };
     let subtitle = format!("{noun} until {} {sign} {}", spoken(&metric.name()), target.value);
     let frame = Frame {
         width,

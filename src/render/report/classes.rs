@@ -141,7 +141,7 @@ fn write_mistakes(html: &mut Html, results: &ExperimentResults) -> Result<()> {
             .name(&mistake.true_name.0)
             .markup("<br><span class=\"quiet\">→ ");
         html.name(&mistake.predicted_name.0);
-        html.text(&format!(" {:.0}\u{a0}%", mistake.probability * 100.0));
+        html.text(&format!(" {:.0}\u{a0}%", f64::from(mistake.probability) * 100.0));
         html.markup("</span></figcaption></figure></li>");
     }
     html.markup("</ul>");
