@@ -122,6 +122,26 @@ fn a_killed_run_goes_on_after_its_last_epoch_and_not_from_the_start() {
     assert!(bench.text(&format!("out/{SCHEDULED}/run.log")).contains("going on after epoch"));
 }
 
+/// What a power cut does: the checkpoint waits for the disk, the rows do not.
+#[test]
+fn rows_that_the_disk_never_saw_come_back_from_the_checkpoint() {
+    let bench = Bench::with("long.yaml", LONG);
+    let run = "run long.yaml -o out -q -s training.epochs=4";
+    bench.bn_runner(run).exits(0);
+    let trial = &format!("out/{SCHEDULED}");
+    let whole = bench.numbers(trial);
+    let running =
+        edited(&bench.text(&format!("{trial}/manifest.json")), "\"completed\"", "\"running\"");
+    bench.write(&format!("{trial}/manifest.json"), running);
+    let metrics = bench.text(&format!("{trial}/metrics.csv"));
+    let header = metrics.lines().next().unwrap();
+    bench.write(&format!("{trial}/metrics.csv"), header);
+    bench.bn_runner(run).exits(0);
+    assert_eq!(bench.numbers(trial), whole);
+    let manifest = bench.json(&format!("{trial}/manifest.json"));
+    assert_eq!(manifest["resumed"][0]["after_epoch"], 4, "{manifest}");
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let bench = Bench::with("long.yaml", &format!("{LONG}checkpoints: all\n"));

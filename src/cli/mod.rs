@@ -19,6 +19,7 @@ mod plot;
 mod predict;
 mod recorded;
 mod report;
+mod results;
 mod run;
 mod schema;
 mod status;

@@ -43,6 +43,8 @@ pub fn report(args: &ReportArgs) -> Result<ExitCode> {
             }
         }
     });
+    let experiments: Vec<_> =
+        experiments.iter().map(|(folder, results)| (folder.as_path(), results)).collect();
     write_atomically(&path, page(&experiments)?.as_bytes())?;
     print(&format!("{}\n", path.display()))?;
     if args.open {

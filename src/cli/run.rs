@@ -9,22 +9,17 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
-use super::charts::unless_drawn;
 use super::check::print_warnings;
 use super::dry_run::dry_run;
-use super::expect::{CLAIM_FAILED, has_failed};
+use super::expect::CLAIM_FAILED;
 use super::experiments::{Prepared, prepare};
+use super::results::{Written, write_results};
 use super::{FileArgs, NothingSelected, SourceArgs, print};
-use crate::analysis::{self, ExperimentResults, Verdict};
 use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
-use crate::record::{
-    PlannedTrial, RecordedTrial, Status, TrialDir, read_metrics, write_if_changed, write_plan,
-    write_tensorboard, write_tensorboard_summary,
-};
-use crate::render;
+use crate::record::{PlannedTrial, TrialDir, write_plan};
 use crate::spec::{BackendName, Overrides};
 use crate::train::NUMERICS_VERSION;
 
@@ -183,6 +178,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         }),
     );
     let report = launch::run(todo, &options);
+    // Drawing needs room as well.
+    drop(library);
+    planned.iter_mut().for_each(|planned| planned.datasets = Vec::new());
     // Before the tables, which may fail for the same reason.
     for FailedTrial { title, manifest, .. } in &report.failed {
         eprintln!("failed: {title}: {}", manifest.reason.as_deref().unwrap_or_default());
@@ -370,118 +368,4 @@ fn default_jobs(planned: &[Planned]) -> usize {
         return 1;
     }
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// What became of the results.
-struct Written {
-    charts: Vec<PathBuf>,
-    report: PathBuf,
-    /// Whether the numbers are not as one of the files claims.
-    claim_failed: bool,
-}
-
-/// Writes tables, charts and the report of all experiments from their recorded trials, and prints the final
-/// table with what became of the claims. `failed` are the trials whose end may not be recorded.
-fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Written> {
-    let (mut charts, mut inputs) = (Vec::new(), Vec::new());
-    let mut all = Vec::new();
-    let mut folders = Vec::new();
-    let mut judged = Vec::new();
-    for planned in planned {
-        let experiment = &planned.prepared.experiment;
-        // What an earlier run left where a trial was not started is not this experiment's.
-        let record = |trial: &Trial| match trial.dir.read() {
-            Ok(found) if found.manifest.trial_hash == trial.hash => match failed_now(failed, trial)
-            {
-                Some(failed) if found.manifest.status != Status::Failed => Some(failed),
-                Some(_) | None => Some(found),
-            },
-            Ok(_) => failed_now(failed, trial),
-            Err(error) => failed_now(failed, trial).or_else(|| {
-                if trial.dir.manifest().exists() {
-                    eprintln!("warning: {} is left out: {error:#}", trial.title());
-                }
-                None
-            }),
-        };
-        let recorded: Vec<_> = planned.trials.iter().filter_map(record).collect();
-        let folder = out.join(&experiment.name);
-        let others = TrialDir::count(&folder).saturating_sub(recorded.len());
-        if others > 0 {
-            eprintln!(
-                "note: tables and charts of `{}` are of the {} trials of this command; others in \
-                 its folder, left as they are: {others}",
-                experiment.name,
-                recorded.len(),
-            );
-        }
-        let results = ExperimentResults::new(
-            experiment.name.clone(),
-            experiment.description.clone(),
-            recorded,
-        );
-        analysis::write_tables(&folder, &results)?;
-        // The file as it was, for whoever looks at its claims and the order of its cases later.
-        write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())?;
-        let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
-        analysis::write_expectations(&folder, &experiment.name, &verdicts)?;
-        judged.push(verdicts);
-        let tables = ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name));
-        let plots = experiment.plots.as_deref();
-        let words = [&*results.description, &format!("{plots:?}")];
-        charts.extend(unless_drawn(&folder, &tables, &words, || {
-            render::draw_experiment(&folder, &results, plots)
-        })?);
-        inputs.extend(tables);
-        all.push(results);
-        folders.push(folder);
-    }
-    write_event_files(out, planned, &all)?;
-    analysis::write_comparison(out, &all)?;
-    charts.extend(unless_drawn(out, &inputs, &[], || {
-        Ok(render::draw_comparison(out, &all)?.into_iter().collect())
-    })?);
-    let judged: Vec<(&str, &[Verdict])> = all
-        .iter()
-        .zip(&judged)
-        .map(|(results, verdicts)| (&*results.name, &verdicts[..]))
-        .collect();
-    let claims = render::claims_table(&judged);
-    let gap = if claims.is_empty() { "" } else { "\n" };
-    let claim_failed = has_failed(&judged);
-    let text = format!("{}{gap}{claims}", render::results_table(&all));
-    let report = out.join(super::report::FILE);
-    let all: Vec<_> = folders.into_iter().zip(all).collect();
-    write_if_changed(&report, render::report(&all)?.as_bytes())?;
-    print(&text)?;
-    Ok(Written { charts, report, claim_failed })
-}
-
-/// Writes the event files of all trials that are to have them, and of those that have some, which
-/// may be behind: of a trial that was gone on with, or has another name now.
-fn write_event_files(out: &Path, planned: &[Planned], results: &[ExperimentResults]) -> Result<()> {
-    let mut any = false;
-    for (planned, results) in planned.iter().zip(results) {
-        let wanted = |trial: &&RecordedTrial| {
-            let dir = &trial.dir;
-            dir.manifest().exists() && (planned.tensorboard || dir.tensorboard().is_dir())
-        };
-        for trial in results.cases.iter().flat_map(|case| &case.trials).filter(wanted) {
-            write_tensorboard(&trial.dir)?;
-            any = true;
-        }
-    }
-    if any { write_tensorboard_summary(out) } else { Ok(()) }
-}
-
-/// The record of a trial that has failed in this run, where that could not be written down: on a
-/// disk that is full, or in a folder that is gone.
-fn failed_now(failed: &[FailedTrial], trial: &Trial) -> Option<RecordedTrial> {
-    let failed = failed.iter().find(|failed| failed.dir == trial.dir)?;
-    Some(RecordedTrial {
-        dir: trial.dir.clone(),
-        label: trial.case().label(),
-        manifest: failed.manifest.clone(),
-        epochs: read_metrics(&trial.dir.metrics()).unwrap_or_default(),
-    })
 }

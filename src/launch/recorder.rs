@@ -199,10 +199,10 @@ impl Observer for Recorder<'_> {
     }
 
     fn checkpoint(&mut self, checkpoint: &dyn Fn() -> Checkpoint) -> Result<()> {
-        // The rows must not be behind the checkpoint when the machine goes down.
-        self.metrics.sync()?;
         let checkpoint = checkpoint();
         let trial = self.job.trial;
+        // The rows so far stand in the checkpoint as well: when the machine goes down, they cannot be
+        // behind it, and need not be waited for.
         let notes = HashMap::from([
             (resume::LINEAGE.to_owned(), trial.lineage.clone()),
             (resume::METRICS.to_owned(), self.metrics.text()?),

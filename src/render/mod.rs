@@ -31,6 +31,7 @@ mod parquet;
 mod raster;
 mod report;
 mod rows;
+mod side_by_side;
 mod svg;
 mod table;
 mod text;
@@ -57,6 +58,7 @@ use crate::record::{GreyImage, write_atomically};
 use crate::spec::Plot;
 
 use canvas::Canvas;
+use side_by_side::side_by_side;
 
 /// How a chart is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -164,16 +166,16 @@ pub fn draw_experiment(
 ) -> Result<Vec<PathBuf>> {
     let default = default_plots(results);
     let plots = plots.unwrap_or(&default);
-    let mut written = Vec::new();
-    for plot in Plot::ALL {
-        let one = std::slice::from_ref(results);
-        let png = match plots.contains(&plot) {
-            true => chart(plot, one, &Options::default(), Look::default())?,
+    let one = std::slice::from_ref(results);
+    let written = side_by_side(&Plot::ALL, |plot| {
+        let png = match plots.contains(plot) {
+            true => chart(*plot, one, &Options::default(), Look::default())?,
             false => None,
         };
-        written.extend(replace(folder.join(format!("{plot}.png")), png)?);
-    }
-    Ok(written)
+        replace(folder.join(format!("{plot}.png")), png)
+    });
+    // The first error, where there are any.
+    Ok(written.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// Draws `comparison.png`, everything side by side; `None` where nothing was completed.

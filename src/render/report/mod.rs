@@ -16,7 +16,7 @@ mod results;
 mod table;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use flate2::Compression;
@@ -40,7 +40,7 @@ const SCRIPT: &str = include_str!("report.js");
 ///
 /// # Errors
 /// When a file that belongs to a trial is damaged.
-pub fn report(experiments: &[(PathBuf, ExperimentResults)]) -> Result<String> {
+pub fn report(experiments: &[(&Path, &ExperimentResults)]) -> Result<String> {
     let title = match experiments {
         [(_, one)] => one.name.clone(),
         several => format!("{} experiments", several.len()),
@@ -83,7 +83,7 @@ fn id(index: usize) -> String {
     format!("e{index}")
 }
 
-fn header(title: &str, experiments: &[(PathBuf, ExperimentResults)]) -> String {
+fn header(title: &str, experiments: &[(&Path, &ExperimentResults)]) -> String {
     let mut html = Html::new();
     html.markup("<header><div class=\"top\"><div>");
     html.open("h1", &[]).name(title).close("h1");
@@ -122,12 +122,7 @@ fn header(title: &str, experiments: &[(PathBuf, ExperimentResults)]) -> String {
 }
 
 /// All about one experiment; an only one has the page's own heading.
-fn section(
-    index: usize,
-    folder: &std::path::Path,
-    results: &ExperimentResults,
-    only: bool,
-) -> Result<String> {
+fn section(index: usize, folder: &Path, results: &ExperimentResults, only: bool) -> Result<String> {
     let id = id(index);
     let heading = format!("{id}-name");
     let mut html = Html::new();

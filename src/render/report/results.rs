@@ -1,6 +1,6 @@
 //! The table of cases, and over several experiments the table of these.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::analysis::{Aggregate, Case, ExperimentResults, Metric, grid_keys};
 use crate::numbers::thousands;
@@ -13,7 +13,7 @@ use super::table::{self, Cell, Head};
 use super::{counted, duration, id};
 
 /// The experiments side by side.
-pub fn overview(experiments: &[(PathBuf, ExperimentResults)]) -> String {
+pub fn overview(experiments: &[(&Path, &ExperimentResults)]) -> String {
     let mut html = Html::new();
     html.markup("<section class=\"experiment\" aria-labelledby=\"overview\">");
     html.markup("<h2 id=\"overview\">Overview</h2>");

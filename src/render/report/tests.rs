@@ -1,9 +1,17 @@
+use std::path::PathBuf;
+
 use super::*;
 use crate::analysis::test_data::trial;
 use crate::record::TrialDir;
 
+fn page_of(experiments: &[(PathBuf, ExperimentResults)]) -> Result<String> {
+    let experiments: Vec<_> =
+        experiments.iter().map(|(folder, results)| (folder.as_path(), results)).collect();
+    report(&experiments)
+}
+
 /// An experiment in a folder, with everything that a report may show.
-fn recorded(folder: &std::path::Path, name: &str) -> (PathBuf, ExperimentResults) {
+fn recorded(folder: &Path, name: &str) -> (PathBuf, ExperimentResults) {
     let evil = "<img src=x onerror=alert(1)>";
     let mut trials = Vec::new();
     for (label, accuracies) in [("plain", &[0.5, 0.7][..]), (evil, &[0.6, 0.8]), ("broken", &[])] {
@@ -42,7 +50,7 @@ fn without_scripts(page: &str) -> String {
 #[test]
 fn names_from_files_stay_text_everywhere() {
     let folder = tempfile::tempdir().unwrap();
-    let page = report(&[recorded(folder.path(), "e")]).unwrap();
+    let page = page_of(&[recorded(folder.path(), "e")]).unwrap();
     assert!(!page.contains("<img src=x"), "an image got in");
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;"));
     assert!(page.contains("\\u003cimg src=x onerror=alert(1)\\u003e"), "it is in the curves' data");
@@ -55,7 +63,7 @@ fn names_from_files_stay_text_everywhere() {
 #[test]
 fn everything_that_was_recorded_is_on_the_page() {
     let folder = tempfile::tempdir().unwrap();
-    let page = without_scripts(&report(&[recorded(folder.path(), "e")]).unwrap());
+    let page = without_scripts(&page_of(&[recorded(folder.path(), "e")]).unwrap());
     for part in [
         "<h3 id=\"e0-results\">Results</h3>",
         "0.8000 ± 0.0000",
@@ -83,7 +91,7 @@ fn everything_that_was_recorded_is_on_the_page() {
 #[test]
 fn several_experiments_have_an_overview_with_links() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let page = report(&[recorded(one.path(), "first"), recorded(two.path(), "second")]).unwrap();
+    let page = page_of(&[recorded(one.path(), "first"), recorded(two.path(), "second")]).unwrap();
     assert!(page.contains("<title>2 experiments</title>"));
     for part in ["href=\"#e1\"", "id=\"e1\"", "id=\"overview\"", "curves-e1"] {
         assert!(page.contains(part), "{part}");
@@ -95,7 +103,7 @@ fn nothing_recorded_is_a_page_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     for trials in [vec![], vec![trial("e", "a", &[], 1, &[])]] {
         let results = ExperimentResults::new("e", "", trials);
-        let page = report(&[(folder.path().to_owned(), results)]).unwrap();
+        let page = page_of(&[(folder.path().to_owned(), results)]).unwrap();
         assert!(page.contains("<h3 id=\"e0-results\">Results</h3>"));
         assert!(!page.contains("<h3>Curves</h3>"));
     }
@@ -104,7 +112,7 @@ fn nothing_recorded_is_a_page_that_says_so() {
 #[test]
 fn the_page_asks_for_nothing_and_runs_only_its_own_two_scripts() {
     let folder = tempfile::tempdir().unwrap();
-    let page = report(&[recorded(folder.path(), "e")]).unwrap();
+    let page = page_of(&[recorded(folder.path(), "e")]).unwrap();
     let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap();
     let policy = policy.split('"').next().unwrap();
     assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
