@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use bn_runner::model::{Network, Pass, Weights, place};
 use bn_runner::optim;
-use bn_runner::spec::{BackendName, ModelSpec, OptimizerSpec};
+use bn_runner::spec::{BackendName, Loss as LossSpec, ModelSpec, OptimizerSpec};
+use bn_runner::train::Loss;
 use burn::module::Module as _;
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData, activation::softmax};
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ fn reproduce(text: &str, backend: BackendName) {
     let inputs = TensorData::new(flat(&json["inputs"]), [8, fixture.inputs]);
     let labels: Vec<i32> = flat(&json["labels"]).iter().map(|&label| label as i32).collect();
     let labels = TensorData::new(labels, [8]);
-    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+    let cross_entropy = Loss::build(&LossSpec::default(), &device);
     let infer = |network: &Network| {
         let inputs = Tensor::<2>::from_data(inputs.clone(), &opened.device);
         network.valid().probabilities(inputs, Pass::Inference)

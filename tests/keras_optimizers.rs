@@ -5,8 +5,8 @@ mod support;
 
 use bn_runner::model::{Network, Pass, Weights, place};
 use bn_runner::optim;
-use bn_runner::spec::{BackendName, ModelSpec, OptimizerSpec};
-use burn::nn::loss::CrossEntropyLossConfig;
+use bn_runner::spec::{BackendName, Loss as LossSpec, ModelSpec, OptimizerSpec};
+use bn_runner::train::Loss;
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn reproduce(name: &str, text: &str, backend: BackendName) {
     let fixture: Value = serde_json::from_str(text).unwrap();
     let model = model();
     let placed = place(&model, [1, 5, 1], 3).unwrap();
-    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+    let cross_entropy = Loss::build(&LossSpec::default(), &device);
     let inputs = TensorData::new(flat(&fixture["inputs"]), [8, 5]);
     let labels: Vec<i32> = flat(&fixture["labels"]).iter().map(|&label| label as i32).collect();
     let labels = TensorData::new(labels, [8]);

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use bn_runner::backend;
 use bn_runner::model::{Network, Pass, Weights, counts, place};
 use bn_runner::optim;
-use bn_runner::spec::{BackendName, Overrides, Setup, load};
+use bn_runner::spec::{BackendName, Loss as LossSpec, Overrides, Setup, load};
+use bn_runner::train::Loss;
 use burn::module::Module as _;
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ fn reproduce(file: &Path, opened: &backend::Opened, comparison: &mut Comparison)
     let rows = labels.len();
     let inputs = TensorData::new(inputs.clone(), [rows, inputs.len() / rows]);
     let labels = TensorData::new(labels, [rows]);
-    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+    let cross_entropy = Loss::build(&LossSpec::default(), &device);
 
     let training = &fixture["training"];
     let images = Tensor::<2>::from_data(inputs.clone(), &device).require_grad();
@@ -170,7 +170,7 @@ fn reproduce(file: &Path, opened: &backend::Opened, comparison: &mut Comparison)
     let targets = Tensor::<1, Int>::from_data(labels, &opened.device);
     let outputs = network.hidden(under_test, images.clone(), Pass::Inference);
     comparison.close(&at("inference"), &numbers(outputs), &inference["outputs"]);
-    let cross_entropy = CrossEntropyLossConfig::new().init(&opened.device);
+    let cross_entropy = Loss::build(&LossSpec::default(), &opened.device);
     let logits = network.logits(images, Pass::Inference);
     let loss = network.with_penalty(cross_entropy.forward(logits, targets));
     comparison.close(&at("inference loss"), &numbers(loss), &inference["loss"]);

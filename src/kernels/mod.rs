@@ -5,6 +5,7 @@
 //! [`pair`] is how kernels use a second core.
 
 pub mod batch_norm;
+pub mod cross_entropy;
 pub mod dense;
 mod loops;
 pub mod pair;

@@ -15,7 +15,10 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::{batch_norm::slice, loops};
+use super::{batch_norm::slice, loops, pair};
+
+/// Numbers below which a second thread costs more than it gives.
+const WORTH_A_THREAD: usize = 50_000;
 
 /// `w − rate · g`
 ///
@@ -117,7 +120,9 @@ pub trait FusedUpdate: Backend {
 impl FusedUpdate for Flex {
     fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
         let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
-        loops::descend(weight.storage_mut(), slice(&gradient), rate as f32);
+        in_halves([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
+            loops::descend(weight, gradient, rate as f32);
+        });
         weight
     }
 
@@ -132,8 +137,10 @@ impl FusedUpdate for Flex {
         let (mut weight, mut velocity) = (whole(weight), whole(velocity));
         let gradient = gradient.to_contiguous();
         let factors = [rate as f32, momentum as f32];
-        let (w, v) = (weight.storage_mut(), velocity.storage_mut());
-        loops::descend_with_momentum(w, v, slice(&gradient), factors, nesterov);
+        let changed = [weight.storage_mut(), velocity.storage_mut()];
+        in_halves(changed, slice(&gradient), |[weight, velocity], gradient| {
+            loops::descend_with_momentum(weight, velocity, gradient, factors, nesterov);
+        });
         (weight, velocity)
     }
 
@@ -150,10 +157,33 @@ impl FusedUpdate for Flex {
         let (mut weight, mut momentum) = (whole(weight), whole(momentum));
         let (mut velocity, gradient) = (whole(velocity), gradient.to_contiguous());
         let factors = [new_momentum, new_velocity, rate, epsilon].map(|factor| factor as f32);
-        let (w, m, v) = (weight.storage_mut(), momentum.storage_mut(), velocity.storage_mut());
-        loops::adam(w, m, v, slice(&gradient), factors);
+        let changed = [weight.storage_mut(), momentum.storage_mut(), velocity.storage_mut()];
+        in_halves(changed, slice(&gradient), |[weight, momentum, velocity], gradient| {
+            loops::adam(weight, momentum, velocity, gradient, factors);
+        });
         (weight, momentum, velocity)
     }
+}
+
+/// Takes a step that looks at each number alone, in two halves where that is worth a thread.
+fn in_halves<const N: usize>(
+    changed: [&mut [f32]; N],
+    gradient: &[f32],
+    step: impl Fn([&mut [f32]; N], &[f32]) + Sync,
+) {
+    if gradient.len() < WORTH_A_THREAD {
+        return step(changed, gradient);
+    }
+    let middle = gradient.len() / 2;
+    let mut upper: [&mut [f32]; N] = std::array::from_fn(|_| Default::default());
+    let mut places = upper.iter_mut();
+    let lower = changed.map(|numbers| {
+        let (lower, rest) = numbers.split_at_mut(middle);
+        *places.next().expect("as many as there are arrays") = rest;
+        lower
+    });
+    let (first, second) = gradient.split_at(middle);
+    pair::both_once(|| step(lower, first), || step(upper, second));
 }
 
 /// The tensor with its numbers, and nothing else, in memory in their order: what it shares with
@@ -173,15 +203,23 @@ mod tests {
     use super::*;
     use burn::tensor::{Device, TensorData};
 
-    fn tensor(seed: u32) -> Tensor<2> {
+    fn tensor(seed: u32, rows: usize) -> Tensor<2> {
         use crate::rng::{Purpose, Stream};
         let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
-        let numbers: Vec<f32> = (0..37 * 5).map(|_| stream.next_f32() - 0.5).collect();
-        Tensor::from_data(TensorData::new(numbers, [37, 5]), &Device::flex())
+        let numbers: Vec<f32> = (0..rows * 5).map(|_| stream.next_f32() - 0.5).collect();
+        Tensor::from_data(TensorData::new(numbers, [rows, 5]), &Device::flex())
     }
 
     #[test]
     fn steps_are_those_of_the_formulas_to_the_bit_and_leave_others_weights_alone() {
+        let _core = pair::at_work();
+        for rows in [37, WORTH_A_THREAD / 5 + 1] {
+            check_steps(rows);
+        }
+    }
+
+    fn check_steps(rows: usize) {
+        let tensor = |seed| tensor(seed, rows);
         let (w, g, v) = (tensor(1), tensor(2), tensor(3).abs());
         let before = w.to_data();
         let step = g.clone() * 0.1;

@@ -1,18 +1,40 @@
 //! What training makes small, as built.
 
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
-use burn::tensor::Device;
+use burn::tensor::{Device, Int, Tensor};
 
-use crate::spec::Loss;
+use crate::backend;
+use crate::kernels::cross_entropy::cross_entropy;
+use crate::spec;
 
-/// The mean over a batch, from scores before the final softmax and class numbers.
-pub fn build(loss: &Loss, device: &Device) -> CrossEntropyLoss {
-    match loss {
-        Loss::SparseCategoricalCrossentropy(keys) => {
-            let smoothing = keys.label_smoothing as f32;
-            // burn has a shorter way for labels that are not smoothed.
-            let smoothing = (smoothing > 0.0).then_some(smoothing);
-            CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device)
+/// A loss that is ready to be computed.
+#[derive(Debug)]
+pub enum Loss {
+    /// Cross-entropy in one operation, with label smoothing.
+    FusedCrossEntropy(f32),
+    /// Cross-entropy as burn has it.
+    CrossEntropy(CrossEntropyLoss),
+}
+
+impl Loss {
+    /// What a file asks for, on a device.
+    pub fn build(spec: &spec::Loss, device: &Device) -> Self {
+        let spec::Loss::SparseCategoricalCrossentropy(keys) = spec;
+        let smoothing = keys.label_smoothing as f32;
+        if backend::has_fused_kernels(device) {
+            return Self::FusedCrossEntropy(smoothing);
+        }
+        // burn has a shorter way for labels that are not smoothed.
+        let smoothing = (smoothing > 0.0).then_some(smoothing);
+        Self::CrossEntropy(CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device))
+    }
+
+    /// The mean over a batch [1], from scores before the final softmax [batch, classes] and class
+    /// numbers [batch].
+    pub fn forward(&self, logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+        match self {
+            Self::FusedCrossEntropy(smoothing) => cross_entropy(logits, labels, *smoothing),
+            Self::CrossEntropy(loss) => loss.forward(logits, labels),
         }
     }
 }
