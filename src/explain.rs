@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::schema;
 
 /// Kinds of names, each with the definition in the schema that lists them.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 13] = [
     ("layer", "Layer"),
     ("activation", "Activation"),
     ("initializer", "Initializer"),
@@ -18,6 +18,7 @@ const KINDS: [(&str, &str); 12] = [
     ("loss", "Loss"),
     ("metric", "MetricSpec"),
     ("scaling", "Scaling"),
+    ("diagnostics", "DiagnosticGroup"),
     ("warning", "Lint"),
 ];
 
