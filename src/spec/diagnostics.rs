@@ -34,8 +34,7 @@ pub enum DiagnosticGroup {
 
 impl DiagnosticGroup {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 4] =
-        [Self::Activations, Self::Gradients, Self::Weights, Self::BatchNorm];
+    pub const ALL: [Self; 4] = [Self::Activations, Self::Gradients, Self::Weights, Self::BatchNorm];
 
     /// The name as the user writes it.
     pub fn as_str(self) -> &'static str {

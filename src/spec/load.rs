@@ -476,7 +476,9 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
     let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
     let first = key.split('.').next().unwrap_or_default();
     if !SETUP.contains(&first) {
-        return Err(format!("`{first}` is not one of `dataset`, `model`, `training` and `diagnostics`"));
+        return Err(format!(
+            "`{first}` is not one of `dataset`, `model`, `training` and `diagnostics`"
+        ));
     }
     let path = Path::dotted(key);
     set(tree, &path, syntax::parse_value(value)?)?;
