@@ -421,12 +421,16 @@ fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Res
             recorded,
         );
         analysis::write_tables(&folder, &results)?;
+        analysis::write_diagnostics(&folder, &results)?;
         // The file as it was, for whoever looks at its claims and the order of its cases later.
         write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())?;
         let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
         analysis::write_expectations(&folder, &experiment.name, &verdicts)?;
         judged.push(verdicts);
-        let tables = ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name));
+        let mut tables =
+            ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name)).to_vec();
+        // Most experiments have no diagnostics.
+        tables.extend(Some(folder.join("diagnostics.csv")).filter(|path| path.is_file()));
         let plots = experiment.plots.as_deref();
         let words = [&*results.description, &format!("{plots:?}")];
         charts.extend(unless_drawn(&folder, &tables, &words, || {
