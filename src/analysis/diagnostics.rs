@@ -139,13 +139,13 @@ impl LayerMetric {
         match self {
             Self::ActivationMean => "activation, mean",
             Self::ActivationStd => "activation, standard deviation",
-            Self::Saturated => "share of activations that are saturated",
-            Self::DeadUnits => "share of units that are dead",
+            Self::Saturated => "saturated activations (share)",
+            Self::DeadUnits => "dead units (share)",
             Self::GradientNorm => "gradient norm",
             Self::WeightNorm => "weight norm",
             Self::UpdateRatio => "update ratio (step / weights)",
-            Self::MeanGap => "gap of batch and moving mean (standard deviations)",
-            Self::VarianceGap => "gap of batch and moving variance (nats)",
+            Self::MeanGap => "gap of means (standard deviations)",
+            Self::VarianceGap => "gap of variances (nats)",
             Self::GammaMean => "gamma, mean",
             Self::BetaMean => "beta, mean",
         }

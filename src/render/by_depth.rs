@@ -101,7 +101,7 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         let panel = Panel { left, top, right, bottom, x, y: y.clone() };
         let scale = if y.is_logarithmic() { " (logarithmic)" } else { "" };
         if number == 0 {
-            let y_title = format!("{}{scale}", short_title(metric));
+            let y_title = format!("{}{scale}", metric.title());
             panel.frame(&mut canvas, "depth (layers with a kernel, from the input)", &y_title);
         } else {
             panel.grid(&mut canvas, "depth");
@@ -162,20 +162,4 @@ fn edges(point: &DepthPoint, logarithmic: bool) -> [f64; 2] {
     let (mean, std) = (point.value.mean, point.value.std.unwrap_or(0.0));
     let low = if logarithmic { (mean - std).max(mean / 4.0) } else { mean - std };
     [low, mean + std]
-}
-
-fn short_title(metric: LayerMetric) -> &'static str {
-    match metric {
-        LayerMetric::Saturated => "saturated activations (share)",
-        LayerMetric::DeadUnits => "dead units (share)",
-        LayerMetric::MeanGap => "gap of means (std. deviations)",
-        LayerMetric::VarianceGap => "gap of variances (nats)",
-        LayerMetric::ActivationStd => "activation, std. deviation",
-        LayerMetric::UpdateRatio => "update ratio",
-        LayerMetric::ActivationMean
-        | LayerMetric::GradientNorm
-        | LayerMetric::WeightNorm
-        | LayerMetric::GammaMean
-        | LayerMetric::BetaMean => metric.title(),
-    }
 }
