@@ -282,6 +282,27 @@ mod tests {
     }
 
     #[test]
+    fn the_font_has_all_that_ticks_are_written_with() {
+        for (low, high) in [(1e-9, 1e-2), (1e-5, 3e-5), (1e5, 1e9), (-3.0, 4.0), (-1e8, 1e8)] {
+            for label in labels(&Axis::of_values([low, high], 5)) {
+                assert!(super::super::text::has_glyphs(label), "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_logarithmic_and_have_ticks_however_close_they_are() {
+        for values in [&[0.5, 0.6][..], &[1.0], &[1e-7, 3.0], &[2.0, 9.0]] {
+            let axis = Axis::of_norms(values.iter().copied(), 7);
+            assert!(axis.is_logarithmic() && axis.ticks.len() >= 2, "{values:?}: {axis:?}");
+        }
+        assert!(!Axis::of_norms([], 7).is_logarithmic());
+        let depths = Axis::depths(0, 3, 12);
+        assert_eq!(labels(&depths), ["0", "1", "2", "3"]);
+        assert_eq!(labels(&Axis::depths(1, 50, 12)).len(), 10);
+    }
+
+    #[test]
     fn sizes_are_short_and_logarithmic_early() {
         assert_eq!(labels(&Axis::of_sizes([5e3, 9e4], 5)), ["5k", "10k", "20k", "50k", "100k"]);
         let close = Axis::of_sizes([266_610.0, 271_346.0], 5);
