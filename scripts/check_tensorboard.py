@@ -8,8 +8,8 @@ TensorBoard comes from PyPI, into a venv in a temporary folder, unless it is ins
 every trial must be what metrics.csv and manifest.json say, as a 32-bit float, which is what Keras
 writes and TensorBoard shows: as its EventAccumulator loads the files, and as a server answers over
 HTTP, once with its data server and once with its reader in Python. The HPARAMS tab must have a row
-for every trial, with its settings, its numbers and how it ended. Ends with 0 if all is so, with 1 if
-not, and with 2 if there are no event files.
+for every trial, with its settings, its numbers and how it ended. Histograms of diagnostics are
+those of histograms.csv. Ends with 0 if all is so, with 1 if not, and with 2 if there are no event files.
 """
 
 import argparse
@@ -72,6 +72,14 @@ class Trial:
                     run = "train" if name == column else "validation"
                     points = self.series.setdefault((f"{self.session}/{run}", f"epoch_{name}"), {})
                     points[int(row["epoch"]) - 1] = float32(float(cell))
+        # By run and tag, the bins by step: left edge, right edge, count.
+        self.histograms = {}
+        if (folder / "histograms.csv").exists():
+            with open(folder / "histograms.csv", newline="") as file:
+                for row in csv.DictReader(file):
+                    tag = f"{row['layer']}/{row['quantity']}/histogram"
+                    bins = self.histograms.setdefault((f"{self.session}/train", tag), {})
+                    bins[int(row["epoch"]) - 1] = bins_of(row)
         outcome = self.manifest.get("outcome") or {}
         for key, value in outcome.items():
             if key.startswith("test_"):
@@ -86,6 +94,24 @@ class Trial:
         for name in ["variant", "seed", "backend", "epochs"]:
             settings.setdefault(name, self.manifest[name])
         return settings
+
+
+def bins_of(row):
+    lower, upper = float(row["lower"]), float(row["upper"])
+    counts = [float(count) for column, count in row.items() if column.startswith("count_")]
+    if lower == upper:
+        return [[lower - 0.5, upper + 0.5, sum(counts)]]
+    edges = [lower + (upper - lower) * i / len(counts) for i in range(len(counts) + 1)]
+    return [list(bin) for bin in zip(edges, edges[1:], counts)]
+
+
+def same_bins(found, wanted):
+    """Whether bins are the same, edges but for rounding."""
+    room = 1e-9 * (abs(wanted[0][0]) + abs(wanted[-1][1]) + 1e-300) if wanted else 0
+    return len(found) == len(wanted) and all(
+        f[2] == w[2] and abs(f[0] - w[0]) <= room and abs(f[1] - w[1]) <= room
+        for f, w in zip(found, wanted)
+    )
 
 
 def seconds(text):
@@ -114,7 +140,7 @@ def by_accumulator(checker, trials, results):
 
     for trial in trials:
         runs = {}
-        for run, tag in trial.series:
+        for run, tag in [*trial.series, *trial.histograms]:
             runs.setdefault(run, set()).add(tag)
         for run, tags in runs.items():
             loaded = EventAccumulator(str(results / run), size_guidance={"tensors": 0})
@@ -122,6 +148,18 @@ def by_accumulator(checker, trials, results):
             found = {tag for tag in loaded.Tags()["tensors"] if not tag.startswith("_hparams_/")}
             checker.same(f"loaded, {run}, tags", found, tags)
             for tag in found & tags:
+                if (run, tag) in trial.histograms:
+                    by_step = trial.histograms[run, tag]
+                    events = loaded.Tensors(tag)
+                    checker.same(f"loaded, {run}, {tag}, steps", [e.step for e in events], sorted(by_step))
+                    for event in events:
+                        bins = tensor_util.make_ndarray(event.tensor_proto).tolist()
+                        fine = same_bins(bins, by_step.get(event.step, []))
+                        checker.same(f"loaded, {run}, {tag}, step {event.step}", fine, True)
+                    metadata = loaded.SummaryMetadata(tag)
+                    checker.same(f"loaded, {run}, {tag}, class", metadata.data_class, 2)
+                    checker.same(f"loaded, {run}, {tag}, plugin", metadata.plugin_data.plugin_name, "histograms")
+                    continue
                 points = [
                     (event.wall_time, event.step, tensor_util.make_ndarray(event.tensor_proto).item())
                     for event in loaded.Tensors(tag)
@@ -141,7 +179,7 @@ class Server:
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         # All points, where 1,000 are drawn otherwise. 0 is all to one reader and none to the other.
-        options = ["--port", str(port), "--load_fast", fast, "--samples_per_plugin", "scalars=1000000"]
+        options = ["--port", str(port), "--load_fast", fast, "--samples_per_plugin", "scalars=1000000,histograms=1000000"]
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), *options],
@@ -199,6 +237,18 @@ def by_server(checker, trials, folder, fast):
         tags = server.get("/data/plugin/scalars/tags")
         found = {(run, tag) for run, tags in tags.items() for tag in tags}
         checker.same(f"{how}, runs and tags", found, set(series))
+        histograms = {key: trial for trial in trials for key in trial.histograms}
+        if histograms:
+            tags = server.get("/data/plugin/histograms/tags")
+            found = {(run, tag) for run, tags in tags.items() for tag in tags}
+            checker.same(f"{how}, runs and tags of histograms", found, set(histograms))
+        for (run, tag), trial in histograms.items():
+            wanted = trial.histograms[run, tag]
+            answer = server.get("/data/plugin/histograms/histograms", run=run, tag=tag)
+            checker.same(f"{how}, {run}, {tag}, steps", [step for _, step, _ in answer], sorted(wanted))
+            for _, step, bins in answer:
+                fine = same_bins(bins, wanted.get(step, []))
+                checker.same(f"{how}, {run}, {tag}, step {step}", fine, True)
         tags = server.get("/data/plugin/timeseries/tags")
         found = {(r, t) for r, tags in tags["scalars"]["runTagInfo"].items() for t in tags}
         checker.same(f"{how}, runs and tags of time series", found, set(series))

@@ -174,11 +174,19 @@ impl Vocabulary<'_> {
             "number" => Some("number".to_owned()),
             "boolean" => Some("true or false".to_owned()),
             "string" => Some("text".to_owned()),
-            "array" => Some(format!("list of {}s", self.words(&schema["items"]))),
+            "array" => Some(self.list(&schema["items"])),
             "object" => Some("map".to_owned()),
             _ => None,
         });
         words.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// A list of something, in words.
+    fn list(&self, items: &Value) -> String {
+        let words = self.words(items);
+        // Names to choose from stay as they are.
+        let end = if words.contains(" | ") { "" } else { "s" };
+        format!("list of {words}{end}")
     }
 
     /// A definition in words: what kind of name it is, or the words to choose from.
@@ -245,6 +253,8 @@ mod tests {
             "Plot",
             "Validation",
             "CheckpointPolicy",
+            "Diagnostics",
+            "DiagnosticGroup",
         ];
         let schema = schema::experiment();
         for (name, definition) in schema["definitions"].as_object().unwrap() {

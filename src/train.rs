@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod checkpoint;
+mod diagnostics;
 mod loss;
 mod meter;
 
@@ -15,12 +16,13 @@ use crate::data::{Dataset, Feed, Scaler};
 use crate::kernels::pair;
 use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
-use crate::record::EpochRow;
+use crate::record::{Diagnosis, EpochRow};
 use crate::rng::{Purpose, Stream};
 use crate::spec::{Setup, TrainingSpec};
 
 use callbacks::Callbacks;
 pub use checkpoint::{Checkpoint, notes};
+use diagnostics::Diagnostics;
 pub use loss::Loss;
 pub use meter::Score;
 use meter::{Meter, Reading, Scores};
@@ -39,6 +41,12 @@ const STEPS_PER_REPORT: usize = 50;
 pub trait Observer {
     /// So many rows of the epoch are done.
     fn step(&mut self, epoch: usize, rows_done: usize);
+
+    /// What was seen of each layer in an epoch, just before its numbers, where the file asks for it.
+    ///
+    /// # Errors
+    /// When it cannot be recorded, which ends the trial.
+    fn diagnosis(&mut self, diagnosis: &Diagnosis) -> anyhow::Result<()>;
 
     /// An epoch is done.
     ///
@@ -154,6 +162,7 @@ pub fn train(
     let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
     let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
     let mut callbacks = Callbacks::new(&spec.callbacks);
+    let mut diagnostics = Diagnostics::new(setup, placed, steps_per_epoch);
     let mut best: Option<(f64, Weights)> = None;
     let (mut last_epoch, mut stopped, mut seconds_before, mut changed_rate) = (0, false, 0.0, None);
     match start {
@@ -186,13 +195,21 @@ pub fn train(
             // [batch, pixels] and [batch]
             let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
             let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
+            let mut sample = diagnostics.begin(step, &network);
             // [batch, classes]
-            let logits = network.logits(images, pass);
+            let tap = sample.as_mut().map(|sample| &mut sample.tap);
+            let logits = network.tapped_logits(images, pass, tap);
             // [1], the mean over the batch and what regularizers add
             let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            if let Some(sample) = &mut sample {
+                diagnostics.gradients(sample, &network, &gradients);
+            }
             learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
             network = optimizer.step(learning_rate, network, gradients).constrained();
+            if let Some(sample) = sample {
+                diagnostics.end(&sample, &network);
+            }
 
             meter.add(loss.inner(), logits.inner());
             if step % STEPS_PER_REPORT == 0 {
@@ -207,6 +224,7 @@ pub fn train(
         if let Some((step, loss)) = first_bad {
             return Err(TrainError::Diverged { epoch, step: step + 1, loss });
         }
+        let diagnosis = diagnostics.epoch(epoch, &network);
         let validation = evaluate(&network, &validation, spec)
             .map(|(score, _)| score.finite(epoch, "validation"))
             .transpose()?;
@@ -221,6 +239,9 @@ pub fn train(
             elapsed_seconds: seconds(),
             top_k: seen.top_k_of_epoch(&top_k, validation.as_ref()),
         };
+        if let Some(diagnosis) = diagnosis {
+            observer.diagnosis(&diagnosis)?;
+        }
         observer.epoch(&row)?;
         last_epoch = epoch;
         if let Some(Score { loss, .. }) = validation

@@ -30,6 +30,7 @@ variants:
     training:
       learning_rate: { exponential_decay: { initial_learning_rate: 0.02, decay_steps: 100, decay_rate: 0.9 } }
   plateau:
+    diagnostics: true
     training:
       optimizer: nadam
       callbacks: [reduce_lr_on_plateau: { patience: 25 }]
@@ -39,14 +40,20 @@ const SCHEDULED: &str = "long/scheduled/seed-1";
 const TRIALS: [&str; 2] = [SCHEDULED, "long/plateau/seed-1"];
 
 /// Everything that must not depend on how often a run was cut off.
-fn outcome(bench: &Bench, results: &str) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+fn outcome(bench: &Bench, results: &str) -> Vec<(String, [Vec<u8>; 4])> {
     let trial = |trial: &&str| {
         let folder = format!("{results}/{trial}");
-        (
-            bench.numbers(&folder),
-            bench.bytes(&format!("{folder}/model.safetensors")),
-            bench.bytes(&format!("{folder}/best.safetensors")),
-        )
+        // One of the trials has diagnostics.
+        let bytes = |name: &str| {
+            let path = format!("{folder}/{name}");
+            if bench.has(&path) || name.ends_with(".safetensors") {
+                bench.bytes(&path)
+            } else {
+                Vec::new()
+            }
+        };
+        let files = ["model.safetensors", "best.safetensors", "diagnostics.csv", "histograms.csv"];
+        (bench.numbers(&folder), files.map(bytes))
     };
     TRIALS.iter().map(trial).collect()
 }

@@ -29,6 +29,8 @@ struct Point {
 /// What a file says.
 #[derive(Debug, Default)]
 struct Said {
+    /// By tag, for each step the left edge, right edge and count of each bin.
+    histograms: BTreeMap<String, Vec<(u64, Vec<[f64; 3]>)>>,
     scalars: BTreeMap<String, Vec<Point>>,
     /// The tags of the HPARAMS tab with their messages.
     hparams: BTreeMap<String, Message>,
@@ -142,8 +144,21 @@ fn read(folder: &Path) -> Said {
         let (tag, tensor) = (text(&value, 1), message(&bytes(&value, 8)));
         let metadata = message(&bytes(&value, 9));
         let plugin = message(&bytes(&metadata, 1));
-        assert_eq!(whole(&tensor, 1), 1, "a tensor of floats");
-        match &*text(&plugin, 1) {
+        let plugin_name = text(&plugin, 1);
+        let dtype = if plugin_name == "histograms" { 2 } else { 1 };
+        assert_eq!(whole(&tensor, 1), dtype, "a tensor of floats, or of doubles");
+        match &*plugin_name {
+            "histograms" => {
+                assert_eq!(whole(&metadata, 4), 2, "DATA_CLASS_TENSOR");
+                let sizes = all(&message(&bytes(&tensor, 2)), 2);
+                let sizes: Vec<u64> = sizes.iter().map(|dim| whole(&message(dim), 1)).collect();
+                let numbers = bytes(&tensor, 6);
+                let numbers: Vec<f64> =
+                    numbers.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+                let bins: Vec<[f64; 3]> = numbers.as_chunks().0.to_vec();
+                assert_eq!(sizes, [bins.len() as u64, 3]);
+                said.histograms.entry(tag).or_default().push((whole(&event, 2), bins));
+            }
             "scalars" => {
                 assert_eq!(whole(&metadata, 4), 1, "DATA_CLASS_SCALAR");
                 assert!(bytes(&tensor, 2).is_empty(), "the shape of a single number");
@@ -441,4 +456,51 @@ fn whoever_removes_them_while_a_trial_is_trained_does_not_end_it() {
 fn the_key_is_yes_or_no() {
     let bench = Bench::with("tiny.yaml", &format!("{TINY}tensorboard: train\n"));
     bench.bn_runner("check tiny.yaml").exits(2).says("tensorboard");
+}
+
+#[test]
+fn histograms_of_diagnostics_are_those_of_the_trials_files() {
+    let text = edited(TINY, "seeds: [1, 2]", "seeds: [1]");
+    let bench = Bench::with("tiny.yaml", &format!("{text}diagnostics: [activations, weights]\n"));
+    bench.bn_runner("run tiny.yaml -o out --tensorboard").exits(0);
+    let trial = "out/tiny/quick/seed-1";
+    agrees(&bench, trial);
+    let said = read(&bench.path(&format!("{trial}/tensorboard/train")));
+    let rows = bench.table(&format!("{trial}/histograms.csv"));
+    let tags: Vec<&str> = said.histograms.keys().map(String::as_str).collect();
+    let expected = ["activation", "bias", "kernel"];
+    let expected: Vec<String> = ["dense", "dense_1"]
+        .iter()
+        .flat_map(|layer| expected.map(|part| format!("{layer}/{part}/histogram")))
+        .collect();
+    assert_eq!(tags, expected);
+    assert_eq!(rows.len(), 3 * tags.len());
+    for row in &rows {
+        let number = |column: &str| row[column].parse::<f64>().unwrap();
+        let tag = format!("{}/{}/histogram", row["layer"], row["quantity"]);
+        let step = number("epoch") as u64 - 1;
+        let (_, bins) = said.histograms[&tag].iter().find(|(of, _)| *of == step).unwrap();
+        assert_eq!(bins.len(), 30);
+        assert_eq!((bins[0][0], bins[29][1]), (number("lower"), number("upper")));
+        for (bin, [left, right, count]) in bins.iter().enumerate() {
+            assert_eq!(*count, number(&format!("count_{}", bin + 1)), "{tag}, bin {bin}");
+            assert!(left < right && (bin == 0 || *left == bins[bin - 1][1]), "{tag}, bin {bin}");
+        }
+    }
+    // They come back from the recorded files alone.
+    let before = files(&bench, trial);
+    std::fs::remove_dir_all(bench.path(&format!("{trial}/tensorboard"))).unwrap();
+    bench.bn_runner("run tiny.yaml -o out --tensorboard").exits(0);
+    assert_eq!(files(&bench, trial), before);
+
+    // Numbers that are all the same have one bin around them.
+    let constant = edited(&text, "name: tiny", "name: same").replace(
+        "units: 16, activation: relu",
+        "units: 16, activation: relu, trainable: false, kernel_initializer: ones",
+    );
+    bench.write("same.yaml", format!("{constant}diagnostics: [weights]\n"));
+    bench.bn_runner("run same.yaml -o out --tensorboard").exits(0);
+    let said = read(&bench.path("out/same/quick/seed-1/tensorboard/train"));
+    let (_, bins) = &said.histograms["dense/kernel/histogram"][0];
+    assert_eq!(*bins, [[0.5, 1.5, 64.0 * 16.0]]);
 }

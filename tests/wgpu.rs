@@ -111,3 +111,33 @@ fn without_a_graphics_driver_wgpu_is_refused_before_anything_is_written() {
     // The others are still there.
     bench.bn_runner("backends").exits(0).prints("ndarray            CPU");
 }
+
+#[test]
+fn wgpu_sees_of_layers_what_flex_sees() {
+    let text = edited(&experiment(), "seeds: [1]", "diagnostics: true\nseeds: [1]");
+    let bench = Bench::with("tiny.yaml", &text);
+    if let Some(why) = why_not(&bench) {
+        return skipped("wgpu_sees_of_layers_what_flex_sees", &why);
+    }
+    for (out, backend, on) in
+        [("flex", "flex", true), ("wgpu", "wgpu", true), ("off", "wgpu", false)]
+    {
+        let run = format!("run tiny.yaml -o {out} -b {backend} --only quick -s diagnostics={on}");
+        bench.bn_runner(&run).exits(0);
+    }
+    let trial = |out: &str| format!("{out}/tiny/quick/seed-1");
+    assert_eq!(bench.numbers(&trial("wgpu")), bench.numbers(&trial("off")));
+    let [flex, wgpu] =
+        ["flex", "wgpu"].map(|out| bench.table(&format!("{}/diagnostics.csv", trial(out))));
+    assert_eq!(flex.len(), wgpu.len());
+    for (flex, wgpu) in flex.iter().zip(&wgpu) {
+        for (column, cell) in flex {
+            let (Ok(a), Ok(b)) = (cell.parse::<f64>(), wgpu[column].parse::<f64>()) else {
+                assert_eq!(cell, &wgpu[column], "{column}");
+                continue;
+            };
+            let most = 1e-2 * a.abs() + 1e-4;
+            assert!((a - b).abs() < most, "{}, {column}: {a} and {b}", flex["layer"]);
+        }
+    }
+}

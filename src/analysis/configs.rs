@@ -18,7 +18,7 @@ pub struct ConfigColumn {
 }
 
 /// What decides a trial's numbers.
-const PARTS: [&str; 4] = ["backend", "dataset", "model", "training"];
+const PARTS: [&str; 5] = ["backend", "dataset", "model", "training", "diagnostics"];
 
 /// The settings of trials, with every default, in the order of the first file that has each. Layers
 /// are settings of their own where all networks have the same layers; otherwise a network's layers

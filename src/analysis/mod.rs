@@ -13,6 +13,7 @@ mod compare;
 mod config_diff;
 mod configs;
 mod curves;
+mod diagnostics;
 mod difference;
 mod folders;
 mod goal;
@@ -30,6 +31,9 @@ pub use compare::{
 pub use config_diff::{CaseConfig, ConfigComparison, compare_configs};
 pub use configs::{ConfigColumn, configs};
 pub use curves::{Curve, CurvePoint};
+pub use diagnostics::{
+    CaseLayers, DepthPoint, LayerMetric, Spread, layers_table, write_diagnostics,
+};
 pub use difference::{Difference, Test};
 pub use folders::{Found, Nothing, RecordedExperiment, read_folders};
 pub use goal::Goal;

@@ -86,10 +86,10 @@ pub(super) fn write_csv(path: &Path, table: &Table) -> Result<()> {
 }
 
 /// A trial with what it belongs to.
-struct TrialRow<'a> {
-    results: &'a ExperimentResults,
-    case: &'a Case,
-    trial: &'a RecordedTrial,
+pub(super) struct TrialRow<'a> {
+    pub results: &'a ExperimentResults,
+    pub case: &'a Case,
+    pub trial: &'a RecordedTrial,
 }
 
 /// A case with what it belongs to, and the aggregates of all metrics.
@@ -105,7 +105,7 @@ struct TrialEpoch<'a> {
     epoch: &'a EpochRow,
 }
 
-fn trial_rows(experiments: &[ExperimentResults]) -> Vec<TrialRow<'_>> {
+pub(super) fn trial_rows(experiments: &[ExperimentResults]) -> Vec<TrialRow<'_>> {
     let mut rows = Vec::new();
     for results in experiments {
         for case in &results.cases {
@@ -133,31 +133,35 @@ fn case_rows<'a>(experiments: &'a [ExperimentResults], metrics: &[Metric]) -> Ve
 }
 
 /// A column: its header, what it holds, and its cell in a row.
-struct Column<Row> {
+pub(super) struct Column<Row> {
     header: String,
     kind: Kind,
     cell: Box<dyn Fn(&Row) -> Cell>,
 }
 
 impl<Row> Column<Row> {
-    fn new(header: impl Into<String>, kind: Kind, cell: impl Fn(&Row) -> Cell + 'static) -> Self {
+    pub fn new(
+        header: impl Into<String>,
+        kind: Kind,
+        cell: impl Fn(&Row) -> Cell + 'static,
+    ) -> Self {
         Self { header: header.into(), kind, cell: Box::new(cell) }
     }
 
-    fn text(header: impl Into<String>, cell: impl Fn(&Row) -> String + 'static) -> Self {
+    pub fn text(header: impl Into<String>, cell: impl Fn(&Row) -> String + 'static) -> Self {
         Self::new(header, Kind::Text, move |row| Cell::text(cell(row)))
     }
 
-    fn count(header: impl Into<String>, cell: impl Fn(&Row) -> usize + 'static) -> Self {
+    pub fn count(header: impl Into<String>, cell: impl Fn(&Row) -> usize + 'static) -> Self {
         Self::new(header, Kind::Integer, move |row| Cell::count(cell(row)))
     }
 
-    fn number(header: impl Into<String>, cell: impl Fn(&Row) -> Option<f64> + 'static) -> Self {
+    pub fn number(header: impl Into<String>, cell: impl Fn(&Row) -> Option<f64> + 'static) -> Self {
         Self::new(header, Kind::Number, move |row| Cell::number(cell(row)))
     }
 }
 
-fn table<Row>(columns: Vec<Column<Row>>, rows: &[Row]) -> Table {
+pub(super) fn table<Row>(columns: Vec<Column<Row>>, rows: &[Row]) -> Table {
     let cells = |row| columns.iter().map(|column| column.kind.fit((column.cell)(row))).collect();
     let rows = rows.iter().map(cells).collect();
     Table {
@@ -231,7 +235,7 @@ pub(super) fn seed(trial: &RecordedTrial) -> Cell {
 }
 
 /// What holds the seeds of all trials.
-fn seed_kind(experiments: &[ExperimentResults]) -> Kind {
+pub(super) fn seed_kind(experiments: &[ExperimentResults]) -> Kind {
     let cases = experiments.iter().flat_map(|results| &results.cases);
     Kind::of(&cases.flat_map(|case| case.trials.iter().map(seed)).collect::<Vec<_>>())
 }
@@ -323,7 +327,7 @@ fn curve_columns<'a>(
 }
 
 /// Rows that belong to a case, and so have its grid values.
-trait OfCase {
+pub(super) trait OfCase {
     fn case(&self) -> &Case;
 }
 
@@ -352,7 +356,7 @@ pub fn grid_keys(results: &ExperimentResults) -> Vec<String> {
 }
 
 /// A column per grid key of any case, in order of first appearance.
-fn grid_columns<Row: OfCase>(experiments: &[ExperimentResults]) -> Vec<Column<Row>> {
+pub(super) fn grid_columns<Row: OfCase>(experiments: &[ExperimentResults]) -> Vec<Column<Row>> {
     let cases: Vec<&Case> = experiments.iter().flat_map(|results| &results.cases).collect();
     let column = |key: &str| {
         let key = key.to_owned();

@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 use super::folders::{FolderArgs, metrics, results};
 use super::print;
 use crate::analysis::{
-    CompareRow, ExperimentResults, Table, aggregates_table, epochs_table, to_csv, trials_table,
+    CompareRow, ExperimentResults, Table, aggregates_table, epochs_table, layers_table, to_csv,
+    trials_table,
 };
 use crate::record::write_atomically;
 use crate::render::{TextTable, USUAL_METRICS, compare_table, rounded, to_json, to_parquet};
@@ -19,7 +20,8 @@ pub struct ExportArgs {
     #[command(flatten)]
     folders: FolderArgs,
 
-    /// One row per trial, per trial and epoch, or per case with numbers over its seeds.
+    /// One row per trial, per trial and epoch, per case with numbers over its seeds, or per trial,
+    /// epoch and layer of those that have diagnostics.
     #[arg(short, long, value_enum, default_value_t)]
     what: What,
 
@@ -42,6 +44,7 @@ enum What {
     Trials,
     Epochs,
     Aggregates,
+    Layers,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,10 +87,13 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode> {
     };
     let found = args.folders.read()?;
     let experiments: Vec<ExperimentResults> = results(&found).into_iter().cloned().collect();
-    let table = || match args.what {
-        What::Trials => trials_table(&experiments),
-        What::Epochs => epochs_table(&experiments),
-        What::Aggregates => aggregates_table(&experiments),
+    let table = || -> Result<Table> {
+        Ok(match args.what {
+            What::Trials => trials_table(&experiments),
+            What::Epochs => epochs_table(&experiments),
+            What::Aggregates => aggregates_table(&experiments),
+            What::Layers => layers_table(&experiments)?,
+        })
     };
     let for_people = |table: Table| -> TextTable {
         if args.what != What::Aggregates {
@@ -97,11 +103,11 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode> {
         compare_table(&CompareRow::cases(&results), &[], &chosen, false)
     };
     let content = match format {
-        Format::Parquet => to_parquet(&table())?,
-        Format::Json => format!("{:#}\n", to_json(&table())).into_bytes(),
-        Format::Md => for_people(table()).markdown().into_bytes(),
-        Format::Tex => for_people(table()).latex().into_bytes(),
-        Format::Csv => to_csv(&table())?,
+        Format::Parquet => to_parquet(&table()?)?,
+        Format::Json => format!("{:#}\n", to_json(&table()?)).into_bytes(),
+        Format::Md => for_people(table()?).markdown().into_bytes(),
+        Format::Tex => for_people(table()?).latex().into_bytes(),
+        Format::Csv => to_csv(&table()?)?,
     };
     match &args.out {
         Some(path) => {

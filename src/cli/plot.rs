@@ -211,6 +211,9 @@ fn why(jobs: &[Job]) -> &'static str {
         Some(Plot::ConfusionMatrix | Plot::Mistakes) => {
             "the best case's trials recorded no `confusion_matrix.csv` or `mistakes.csv`"
         }
+        Some(Plot::GradientNorm | Plot::ActivationDistribution) => {
+            "it takes `diagnostics: true` in the file, and trials that were completed with it"
+        }
         Some(
             Plot::LearningCurves
             | Plot::AccuracyVsTime

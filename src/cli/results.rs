@@ -41,6 +41,7 @@ pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) ->
             recorded(&folder, planned, failed),
         );
         analysis::write_tables(&folder, &results)?;
+        analysis::write_diagnostics(&folder, &results)?;
         // The file as it was, for whoever looks at its claims and the order of its cases later.
         write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())?;
         let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
@@ -101,9 +102,9 @@ fn recorded(folder: &Path, planned: &Planned, failed: &[FailedTrial]) -> Vec<Rec
     recorded
 }
 
-/// The tables that charts are drawn from.
-fn tables(folder: &Path) -> Vec<PathBuf> {
-    ["summary.csv", "aggregate.csv", "curves.csv"].map(|name| folder.join(name)).to_vec()
+/// The tables that charts are drawn from; most experiments have no diagnostics.
+fn tables(folder: &Path) -> [PathBuf; 4] {
+    ["summary.csv", "aggregate.csv", "curves.csv", "diagnostics.csv"].map(|name| folder.join(name))
 }
 
 /// Draws the charts of each experiment into its folder. Returns those that were drawn anew.

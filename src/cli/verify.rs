@@ -12,7 +12,7 @@ use crate::backend;
 use crate::data::Library;
 use crate::launch::{Difference, Pair, Recorded, replay};
 use crate::model::InitialWeights;
-use crate::record::read_metrics;
+use crate::record::{Manifest, read_diagnostics, read_metrics};
 use crate::spec::BackendName;
 
 /// Two backends add in other orders; over epochs of training, the last digits grow apart.
@@ -61,13 +61,17 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     let own = run.backend(None);
     let backend = backend::open(run.backend(args.backend))?;
     let tolerance = args.tolerance.or((backend.name != own).then_some(TOLERANCE));
-    let manifest = run.dir.read_manifest();
+    // By way of YAML, which JSON is part of: serde_json reads the last of 17 digits only nearly.
+    let manifest = std::fs::read(run.dir.manifest()).ok();
+    let manifest: Option<Manifest> = manifest.and_then(|text| serde_yaml::from_slice(&text).ok());
+    let diagnostics = read_diagnostics(&run.dir.diagnostics())?;
     let recorded = Recorded {
         setup,
         placed: &run.placed,
         seed: run.experiment.seeds[0],
         initial: initial.as_ref().map(|initial| &initial.weights),
         epochs: &epochs,
+        diagnostics: &diagnostics,
         weights: &run.weights,
         outcome: manifest.as_ref().and_then(|manifest| manifest.outcome.as_ref()),
     };

@@ -12,9 +12,9 @@ use super::progress::TrialLine;
 use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
-    BestEpoch, EpochRow, Failure, Machine, Manifest, MetricsWriter, Outcome, ParameterCounts,
-    Resumption, Status, TensorBoard, TestReport, TestTopK, Versions, now, peak_memory_bytes,
-    read_metrics, write_atomically,
+    BestEpoch, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, EpochRow, Failure, Machine,
+    Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption, Status, TensorBoard, TestReport,
+    TestTopK, Versions, now, peak_memory_bytes, read_metrics, write_atomically,
 };
 use crate::spec::CheckpointPolicy;
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
@@ -25,6 +25,9 @@ pub struct Recorder<'a> {
     manifest: Manifest,
     metrics: MetricsWriter,
     epochs: Vec<EpochRow>,
+    diagnostics: Option<DiagnosticsWriter>,
+    /// That of the epoch that is about to be recorded.
+    diagnosis: Option<Diagnosis>,
     tensorboard: Option<TensorBoard>,
     log: File,
     line: &'a TrialLine<'a>,
@@ -82,8 +85,25 @@ impl<'a> Recorder<'a> {
             }
             None => (MetricsWriter::create(&dir.metrics(), &top_k)?, Vec::new()),
         };
+        let texts = resume.and_then(|resume| resume.diagnostics.as_ref());
+        let diagnostics = match (job.trial.case().setup.diagnostics.is_off(), texts) {
+            (true, _) => None,
+            (false, Some(texts)) => Some(DiagnosticsWriter::resume(dir, texts)?),
+            (false, None) => Some(DiagnosticsWriter::create(dir)?),
+        };
         let tensorboard = job.tensorboard.then(|| TensorBoard::start(dir)).transpose()?;
-        let mut recorder = Self { job, manifest, metrics, epochs, tensorboard, log, line, stop };
+        let mut recorder = Self {
+            job,
+            manifest,
+            metrics,
+            epochs,
+            diagnostics,
+            diagnosis: None,
+            tensorboard,
+            log,
+            line,
+            stop,
+        };
         recorder.note(&format!("training on {}", job.backend.description));
         if let Some(resume) = resume {
             recorder.note(&format!("going on after epoch {}", resume.checkpoint.epoch));
@@ -122,6 +142,7 @@ impl<'a> Recorder<'a> {
         self.test_report(trained)?;
         // The manifest must not outlive what it speaks of.
         self.metrics.sync()?;
+        self.diagnostics.as_ref().map_or(Ok(()), DiagnosticsWriter::sync)?;
         self.end(Status::Completed, None)
     }
 
@@ -185,12 +206,18 @@ impl Observer for Recorder<'_> {
         self.line.step(epoch, rows_done);
     }
 
+    fn diagnosis(&mut self, diagnosis: &Diagnosis) -> Result<()> {
+        self.diagnosis = Some(diagnosis.clone());
+        self.diagnostics.as_mut().map_or(Ok(()), |files| files.append(diagnosis))
+    }
+
     fn epoch(&mut self, row: &EpochRow) -> Result<()> {
         self.metrics.append(row)?;
         let text = self.line.epoch(row);
         self.note(&text);
         self.epochs.push(row.clone());
-        self.tensorboard(TensorBoard::epoch);
+        let diagnosis = self.diagnosis.take().unwrap_or_default();
+        self.tensorboard(|files, epochs| files.epoch(epochs, &diagnosis.histograms));
         Ok(())
     }
 
@@ -203,10 +230,15 @@ impl Observer for Recorder<'_> {
         let trial = self.job.trial;
         // The rows so far stand in the checkpoint as well: when the machine goes down, they cannot be
         // behind it, and need not be waited for.
-        let notes = HashMap::from([
+        let mut notes = HashMap::from([
             (resume::LINEAGE.to_owned(), trial.lineage.clone()),
             (resume::METRICS.to_owned(), self.metrics.text()?),
         ]);
+        if let Some(files) = &self.diagnostics {
+            let DiagnosticsTexts { rows, histograms } = files.texts()?;
+            notes.insert(resume::DIAGNOSTICS.to_owned(), rows);
+            notes.insert(resume::HISTOGRAMS.to_owned(), histograms);
+        }
         let checkpoints = trial.dir.checkpoints();
         checkpoints.write(checkpoint.epoch, &checkpoint.to_bytes(notes)?)?;
         let best = BestEpoch::of(&self.epochs, |row| row.val_loss, |new, old| new < old);

@@ -3,7 +3,7 @@
 use crate::backend::Opened;
 use crate::data::Dataset;
 use crate::model::{Placed, Weights};
-use crate::record::{EpochRow, Outcome};
+use crate::record::{Diagnosis, EpochRow, LayerRow, Outcome};
 use crate::spec::Setup;
 use crate::train::{Checkpoint, Observer, Start, Stop, TrainError, train};
 
@@ -20,6 +20,8 @@ pub struct Recorded<'a> {
     pub initial: Option<&'a Weights>,
     /// Its epochs.
     pub epochs: &'a [EpochRow],
+    /// What was seen of its layers, if anything was.
+    pub diagnostics: &'a [LayerRow],
     /// Its final weights.
     pub weights: &'a Weights,
     /// Its test score and what else is recorded at the end.
@@ -59,7 +61,7 @@ pub fn replay(
     tolerance: Option<f64>,
     epoch: &mut dyn FnMut(&Pair),
 ) -> Result<Option<Difference>, TrainError> {
-    let mut observer = Comparison { recorded, tolerance, difference: None, epoch };
+    let mut observer = Comparison { recorded, tolerance, difference: None, diagnosis: None, epoch };
     let start = recorded.initial.map_or(Start::Drawn, Start::Given);
     let Recorded { setup, placed, seed, .. } = recorded;
     let trained = match train(setup, placed, *seed, start, dataset, backend, &mut observer) {
@@ -83,11 +85,29 @@ struct Comparison<'a> {
     recorded: &'a Recorded<'a>,
     tolerance: Option<f64>,
     difference: Option<Difference>,
+    /// The first difference in the diagnostics of the epoch that is about to be told.
+    diagnosis: Option<Difference>,
     epoch: &'a mut dyn FnMut(&Pair),
 }
 
 impl Observer for Comparison<'_> {
     fn step(&mut self, _epoch: usize, _rows_done: usize) {}
+
+    fn diagnosis(&mut self, diagnosis: &Diagnosis) -> anyhow::Result<()> {
+        if self.tolerance.is_none() {
+            let recorded = self.recorded.diagnostics;
+            self.diagnosis = diagnosis.rows.iter().find_map(|is| {
+                let was = |was: &&LayerRow| was.epoch == is.epoch && was.layer == is.layer;
+                let was = recorded.iter().find(was)?.numbers().into_iter();
+                was.zip(is.numbers()).find_map(|((name, was), (_, is_now))| {
+                    let place = format!("epoch {}, {name} of {}", is.epoch, is.layer);
+                    let [was, is_now] = [was, is_now].map(|number| number.unwrap_or(f64::NAN));
+                    exact(&place, was, is_now)
+                })
+            });
+        }
+        Ok(())
+    }
 
     fn epoch(&mut self, row: &EpochRow) -> anyhow::Result<()> {
         let was = self.recorded.epochs.iter().find(|was| was.epoch == row.epoch);
@@ -101,9 +121,11 @@ impl Observer for Comparison<'_> {
             }),
             (Some(was), None) => {
                 let columns = numbers(was).into_iter().zip(numbers(row));
-                columns.into_iter().find_map(|((name, was), (_, is))| {
+                let different = columns.into_iter().find_map(|((name, was), (_, is))| {
                     exact(&format!("epoch {}, {name}", row.epoch), was?, is?)
-                })
+                });
+                // What was seen of the layers came before the numbers of the epoch.
+                self.diagnosis.take().or(different)
             }
             (Some(was), Some(tolerance)) => {
                 let far = (row.loss - was.loss).abs() > tolerance * was.loss.abs();

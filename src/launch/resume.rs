@@ -2,13 +2,17 @@
 
 use crate::model::Placed;
 use crate::plan::Trial;
-use crate::record::{Manifest, Status};
+use crate::record::{DiagnosticsTexts, Manifest, Status};
 use crate::train::{Checkpoint, notes};
 
 /// The key of a trial's lineage among a checkpoint's notes.
 pub const LINEAGE: &str = "lineage";
 /// The key of all of `metrics.csv` up to the checkpoint, so that the two cannot disagree.
 pub const METRICS: &str = "metrics";
+/// Those of the files of diagnostics, likewise, where the trial has them.
+pub const DIAGNOSTICS: &str = "diagnostics";
+/// See [`DIAGNOSTICS`].
+pub const HISTOGRAMS: &str = "histograms";
 
 /// What training goes on from.
 pub struct Resume {
@@ -18,6 +22,8 @@ pub struct Resume {
     pub content: Vec<u8>,
     /// `metrics.csv` so far.
     pub metrics: String,
+    /// The files of diagnostics so far.
+    pub diagnostics: Option<DiagnosticsTexts>,
     /// The manifest in the folder, where it is of this very trial and tells of no end.
     pub unfinished: Option<Manifest>,
 }
@@ -29,20 +35,24 @@ impl Resume {
         let manifest = trial.dir.read_manifest()?;
         let wanted = trial.case().setup.training.epochs;
         let checkpoints = trial.dir.checkpoints();
-        let (checkpoint, content, metrics) =
+        let (checkpoint, content, mut notes) =
             checkpoints.epochs().into_iter().filter(|epoch| *epoch <= wanted).find_map(
                 |epoch| {
                     let content = std::fs::read(checkpoints.of(epoch)).ok()?;
-                    let mut notes = notes(&content).ok()?;
-                    if notes.get(LINEAGE) != Some(&trial.lineage) {
+                    let notes = notes(&content).ok()?;
+                    if notes.get(LINEAGE) != Some(&trial.lineage) || !notes.contains_key(METRICS) {
                         return None;
                     }
                     let checkpoint = Checkpoint::from_bytes(&content, placed).ok()?;
-                    Some((checkpoint, content, notes.remove(METRICS)?))
+                    Some((checkpoint, content, notes))
                 },
             )?;
+        let metrics = notes.remove(METRICS)?;
+        let diagnostics = notes.remove(DIAGNOSTICS).zip(notes.remove(HISTOGRAMS));
+        let diagnostics =
+            diagnostics.map(|(rows, histograms)| DiagnosticsTexts { rows, histograms });
         let unfinished = manifest.trial_hash == trial.hash && manifest.status != Status::Completed;
         let unfinished = unfinished.then_some(manifest);
-        Some(Self { checkpoint, content, metrics, unfinished })
+        Some(Self { checkpoint, content, metrics, diagnostics, unfinished })
     }
 }

@@ -12,7 +12,7 @@ mod weights;
 mod window;
 
 pub use fold::{Folded, Outcome, Step, fold};
-pub use layers::{Network, Pass};
+pub use layers::{Network, Pass, Rows, Tap};
 pub use shape::{Placed, SampleShape, Variable, place};
 pub use summary::{Counts, counts, summary_table, variables_table};
 pub use weights::{InitialWeights, NamedTensor, Unfit, Weights, numbers_of, safetensors_file};

@@ -75,6 +75,13 @@ pub struct Placed {
     pub variables: Vec<Variable>,
 }
 
+impl Placed {
+    /// The layer's kernel, if it has one.
+    pub fn kernel(&self) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.path.ends_with("/kernel"))
+    }
+}
+
 /// Places each layer of a stack.
 ///
 /// # Errors

@@ -95,7 +95,7 @@ impl Trial {
         let before = serde_yaml::from_str::<Value>(&text).unwrap_or_default();
         let mut changes = Vec::new();
         if let Ok(now) = self.config_value() {
-            for part in ["backend", "dataset", "model", "training"] {
+            for part in ["backend", "dataset", "model", "training", "diagnostics"] {
                 compare(part, before.get(part), now.get(part), &mut changes);
             }
         }

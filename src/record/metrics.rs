@@ -1,13 +1,11 @@
 //! `metrics.csv`: one row per epoch, with the names of Keras' `CSVLogger`.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::write_atomically;
+use super::lines::{LineFile, whole_lines};
 use crate::spec::{top_k_name, top_k_of_name};
 
 /// One epoch of one trial.
@@ -59,10 +57,7 @@ const HEADER: &str = "epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,ep
 /// Appends rows to a `metrics.csv`; each can be read by others when [`MetricsWriter::append`]
 /// returns, and survives this process; [`MetricsWriter::sync`] makes them survive the machine.
 #[derive(Debug)]
-pub struct MetricsWriter {
-    path: PathBuf,
-    file: File,
-}
+pub struct MetricsWriter(LineFile);
 
 impl MetricsWriter {
     /// Starts a new file with its header, which ends with the top-k accuracies of these k.
@@ -70,15 +65,11 @@ impl MetricsWriter {
     /// # Errors
     /// When the file cannot be created or written.
     pub fn create(path: &Path, top_k: &[usize]) -> Result<Self> {
-        let file =
-            File::create(path).with_context(|| format!("cannot create `{}`", path.display()))?;
-        let mut writer = Self { path: path.to_owned(), file };
         let mut header = HEADER.to_owned();
         for name in top_k.iter().map(|&k| top_k_name(k)) {
             header.push_str(&format!(",{name},val_{name}"));
         }
-        writer.write_line((header + "\n").as_bytes())?;
-        Ok(writer)
+        LineFile::create(path, &header).map(Self)
     }
 
     /// Goes on with the file of an earlier run, cut back to the given text.
@@ -86,12 +77,7 @@ impl MetricsWriter {
     /// # Errors
     /// When the file cannot be written.
     pub fn resume(path: &Path, text: &str) -> Result<Self> {
-        write_atomically(path, text.as_bytes())?;
-        let file = File::options()
-            .append(true)
-            .open(path)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(Self { path: path.to_owned(), file })
+        LineFile::resume(path, text).map(Self)
     }
 
     /// All that was written so far.
@@ -99,8 +85,7 @@ impl MetricsWriter {
     /// # Errors
     /// When the file cannot be read.
     pub fn text(&self) -> Result<String> {
-        std::fs::read_to_string(&self.path)
-            .with_context(|| format!("cannot read `{}`", self.path.display()))
+        self.0.text()
     }
 
     /// Appends one epoch.
@@ -112,7 +97,7 @@ impl MetricsWriter {
         let top_k: Vec<_> = row.top_k.iter().map(|top| (top.accuracy, top.val_accuracy)).collect();
         csv.serialize((row, top_k)).context("a row of metrics does not fit CSV")?;
         let line = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
-        self.write_line(&line)
+        self.0.append(&line)
     }
 
     /// Waits until all rows are on disk.
@@ -120,15 +105,7 @@ impl MetricsWriter {
     /// # Errors
     /// When the disk says no.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_all().with_context(|| format!("cannot write `{}`", self.path.display()))
-    }
-
-    fn write_line(&mut self, line: &[u8]) -> Result<()> {
-        // One write per line, so that a reader of a running trial sees whole lines.
-        self.file
-            .write_all(line)
-            .and_then(|()| self.file.flush())
-            .with_context(|| format!("cannot write `{}`", self.path.display()))
+        self.0.sync()
     }
 }
 
@@ -137,10 +114,8 @@ impl MetricsWriter {
 /// # Errors
 /// When the file is missing or another line is not a row of metrics; the message names the line.
 pub fn read_metrics(path: &Path) -> Result<Vec<EpochRow>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    let complete = text.rfind('\n').map_or("", |end| &text[..=end]);
-    read_rows(complete).with_context(|| format!("`{}` is not a file of metrics", path.display()))
+    read_rows(&whole_lines(path)?)
+        .with_context(|| format!("`{}` is not a file of metrics", path.display()))
 }
 
 fn read_rows(text: &str) -> Result<Vec<EpochRow>, csv::Error> {

@@ -1,13 +1,15 @@
 //! The results folder: what is in it, how it is written, how it is read back.
 //!
-//! Every file is written whole or not at all ([`write_atomically`]); `metrics.csv` alone is
-//! appended to, a flushed line per epoch. Whatever draws or compares reads these files and nothing
+//! Every file is written whole or not at all ([`write_atomically`]); `metrics.csv` and the files of
+//! diagnostics alone are appended to, flushed lines per epoch. Whatever draws or compares reads these files and nothing
 //! else, so that results can be looked at long after, and without, the run that made them.
 
 mod checkpoints;
 mod classification;
 mod csv_name;
+mod diagnostics;
 mod found;
+mod lines;
 mod lock;
 mod machine;
 mod manifest;
@@ -20,6 +22,10 @@ mod trial_dir;
 pub use checkpoints::Checkpoints;
 pub use classification::{ConfusionMatrix, GreyImage, Mistakes};
 pub use csv_name::CsvName;
+pub use diagnostics::{
+    BINS, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, Histogram, LayerRow, read_diagnostics,
+    read_histograms,
+};
 pub use found::{Found, State};
 pub use lock::TrialLock;
 pub use machine::{Machine, peak_memory_bytes};

@@ -99,6 +99,16 @@ impl TrialDir {
         self.path.join("metrics.csv")
     }
 
+    /// A row per epoch and layer, where the file asks for diagnostics.
+    pub fn diagnostics(&self) -> PathBuf {
+        self.path.join("diagnostics.csv")
+    }
+
+    /// How activations and weights are distributed, epoch by epoch, likewise.
+    pub fn histograms(&self) -> PathBuf {
+        self.path.join("histograms.csv")
+    }
+
     /// The final weights.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")

@@ -72,6 +72,26 @@ impl Axis {
         axis
     }
 
+    /// For lengths, of which the order of magnitude counts: logarithmic, unless there are none.
+    pub fn of_norms(values: impl IntoIterator<Item = f64>, ticks: usize) -> Self {
+        let (low, high) = extent(values);
+        if low <= 0.0 {
+            return Self::linear(low, high, ticks);
+        }
+        // At least one power of ten, so that there are ticks.
+        let room = (10.0 / (high / low)).sqrt().max(1.0);
+        Self::logarithmic(low / room, high * room)
+    }
+
+    /// For layers by their depth: ticks at whole numbers only.
+    pub fn depths(first: usize, last: usize, ticks: usize) -> Self {
+        let step = whole_step(last.max(1), ticks);
+        let depths = (first..=last).filter(|depth| depth % step == 0 || step == 1);
+        let tick = |depth: usize| Tick { value: depth as f64, label: depth.to_string() };
+        let (low, high) = (first as f64 - 0.5, last as f64 + 0.5);
+        Self { low, high, logarithmic: false, ticks: depths.map(tick).collect() }
+    }
+
     /// For epochs 1 to `last`: ticks at whole numbers only.
     pub fn epochs(last: usize, ticks: usize) -> Self {
         let last = last.max(1);
@@ -127,8 +147,8 @@ impl Axis {
                 let value = factor * 10_f64.powi(power);
                 let label = match power {
                     -3..=3 => plain(value, (-power).max(0) as usize),
-                    _ if *factor == 1.0 => format!("10{}", superscript(power)),
-                    _ => format!("{factor}·10{}", superscript(power)),
+                    // The font has no raised minus sign.
+                    _ => format!("{factor}e{power}").replace('-', "−"),
                 };
                 Tick { value, label }
             })
@@ -139,6 +159,16 @@ impl Axis {
 
     pub fn is_logarithmic(&self) -> bool {
         self.logarithmic
+    }
+
+    /// The value at the low end.
+    pub fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// The value at the high end.
+    pub fn high(&self) -> f64 {
+        self.high
     }
 
     /// Where a value lies: 0 at the low end, 1 at the high end; values beyond are put at the ends.
@@ -210,21 +240,6 @@ fn short(value: f64) -> String {
     plain(value, 0)
 }
 
-fn superscript(power: i32) -> String {
-    let digit = |c: char| match c {
-        '-' => '⁻',
-        '1' => '¹',
-        '2' => '²',
-        '3' => '³',
-        '0' => '⁰',
-        four_to_nine => {
-            let offset = four_to_nine as u32 - '4' as u32;
-            char::from_u32('⁴' as u32 + offset).unwrap_or(four_to_nine)
-        }
-    };
-    power.to_string().chars().map(digit).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,8 +277,29 @@ mod tests {
     fn losses_orders_of_magnitude_apart_get_powers_of_ten() {
         let axis = Axis::of_values([2.3, 0.004], 5);
         assert_eq!(labels(&axis), ["0.01", "0.1", "1"]);
-        assert_eq!(labels(&Axis::of_values([1e-5, 1e-2], 5)), ["10⁻⁵", "10⁻⁴", "0.001", "0.01"]);
+        assert_eq!(labels(&Axis::of_values([1e-5, 1e-2], 5)), ["1e−5", "1e−4", "0.001", "0.01"]);
         assert_eq!(labels(&Axis::of_values([2.3, 0.3], 5)), ["0.5", "1.0", "1.5", "2.0"]);
+    }
+
+    #[test]
+    fn the_font_has_all_that_ticks_are_written_with() {
+        for (low, high) in [(1e-9, 1e-2), (1e-5, 3e-5), (1e5, 1e9), (-3.0, 4.0), (-1e8, 1e8)] {
+            for label in labels(&Axis::of_values([low, high], 5)) {
+                assert!(super::super::text::has_glyphs(label), "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_logarithmic_and_have_ticks_however_close_they_are() {
+        for values in [&[0.5, 0.6][..], &[1.0], &[1e-7, 3.0], &[2.0, 9.0]] {
+            let axis = Axis::of_norms(values.iter().copied(), 7);
+            assert!(axis.is_logarithmic() && axis.ticks.len() >= 2, "{values:?}: {axis:?}");
+        }
+        assert!(!Axis::of_norms([], 7).is_logarithmic());
+        let depths = Axis::depths(0, 3, 12);
+        assert_eq!(labels(&depths), ["0", "1", "2", "3"]);
+        assert_eq!(labels(&Axis::depths(1, 50, 12)).len(), 10);
     }
 
     #[test]

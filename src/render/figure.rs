@@ -73,10 +73,14 @@ impl Options {
         let (x, y, target) = match plot {
             Plot::LearningCurves | Plot::AccuracyVsTime | Plot::LearningRate => (true, true, false),
             Plot::EpochsToTarget | Plot::SecondsToTarget => (false, true, true),
-            Plot::FinalAccuracy | Plot::ParametersVsAccuracy | Plot::HeatMap => {
-                (false, true, false)
-            }
-            Plot::ConfusionMatrix | Plot::Mistakes | Plot::Comparison => (false, false, false),
+            Plot::FinalAccuracy
+            | Plot::ParametersVsAccuracy
+            | Plot::HeatMap
+            | Plot::GradientNorm => (false, true, false),
+            Plot::ConfusionMatrix
+            | Plot::Mistakes
+            | Plot::ActivationDistribution
+            | Plot::Comparison => (false, false, false),
         };
         Self {
             size: self.size,

@@ -8,8 +8,10 @@
 //! everything.
 
 mod accuracy_vs_time;
+mod activation_distribution;
 mod axis;
 mod base64;
+mod by_depth;
 mod canvas;
 mod claims;
 mod compare;
@@ -131,6 +133,8 @@ fn canvas(
         Plot::ConfusionMatrix => confusion_matrix::draw(results, options),
         Plot::Mistakes => mistakes::draw(results, options),
         Plot::LearningRate => learning_rate::draw(results, options),
+        Plot::GradientNorm => by_depth::draw(results, options),
+        Plot::ActivationDistribution => activation_distribution::draw(results, options),
         Plot::Comparison => comparison::draw(experiments, options),
     }
 }
@@ -139,11 +143,14 @@ fn canvas(
 /// them.
 pub fn default_plots(results: &ExperimentResults) -> Vec<Plot> {
     let trials = results.cases.iter().map(|case| case.completed().count()).sum::<usize>();
+    let mut completed = results.cases.iter().flat_map(|case| case.completed());
+    let has_diagnostics = completed.any(|trial| trial.dir.diagnostics().is_file());
     let makes_sense = |plot: &Plot| match plot {
         Plot::LearningCurves | Plot::AccuracyVsTime | Plot::ConfusionMatrix => true,
         Plot::FinalAccuracy => trials > 1,
         Plot::HeatMap => !heat_map::varied_keys(results).is_empty(),
         Plot::LearningRate => learning_rate::changes(results),
+        Plot::GradientNorm | Plot::ActivationDistribution => has_diagnostics,
         Plot::EpochsToTarget
         | Plot::SecondsToTarget
         | Plot::ParametersVsAccuracy

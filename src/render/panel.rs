@@ -46,18 +46,36 @@ impl Panel {
 
     /// Grid, axes, ticks and titles; what lies in the panel is drawn after it.
     pub fn frame(&self, canvas: &mut Canvas, x_title: &str, y_title: &str) {
+        self.grid(canvas, x_title);
+        self.vertical_labels(canvas, y_title);
+    }
+
+    /// The same for a panel whose vertical axis is that of the panel at its left.
+    pub fn grid(&self, canvas: &mut Canvas, x_title: &str) {
         self.horizontal_axis(canvas, x_title);
+        self.horizontal_lines(canvas);
+    }
+
+    /// The horizontal grid lines with the axes.
+    pub fn horizontal_lines(&self, canvas: &mut Canvas) {
         let grid = Stroke::solid(GRID_COLOUR, GRID_WIDTH);
-        let ticks = TextStyle::new(TICK_SIZE).colour(QUIET_INK).align(Align::End);
         for tick in &self.y.ticks {
             let (_, y) = self.place(0.0, tick.value);
             canvas.line(&[(self.left, y), (self.right, y)], grid);
-            let at = (self.left - TEXT_GAP, y + ticks.baseline_drop());
-            canvas.text(&tick.label, at, ticks);
         }
         let axis = Stroke::solid(AXIS_COLOUR, AXIS_WIDTH);
         let corner = (self.left, self.bottom);
         canvas.line(&[(self.left, self.top), corner, (self.right, self.bottom)], axis);
+    }
+
+    /// The ticks and the title of the vertical axis.
+    pub fn vertical_labels(&self, canvas: &mut Canvas, y_title: &str) {
+        let ticks = TextStyle::new(TICK_SIZE).colour(QUIET_INK).align(Align::End);
+        for tick in &self.y.ticks {
+            let (_, y) = self.place(0.0, tick.value);
+            let at = (self.left - TEXT_GAP, y + ticks.baseline_drop());
+            canvas.text(&tick.label, at, ticks);
+        }
         let title = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
         let x = self.left - Self::room_left(&self.y) + AXIS_TITLE_SIZE;
         canvas.text_upwards(y_title, (x, self.top.midpoint(self.bottom)), title);

@@ -19,6 +19,12 @@ fn font(bytes: &'static [u8]) -> FontRef<'static> {
     FontRef::try_from_slice(bytes).expect("the embedded font is a font")
 }
 
+/// Whether the font has all letters of a text; those that it lacks are drawn as boxes.
+#[cfg(test)]
+pub fn has_glyphs(text: &str) -> bool {
+    text.chars().all(|letter| REGULAR.glyph_id(letter).0 != 0)
+}
+
 /// The height of Noto Sans' digits, in em; what centres a label on a tick.
 const DIGIT_HEIGHT: f64 = 0.714;
 

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::lint::Lint;
 use crate::spec::{
-    BackendName, CheckpointPolicy, DatasetName, DatasetSpec, ModelSpec, Plot, TrainingSpec,
+    BackendName, CheckpointPolicy, DatasetName, DatasetSpec, Diagnostics, ModelSpec, Plot,
+    TrainingSpec,
 };
 
 /// An experiment of bn-runner: what to learn from, with which networks, and how.
@@ -34,6 +35,11 @@ pub(super) struct ExperimentFile {
     model: ModelSpec,
     /// Loss, optimizer and the length of the run.
     training: TrainingSpec,
+    /// What is recorded of each layer in every epoch, to see why a network learns or does not:
+    /// everything, or a list of groups. Training is the same to the bit, but a trial with other
+    /// diagnostics is another trial.
+    #[schemars(default)]
+    diagnostics: Diagnostics,
     /// Everything is trained once per seed; charts show mean and spread.
     #[schemars(default = "first_seed", length(min = 1), extend("uniqueItems" = true))]
     seeds: Vec<u64>,
@@ -75,6 +81,8 @@ struct Variant {
     model: ModelSpec,
     /// Loss, optimizer and the length of the run.
     training: TrainingSpec,
+    /// What is recorded of each layer in every epoch.
+    diagnostics: Diagnostics,
 }
 
 /// Which warnings the file does without.
@@ -112,7 +120,7 @@ fn variants(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// Dotted paths into a setup.
-const PATH: &str = r"^(dataset|model|training)\.";
+const PATH: &str = r"^((dataset|model|training)\.|diagnostics$)";
 
 fn grid(_: &mut SchemaGenerator) -> Schema {
     let scalar = json_schema!({ "type": ["string", "number", "boolean", "null"] });

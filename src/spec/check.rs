@@ -5,7 +5,7 @@ use super::measure::top_k;
 use super::problem::Finding;
 use super::source::Path;
 use super::{
-    Adam, Adamax, Adamw, CallbackSpec, Clipping, DatasetSpec, Loss, MetricSpec, Nadam,
+    Adam, Adamax, Adamw, CallbackSpec, Clipping, DatasetSpec, Diagnostics, Loss, MetricSpec, Nadam,
     OptimizerSpec, PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec, Validation, top_k_name,
 };
 
@@ -19,6 +19,7 @@ pub fn check(setup: &Setup, faulty: &[Path]) -> Vec<Finding> {
     }
     training(&setup.training, &mut ranges);
     callbacks(setup, &mut ranges);
+    diagnostics(&setup.diagnostics, &mut ranges);
     let Ranges { mut list, faulty } = ranges;
     list.retain(|finding| {
         let touches =
@@ -117,6 +118,14 @@ fn training(training: &TrainingSpec, ranges: &mut Ranges<'_>) {
             "the learning rate is given twice, here and by `training.learning_rate`",
             "leave one of them out",
         ));
+    }
+}
+
+fn diagnostics(Diagnostics { groups }: &Diagnostics, ranges: &mut Ranges<'_>) {
+    for (i, group) in groups.iter().enumerate().filter(|(i, group)| groups[..*i].contains(group)) {
+        let path = Path::default().key("diagnostics").index(i);
+        let message = format!("`{}` is listed twice", group.as_str());
+        ranges.push(Finding::new(path, message, "leave one out"));
     }
 }
 

@@ -92,9 +92,10 @@ pub(super) fn are_scalars(values: &[Value]) -> bool {
     !values.is_empty() && values.iter().all(|value| !value.is_array() && !value.is_object())
 }
 
-/// Whether a dotted path begins with a part of a setup.
+/// Whether a dotted path begins with a part of a setup; `diagnostics` is one that has no parts.
 pub(super) fn leads_into_a_setup(key: &str) -> bool {
-    key.split_once('.').is_some_and(|(part, _)| SETUP.contains(&part))
+    let (part, rest) = key.split_once('.').map_or((key, None), |(part, rest)| (part, Some(rest)));
+    SETUP.contains(&part) && (part == "diagnostics") == rest.is_none()
 }
 
 /// The mistake of a path that does not.

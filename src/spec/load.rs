@@ -33,13 +33,14 @@ const MAX_LAYERS_IN_ALL: usize = 100_000;
 const FAULTY_POINTS: usize = 100;
 
 /// The keys of a file.
-pub const TOP_LEVEL: [&str; 14] = [
+pub const TOP_LEVEL: [&str; 15] = [
     "name",
     "description",
     "backend",
     "dataset",
     "model",
     "training",
+    "diagnostics",
     "seeds",
     "variants",
     "grid",
@@ -51,7 +52,7 @@ pub const TOP_LEVEL: [&str; 14] = [
 ];
 
 /// The parts of a file that a variant may change, and that a setup is made of.
-pub const SETUP: [&str; 3] = ["dataset", "model", "training"];
+pub const SETUP: [&str; 4] = ["dataset", "model", "training", "diagnostics"];
 
 /// What the command line changes in every file.
 #[derive(Debug, Clone, Default)]
@@ -475,7 +476,9 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
     let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
     let first = key.split('.').next().unwrap_or_default();
     if !SETUP.contains(&first) {
-        return Err(format!("`{first}` is not one of `dataset`, `model` and `training`"));
+        return Err(format!(
+            "`{first}` is not one of `dataset`, `model`, `training` and `diagnostics`"
+        ));
     }
     let path = Path::dotted(key);
     set(tree, &path, syntax::parse_value(value)?)?;

@@ -10,6 +10,7 @@ mod check;
 mod check_layer;
 mod claim;
 mod dataset;
+mod diagnostics;
 mod dimensions;
 mod function;
 mod grid;
@@ -36,6 +37,7 @@ mod value;
 pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
 pub use claim::{Claim, ClaimRelation, Expression, Operator, Quantity, Relation, Target, Term};
 pub use dataset::{Augment, DatasetName, DatasetSpec, Scaling};
+pub use diagnostics::{DiagnosticGroup, Diagnostics};
 pub use function::{
     Activation, Constant, Constraint, Initializer, L1, L1L2, L2, LeakyRelu, MaxNorm, Normal,
     Orthogonal, RandomUniform, Regularizer,
@@ -68,7 +70,8 @@ pub use value::{main_parameter, shorten_layers};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Everything that decides what one training run computes, apart from its seed and backend.
+/// Everything that decides what one training run computes and records, apart from its seed and
+/// backend.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// What is learned from.
@@ -77,6 +80,9 @@ pub struct Setup {
     pub model: ModelSpec,
     /// Loss, optimizer and the length of the run.
     pub training: TrainingSpec,
+    /// What is recorded of each layer while it learns.
+    #[serde(default, skip_serializing_if = "Diagnostics::is_off")]
+    pub diagnostics: Diagnostics,
 }
 
 /// For an optional key: absent is fine, but `null` is a mistake. Infinite numbers and `.nan` arrive

@@ -41,13 +41,18 @@ pub enum Plot {
     Mistakes,
     /// The learning rate by epoch.
     LearningRate,
+    /// The length of gradients by the depth of their layer, in the first epoch and the last; or another
+    /// number of layers. Takes `diagnostics`.
+    GradientNorm,
+    /// How what layers hand on is distributed, by case, epoch and depth. Takes `diagnostics`.
+    ActivationDistribution,
     /// Final accuracies, best first, beside the validation curves; may span experiments.
     Comparison,
 }
 
 impl Plot {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::LearningCurves,
         Self::AccuracyVsTime,
         Self::EpochsToTarget,
@@ -58,6 +63,8 @@ impl Plot {
         Self::ConfusionMatrix,
         Self::Mistakes,
         Self::LearningRate,
+        Self::GradientNorm,
+        Self::ActivationDistribution,
         Self::Comparison,
     ];
 
@@ -74,6 +81,8 @@ impl Plot {
             Self::ConfusionMatrix => "confusion_matrix",
             Self::Mistakes => "mistakes",
             Self::LearningRate => "learning_rate",
+            Self::GradientNorm => "gradient_norm",
+            Self::ActivationDistribution => "activation_distribution",
             Self::Comparison => "comparison",
         }
     }

@@ -14,6 +14,7 @@ mod kernel;
 mod noise;
 mod normalization;
 mod pooling;
+mod tap;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
@@ -28,6 +29,7 @@ use dense::Dense;
 use noise::{AlphaDropout, Dropout, GaussianNoise};
 use normalization::{BatchNormalization, LayerNormalization};
 use pooling::Pooling2d;
+pub use tap::{Rows, Tap};
 
 /// One forward pass's place in a training run, which decides its dropout masks.
 #[derive(Debug, Clone, Copy)]
@@ -157,9 +159,21 @@ impl Network {
 
     /// Scores before the final softmax. Input [batch, pixels], output [batch, classes].
     pub fn logits(&self, input: Tensor<2>, pass: Pass) -> Tensor<2> {
+        self.tapped_logits(input, pass, None)
+    }
+
+    /// As [`Network::logits`], to the bit, but a tap sees what every layer gives out, the last one
+    /// its probabilities.
+    pub fn tapped_logits(
+        &self,
+        input: Tensor<2>,
+        pass: Pass,
+        mut tap: Option<&mut Tap>,
+    ) -> Tensor<2> {
         let (last, others) = self.layers.split_last().expect("a checked model has layers");
-        let hidden = self.forward(others, input, pass);
-        match last {
+        let hidden = self.forward(others, input, pass, tap.as_deref_mut());
+        let seen = tap.is_some().then(|| hidden.clone());
+        let logits = match last {
             Block::Dense(dense) => dense.scores(hidden.flat()),
             // `place` lets nothing but softmax stand last.
             Block::Activation(_) => hidden.flat(),
@@ -173,7 +187,11 @@ impl Network {
             | Block::Prelu(_)
             | Block::AlphaDropout(_)
             | Block::GaussianNoise(_) => unreachable!("a checked model ends in softmax"),
+        };
+        if let (Some(tap), Some(hidden)) = (tap, seen) {
+            tap.see(others.len(), &hidden, &Data::Flat(softmax(logits.clone(), 1)));
         }
+        logits
     }
 
     /// Class probabilities. Input [batch, pixels], output [batch, classes], rows sum to 1.
@@ -184,7 +202,7 @@ impl Network {
     /// What comes out of the first `layers` layers. Input [batch, pixels], output [batch,
     /// numbers], images as rows of height × width × channels.
     pub fn hidden(&self, layers: usize, input: Tensor<2>, pass: Pass) -> Tensor<2> {
-        self.forward(&self.layers[..layers], input, pass).into_rows()
+        self.forward(&self.layers[..layers], input, pass, None).into_rows()
     }
 
     /// The loss and what regularizers add to it, both [1].
@@ -199,27 +217,51 @@ impl Network {
         Self { layers, image: self.image }
     }
 
-    fn forward(&self, layers: &[Block], input: Tensor<2>, pass: Pass) -> Data {
+    fn forward(
+        &self,
+        layers: &[Block],
+        input: Tensor<2>,
+        pass: Pass,
+        mut tap: Option<&mut Tap>,
+    ) -> Data {
         let input = match self.image {
             Some(image) => Data::from_rows(input, image),
             None => Data::Flat(input),
         };
-        let (layers, input) = Self::first_layers(layers, input, pass);
-        layers.iter().fold(input, |x, layer| layer.forward(x, pass))
+        let (done, input) = Self::first_layers(layers, input, pass, tap.as_deref_mut());
+        layers.iter().enumerate().skip(done).fold(input, |x, (place, layer)| match &mut tap {
+            None => layer.forward(x, pass),
+            Some(tap) => {
+                let output = layer.forward(x.clone(), pass);
+                tap.see(place, &x, &output);
+                output
+            }
+        })
     }
 
-    /// Takes a network's input through the layers at its beginning that are faster together, and gives
-    /// back those that remain.
-    fn first_layers(layers: &[Block], input: Data, pass: Pass) -> (&[Block], Data) {
+    /// Takes a network's input through the layers at its beginning that are faster together, and tells
+    /// how many these were.
+    fn first_layers(
+        layers: &[Block],
+        input: Data,
+        pass: Pass,
+        tap: Option<&mut Tap>,
+    ) -> (usize, Data) {
         let flatten = |layer: &&Block| matches!(layer, Block::Flatten(_));
         let after = layers.iter().take_while(flatten).count();
-        if let [Block::BatchNormalization(bn), Block::Dense(dense), rest @ ..] = &layers[after..]
+        if let [Block::BatchNormalization(bn), Block::Dense(dense), ..] = &layers[after..]
             && let (Data::Flat(x), Pass::Training { .. }) = (&input, pass)
             && let Some(output) = bn.forward_through(dense, x)
         {
-            return (rest, Data::Flat(output));
+            let output = Data::Flat(output);
+            if let Some(tap) = tap {
+                let between = Data::Flat(bn.normalized(x.clone()));
+                tap.see(after, &input, &between);
+                tap.see(after + 1, &between, &output);
+            }
+            return (after + 2, output);
         }
-        (layers, input)
+        (0, input)
     }
 
     /// Each variable's values, in the order of [`Placed::variables`].

@@ -92,6 +92,13 @@ impl BatchNormalization {
         Some(result.output)
     }
 
+    /// What comes out of [`BatchNormalization::forward_through`] half way, [rows, features], with
+    /// nothing else happening.
+    pub fn normalized(&self, x: Tensor<2>) -> Tensor<2> {
+        let norm = &self.norm;
+        batch_norm::normalize(x, norm.gamma.val(), norm.beta.val(), norm.epsilon).output
+    }
+
     pub fn tensors(&self) -> Vec<TensorData> {
         let norm = &self.norm;
         let gamma = self.scale.then(|| norm.gamma.val().into_data());

@@ -11,7 +11,7 @@ use super::messages::{
     DataClass, DataType, Dim, Event, HParams, HParamsData, PluginData, Summary, SummaryMetadata,
     SummaryValue, Tensor, TensorShape, What,
 };
-use crate::record::write_atomically;
+use crate::record::{Histogram, write_atomically};
 
 /// The version of the format, which every file begins with.
 const VERSION: &str = "brain.Event:2";
@@ -34,8 +34,33 @@ impl Events {
             dtype: DataType::Float.into(),
             tensor_shape: Some(TensorShape::default()),
             float_val: vec![value as f32],
+            double_val: Vec::new(),
         };
         self.summary(at, step, tag, tensor, metadata("scalars", Vec::new(), DataClass::Scalar));
+    }
+
+    /// Adds how numbers are distributed: a row of left edge, right edge and count for each bin.
+    ///
+    /// Reference: `tensorboard/plugins/histogram/summary_v2.py`; like there, numbers that are all
+    /// the same have one bin, of width 1 around them.
+    pub fn histogram(&mut self, at: f64, step: usize, tag: &str, histogram: &Histogram) {
+        let bin = |(bin, count): (usize, &u64)| {
+            let (left, right) = histogram.edges(bin);
+            [left, right, *count as f64]
+        };
+        let bins: Vec<f64> = if histogram.lower < histogram.upper {
+            histogram.counts.iter().enumerate().flat_map(bin).collect()
+        } else {
+            vec![histogram.lower - 0.5, histogram.upper + 0.5, histogram.total() as f64]
+        };
+        let dim = [bins.len() / 3, 3].map(|size| Dim { size: size as i64 });
+        let tensor = Tensor {
+            dtype: DataType::Double.into(),
+            tensor_shape: Some(TensorShape { dim: dim.to_vec() }),
+            float_val: Vec::new(),
+            double_val: bins,
+        };
+        self.summary(at, step, tag, tensor, metadata("histograms", Vec::new(), DataClass::Tensor));
     }
 
     /// Adds what the HPARAMS tab is about. All of it stands in the metadata; the tensor is empty.
@@ -44,6 +69,7 @@ impl Events {
             dtype: DataType::Float.into(),
             tensor_shape: Some(TensorShape { dim: vec![Dim { size: 0 }] }),
             float_val: Vec::new(),
+            double_val: Vec::new(),
         };
         let content = HParams { data: Some(data) }.encode_to_vec();
         self.summary(at, 0, tag, tensor, metadata("hparams", content, DataClass::Tensor));

@@ -76,6 +76,8 @@ pub struct Tensor {
     pub tensor_shape: Option<TensorShape>,
     #[prost(float, repeated, tag = "5")]
     pub float_val: Vec<f32>,
+    #[prost(double, repeated, tag = "6")]
+    pub double_val: Vec<f64>,
 }
 
 /// The type of a tensor's elements.
@@ -84,6 +86,7 @@ pub struct Tensor {
 pub enum DataType {
     Invalid = 0,
     Float = 1,
+    Double = 2,
 }
 
 /// `TensorShapeProto`; no dimensions are those of a single number.

@@ -1,10 +1,11 @@
 //! `tensorboard/`: what was recorded, as event files that TensorBoard reads.
 //!
-//! All of it follows from a trial's `manifest.json`, `config.yaml` and `metrics.csv`, times
-//! included: the same records give the same files, whenever they are made. So they can be made
+//! All of it follows from a trial's `manifest.json`, `config.yaml`, `metrics.csv` and
+//! `histograms.csv`, times included: the same records give the same files, whenever they are made. So they can be made
 //! while a trial is trained, after it was gone on with, or long after its end. In them are
 //! - `tensorboard/train/` and `tensorboard/validation/`: numbers of each epoch under the names that
-//!   Keras' `TensorBoard` callback gives them, its first epoch at step 0;
+//!   Keras' `TensorBoard` callback gives them, its first epoch at step 0; and with `train/` the
+//!   histograms of diagnostics, where there are any;
 //! - `tensorboard/` itself: the trial's settings and its end, a *session* of the HPARAMS tab, and the
 //!   numbers of the test;
 //! - `<results>/tensorboard/`: the one summary of all trials in a folder of results. TensorBoard
@@ -18,7 +19,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{EpochRow, Found, Manifest, RecordedTrial, Status, TrialDir, TrialLock};
+use super::{
+    EpochRow, Found, Histogram, Manifest, RecordedTrial, Status, TrialDir, TrialLock,
+    read_histograms,
+};
 use crate::spec::top_k_name;
 use events::Events;
 use messages::{HParamsData, SessionEnd, SessionStart, SessionStatus};
@@ -54,15 +58,15 @@ impl TensorBoard {
         })
     }
 
-    /// Adds the last of a trial's epochs.
+    /// Adds the last of a trial's epochs, with the histograms that were recorded of it.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn epoch(&self, epochs: &[EpochRow]) -> Result<()> {
+    pub fn epoch(&self, epochs: &[EpochRow], histograms: &[Histogram]) -> Result<()> {
         let Some(row) = epochs.last() else { return Ok(()) };
         let at = self.clock.end_of(row, epochs);
         let mut events = Events::default();
-        train(&mut events, at, row);
+        train(&mut events, at, row, histograms);
         events.append(&self.train)?;
         if has_validation(row) {
             // The file begins with its first numbers.
@@ -131,9 +135,12 @@ fn write(trial: &RecordedTrial) -> Result<()> {
     session(trial, &clock).write(&folder.join(&name))?;
     let mut numbers = Events::starting(clock.started);
     let mut of_validation = Events::starting(clock.started);
+    let histograms = read_histograms(&dir.histograms())?;
+    let mut histograms = histograms.chunk_by(|a, b| a.epoch == b.epoch).peekable();
     for row in epochs {
         let at = clock.end_of(row, epochs);
-        train(&mut numbers, at, row);
+        let of_epoch = histograms.next_if(|list| list[0].epoch == row.epoch);
+        train(&mut numbers, at, row, of_epoch.unwrap_or_default());
         validation(&mut of_validation, at, row);
     }
     numbers.write(&folder.join(TRAIN).join(&name))?;
@@ -174,7 +181,7 @@ fn session(trial: &RecordedTrial, clock: &Clock) -> Events {
     events
 }
 
-fn train(events: &mut Events, at: f64, row: &EpochRow) {
+fn train(events: &mut Events, at: f64, row: &EpochRow, histograms: &[Histogram]) {
     let mut scalar = |tag: &str, value| events.scalar(at, step(row), tag, value);
     scalar("epoch_accuracy", row.accuracy);
     scalar("epoch_loss", row.loss);
@@ -182,6 +189,11 @@ fn train(events: &mut Events, at: f64, row: &EpochRow) {
         scalar(&format!("epoch_{}", top_k_name(top.k)), top.accuracy);
     }
     scalar("epoch_learning_rate", row.learning_rate);
+    for histogram in histograms {
+        // As Keras calls those of weights; it has none of activations.
+        let tag = format!("{}/{}/histogram", histogram.layer, histogram.quantity);
+        events.histogram(at, step(row), &tag, histogram);
+    }
 }
 
 fn has_validation(row: &EpochRow) -> bool {

@@ -112,7 +112,7 @@ fn thinned(points: &[CurvePoint], most: usize) -> Vec<&CurvePoint> {
 }
 
 /// A number in five digits: finer than any screen.
-fn short(value: f64) -> Value {
+pub(super) fn short(value: f64) -> Value {
     let rounded: f64 = format!("{value:.4e}").parse().unwrap_or(value);
     json!(rounded)
 }

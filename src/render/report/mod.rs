@@ -11,6 +11,7 @@ mod classes;
 mod configs;
 mod curves;
 mod html;
+mod layers;
 mod provenance;
 mod results;
 mod table;
@@ -31,6 +32,7 @@ use crate::record::Status;
 use super::base64::base64;
 use super::theme::{Theme, palette};
 use html::{Html, escape, fill, json_in_script};
+use layers::Layers;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -45,10 +47,15 @@ pub fn report(experiments: &[(&Path, &ExperimentResults)]) -> Result<String> {
         [(_, one)] => one.name.clone(),
         several => format!("{} experiments", several.len()),
     };
+    let layers =
+        experiments.iter().map(|(_, results)| Layers::read(results)).collect::<Result<Vec<_>>>()?;
     let sections = experiments
         .iter()
+        .zip(&layers)
         .enumerate()
-        .map(|(index, (folder, results))| section(index, folder, results, experiments.len() == 1))
+        .map(|(index, (experiment, layers))| {
+            section(index, *experiment, layers, experiments.len() == 1)
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut main = String::new();
     if experiments.len() > 1 {
@@ -60,8 +67,15 @@ pub fn report(experiments: &[(&Path, &ExperimentResults)]) -> Result<String> {
         "palette": { "light": palette(Theme::Light), "dark": palette(Theme::Dark) },
         "experiments": experiments
             .iter()
+            .zip(&layers)
             .enumerate()
-            .filter_map(|(index, (_, results))| curves::data(&id(index), results))
+            .filter_map(|(index, ((_, results), layers))| {
+                let mut data = curves::data(&id(index), results)?;
+                if let Some(layers) = layers.data() {
+                    data["layers"] = layers;
+                }
+                Some(data)
+            })
             .collect::<Vec<_>>(),
     });
     let plotly = plotly_script();
@@ -122,7 +136,12 @@ fn header(title: &str, experiments: &[(&Path, &ExperimentResults)]) -> String {
 }
 
 /// All about one experiment; an only one has the page's own heading.
-fn section(index: usize, folder: &Path, results: &ExperimentResults, only: bool) -> Result<String> {
+fn section(
+    index: usize,
+    (folder, results): (&Path, &ExperimentResults),
+    layers: &Layers<'_>,
+    only: bool,
+) -> Result<String> {
     let id = id(index);
     let heading = format!("{id}-name");
     let mut html = Html::new();
@@ -135,6 +154,7 @@ fn section(index: usize, folder: &Path, results: &ExperimentResults, only: bool)
     results::write(&mut html, &id, results);
     curves::write(&mut html, &id, results);
     claims::write(&mut html, folder)?;
+    layers.write(&mut html, &id);
     classes::write(&mut html, &id, results)?;
     configs::write(&mut html, &id, results);
     provenance::write(&mut html, results);

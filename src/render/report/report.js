@@ -108,6 +108,46 @@
     return made;
   };
 
+  // A case in a chart's legend, which shows and hides it.
+  function caseSwitch(chart, index) {
+    const label = element("label");
+    const input = element("input", undefined, { type: "checkbox", "data-case": index });
+    input.checked = chart.visible.has(index);
+    input.addEventListener("change", () => {
+      if (input.checked) chart.visible.add(index); else chart.visible.delete(index);
+      chart.draw();
+    });
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("width", "26");
+    svg.setAttribute("height", "12");
+    svg.setAttribute("viewBox", "-13 -6 26 12");
+    svg.setAttribute("aria-hidden", "true");
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", `M-13-.8H13V.8H-13z${SHAPES[index % SHAPES.length]}`);
+    path.setAttribute("fill", colour(index));
+    svg.append(path);
+    label.append(input, svg, element("bdi", chart.experiment.cases[index].label));
+    return label;
+  }
+
+  // What all charts look like around their lines.
+  const axisLook = () => ({
+    gridcolor: variable("--line"), linecolor: variable("--strong"), zeroline: false, automargin: true,
+    tickfont: { color: variable("--quiet") }, showline: true, ticks: "",
+  });
+  const chartLook = () => ({
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+    font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: variable("--ink") },
+    margin: { l: 8, r: 12, t: 10, b: 8 },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: variable("--strong"), activecolor: variable("--link") },
+    hoverlabel: { bgcolor: variable("--paper"), bordercolor: variable("--strong"), font: { color: variable("--ink") }, namelength: -1 },
+  });
+  const chartSwitches = (filename) => ({
+    responsive: true, displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "resetScale2d"],
+    toImageButtonOptions: { format: "svg", filename },
+  });
+
   // Exponential moving average, corrected for its start, as TensorBoard has it.
   function smoothed(values, weight) {
     if (!weight) return values;
@@ -170,26 +210,7 @@
       const focused = document.activeElement?.dataset?.case;
       box.replaceChildren(...this.experiment.ranked
         .filter((index) => this.experiment.cases[index].label.toLowerCase().includes(wanted))
-        .map((index) => {
-          const label = element("label");
-          const input = element("input", undefined, { type: "checkbox", "data-case": index });
-          input.checked = this.visible.has(index);
-          input.addEventListener("change", () => {
-            if (input.checked) this.visible.add(index); else this.visible.delete(index);
-            this.draw();
-          });
-          const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-          svg.setAttribute("width", "26");
-          svg.setAttribute("height", "12");
-          svg.setAttribute("viewBox", "-13 -6 26 12");
-          svg.setAttribute("aria-hidden", "true");
-          const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-          path.setAttribute("d", `M-13-.8H13V.8H-13z${SHAPES[index % SHAPES.length]}`);
-          path.setAttribute("fill", colour(index));
-          svg.append(path);
-          label.append(input, svg, element("bdi", this.experiment.cases[index].label));
-          return label;
-        }));
+        .map((index) => caseSwitch(this, index)));
       if (focused !== undefined) $(`[data-case="${focused}"]`, box)?.focus();
     }
 
@@ -236,21 +257,14 @@
     layout(reset) {
       const { metric, x, log } = this.state;
       const about = this.experiment.metrics.find((one) => one.name === metric);
-      const axis = {
-        gridcolor: variable("--line"), linecolor: variable("--strong"), zeroline: false, automargin: true,
-        tickfont: { color: variable("--quiet") }, showline: true, ticks: "",
-      };
+      const axis = axisLook();
       if (reset) this.resets = (this.resets ?? 0) + 1;
       const epochs = Math.max(1, ...this.experiment.cases.map((one) => one.epochs.at(-1) ?? 1));
       return {
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
-        font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: variable("--ink") },
-        margin: { l: 8, r: 12, t: 10, b: 8 },
-        modebar: { bgcolor: "rgba(0,0,0,0)", color: variable("--strong"), activecolor: variable("--link") },
+        ...chartLook(),
         hovermode: x === "epoch" && this.visible.size <= ALL_UP_TO ? "x unified" : "closest",
         // Where the pointer is between two epochs, the nearer one counts.
         hoverdistance: x === "epoch" && this.visible.size <= ALL_UP_TO ? -1 : 30,
-        hoverlabel: { bgcolor: variable("--paper"), bordercolor: variable("--strong"), font: { color: variable("--ink") }, namelength: -1 },
         xaxis: { ...axis, title: { text: x === "epoch" ? "epoch" : "training time (seconds)", standoff: 8 },
           ...(x === "epoch" && epochs <= 12 ? { dtick: 1 } : {}) },
         yaxis: { ...axis, title: { text: about.title, standoff: 8 }, type: log ? "log" : "linear",
@@ -272,11 +286,7 @@
       // A later change is drawn in place of this one.
       if (drawing !== this.drawing) return;
       if (!this.plot.classList.contains("js-plotly-plot")) this.plot.replaceChildren();
-      await library.react(this.plot, this.traces(), this.layout(reset), {
-        responsive: true, displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "resetScale2d"],
-        toImageButtonOptions: { format: "svg", filename: `${this.experiment.id}_${this.state.metric}` },
-      });
+      await library.react(this.plot, this.traces(), this.layout(reset), chartSwitches(`${this.experiment.id}_${this.state.metric}`));
       const title = this.experiment.metrics.find((one) => one.name === this.state.metric).title;
       this.plot.setAttribute("aria-label", `${title} of ${this.visible.size} cases over ${this.state.x === "epoch" ? "epochs" : "seconds"}; the values are in the table below`);
       this.values();
@@ -307,10 +317,135 @@
     }
   }
 
+  // ---- Layers by depth ------------------------------------------------------------------------
+  class Layers {
+    constructor(section, experiment) {
+      this.section = section;
+      this.experiment = experiment;
+      this.layers = experiment.layers;
+      this.plot = $(".plot", section);
+      const about = this.about(this.layers.first);
+      this.state = { metric: this.layers.first, epoch: this.layers.epochs.length - 1, log: about.log };
+      this.visible = new Set(this.layers.cases.slice(0, SHOWN_AT_FIRST).map((one) => one.case));
+      const select = $("[name=metric]", section);
+      this.layers.metrics.forEach((metric) => {
+        const option = element("option", metric.title, { value: metric.name });
+        option.selected = metric.name === this.layers.first;
+        select.append(option);
+      });
+      const log = $("[name=log]", section);
+      const epoch = $("[name=epoch]", section);
+      log.checked = about.log;
+      epoch.max = this.state.epoch;
+      epoch.value = this.state.epoch;
+      epoch.closest("label").hidden = this.layers.epochs.length < 2;
+      select.addEventListener("input", () => {
+        this.state.metric = select.value;
+        this.state.log = log.checked = this.about(select.value).log;
+        this.draw();
+      });
+      log.addEventListener("input", () => { this.state.log = log.checked; this.draw(); });
+      epoch.addEventListener("input", () => { this.state.epoch = Number(epoch.value); this.draw(); });
+      $("[data-values]", section).addEventListener("toggle", () => this.values());
+      this.legend();
+    }
+
+    about(name) { return this.layers.metrics.find((metric) => metric.name === name); }
+
+    legend() {
+      const box = $(".legend", this.section);
+      const focused = document.activeElement?.dataset?.case;
+      const had = box.contains(document.activeElement);
+      box.replaceChildren(...this.layers.cases.map((one) => caseSwitch(this, one.case)));
+      if (had) $(`[data-case="${focused}"]`, box)?.focus();
+    }
+
+    // The cases that are shown and have a line here.
+    lines() {
+      return this.layers.cases
+        .filter((one) => this.visible.has(one.case))
+        .map((one) => ({ ...one, line: one.metrics[this.state.metric]?.[this.state.epoch] }))
+        .filter((one) => one.line);
+    }
+
+    // The same range at all epochs, so that one sees what changes.
+    range() {
+      const { metric, log } = this.state;
+      const lines = this.layers.cases.filter((one) => this.visible.has(one.case)).flatMap((one) => one.metrics[metric] ?? []);
+      const means = lines.filter((line) => line).flatMap((line) => line.mean).filter((mean) => mean !== null && (!log || mean > 0));
+      if (!means.length) return {};
+      const scale = log ? Math.log10 : (value) => value;
+      const low = scale(Math.min(...means));
+      const high = scale(Math.max(...means));
+      const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
+      return { range: [low - room, high + room] };
+    }
+
+    async draw() {
+      if (!this.seen) return;
+      const drawing = this.drawing = {};
+      let library;
+      try {
+        library = await plotly();
+      } catch {
+        this.plot.replaceChildren(element("p", "This browser cannot unpack the interactive chart. gradient_norm.png beside this file has the same."));
+        return;
+      }
+      if (drawing !== this.drawing) return;
+      if (!this.plot.classList.contains("js-plotly-plot")) this.plot.replaceChildren();
+      const { metric, epoch, log } = this.state;
+      const title = this.about(metric).title;
+      const number = this.layers.epochs[epoch];
+      $("output", this.section).textContent = number;
+      const traces = this.lines().map((one) => ({
+        x: one.line.depth, y: one.line.mean, type: "scatter", mode: "lines+markers",
+        name: plain(this.experiment.cases[one.case].label),
+        line: { color: colour(one.case), width: 2 },
+        marker: { color: colour(one.case), size: 7, symbol: SYMBOLS[one.case % SYMBOLS.length] },
+        customdata: one.line.mean.map((_, i) => [one.line.std?.[i] == null ? "" : ` ± ${one.line.std[i].toPrecision(2)}`, one.n]),
+        hovertemplate: "%{y:.3~g}%{customdata[0]}  n = %{customdata[1]}<extra>%{fullData.name}</extra>",
+      }));
+      const axis = axisLook();
+      await library.react(this.plot, traces, {
+        ...chartLook(),
+        hovermode: "x unified",
+        hoverdistance: -1,
+        xaxis: { ...axis, title: { text: "depth", standoff: 8 }, tickformat: "d", dtick: Math.ceil(Math.max(1, ...traces.map((one) => one.x.length)) / 15) },
+        yaxis: { ...axis, title: { text: title, standoff: 8 }, type: log ? "log" : "linear", ...(log ? { exponentformat: "power" } : {}), ...this.range() },
+        uirevision: [metric, log].join(),
+      }, chartSwitches(`${this.experiment.id}_${metric}_${number}`));
+      this.plot.setAttribute("aria-label", `${title} of ${traces.length} cases by depth after epoch ${number}; the values are in the table below`);
+      this.values();
+    }
+
+    values() {
+      const details = $("[data-values]", this.section);
+      if (!details.open) return;
+      const lines = this.lines();
+      const depths = [...new Set(lines.flatMap((one) => one.line.depth))].sort((a, b) => a - b);
+      const table = element("table", undefined, { class: "small" });
+      const head = table.createTHead().insertRow();
+      head.append(element("th", "depth", { scope: "col", class: "number" }));
+      lines.forEach((one) => head.append(element("th", this.experiment.cases[one.case].label, { scope: "col", class: "number" })));
+      const body = table.createTBody();
+      for (const depth of depths) {
+        const row = body.insertRow();
+        row.append(element("th", String(depth), { scope: "row", class: "number" }));
+        for (const one of lines) {
+          const value = one.line.mean[one.line.depth.indexOf(depth)] ?? null;
+          row.append(element("td", value === null ? "" : String(Number(value.toPrecision(4))), { class: "number" }));
+        }
+      }
+      $(".scroll", details).replaceChildren(table);
+    }
+  }
+
   setTheme(remember.get() ?? (system.matches ? "dark" : "light"));
   data.experiments.forEach((experiment) => {
     const section = document.getElementById(`curves-${experiment.id}`);
     if (section) charts.push(new Curves(section, experiment));
+    const layers = document.getElementById(`layers-${experiment.id}`);
+    if (layers) charts.push(new Layers(layers, experiment));
   });
   const observer = new IntersectionObserver((entries) => entries.forEach((entry) => {
     const chart = charts.find((one) => one.plot === entry.target);

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::analysis::test_data::trial;
-use crate::record::TrialDir;
+use crate::record::{Diagnosis, DiagnosticsWriter, LayerRow, TrialDir};
 
 fn page_of(experiments: &[(PathBuf, ExperimentResults)]) -> Result<String> {
     let experiments: Vec<_> =
@@ -28,6 +28,12 @@ fn recorded(folder: &Path, name: &str) -> (PathBuf, ExperimentResults) {
             let matrix = "true,true_name,predicted,predicted_name,count\n\
                           0,a<b,0,a<b,3\n0,a<b,1,\"\"\"d\",1\n1,\"\"\"d\",1,\"\"\"d\",4\n";
             std::fs::write(one.dir.confusion_matrix(), matrix).unwrap();
+            let rows = [(1, 0.25), (2, 0.125)].map(|(depth, norm)| LayerRow {
+                gradient_norm: Some(norm * seed as f64),
+                ..LayerRow::new(1, evil, "dense", depth)
+            });
+            let diagnosis = Diagnosis { rows: rows.to_vec(), histograms: Vec::new() };
+            DiagnosticsWriter::create(&one.dir).unwrap().append(&diagnosis).unwrap();
             trials.push(one);
         }
     }
@@ -72,6 +78,8 @@ fn everything_that_was_recorded_is_on_the_page() {
         "<h3>Claims</h3>",
         "<td class=\"held\"><bdi>held</bdi></td>",
         ">0.12346<",
+        "<h3>Diagnostics</h3>",
+        "{\"depth\":[1,2],\"mean\":[0.375,0.1875],\"std\":[0.17678,0.088388]}",
         "<h3>Confusion matrices</h3>",
         "a&lt;b",
         "75.0",
