@@ -266,6 +266,47 @@ def look(browser, path, check):
         shown = browser.wait("document.querySelector('.hoverlayer text')", 3)
         check(shown, "pointing at the curves tells their values")
 
+    if browser.run("return document.querySelectorAll('[id^=layers-]').length;"):
+        layers = browser.run("""
+            const box = document.querySelector('[id^=layers-]');
+            const plot = box.querySelector('.plot');
+            const settle = () => new Promise((r) => setTimeout(r, 250));
+            const set = async (name, change) => {
+                const input = box.querySelector(`[name=${name}]`);
+                change(input);
+                input.dispatchEvent(new Event('input', { bubbles: true }));
+                await settle();
+            };
+            const numbers = () => JSON.stringify(plot.data.map((t) => t.y));
+            const found = { metrics: [], log: plot.layout.yaxis.type, lines: plot.data.length };
+            const last = numbers();
+            const range = String(plot.layout.yaxis.range);
+            await set('epoch', (i) => { i.value = 0; });
+            found.moved = numbers() !== last || box.querySelector('[name=epoch]').max === '0';
+            found.range = String(plot.layout.yaxis.range) === range;
+            await set('log', (i) => { i.checked = !i.checked; });
+            found.other = plot.layout.yaxis.type;
+            for (const option of [...box.querySelector('[name=metric]').options].map((o) => o.value)) {
+                await set('metric', (i) => { i.value = option; });
+                found.metrics.push([option, plot.layout.yaxis.title.text, plot.data.length]);
+            }
+            box.querySelector('.legend input').click();
+            await settle();
+            found.off = box.querySelectorAll('.legend :checked').length;
+            found.cases = box.querySelectorAll('.legend input').length;
+            box.querySelector('.legend input').click();
+            box.querySelector('[data-values]').open = true;
+            await settle();
+            found.table = box.querySelectorAll('[data-values] tbody tr').length;
+            box.querySelector('[data-values]').open = false;
+            return found;
+        """)
+        check(layers["moved"] and layers["range"], "the layers' chart goes through the epochs, on one scale")
+        check({layers["log"], layers["other"]} == {"log", "linear"}, "its scale switches")
+        check(len({m[1] for m in layers["metrics"]}) == len(layers["metrics"]) and all(m[2] for m in layers["metrics"]),
+              "every number of layers is drawn: " + ", ".join(m[0] for m in layers["metrics"]))
+        check(layers["off"] == layers["cases"] - 1 and layers["table"] > 0, "its cases switch off, and there is a table")
+
     names = browser.run("return document.querySelectorAll('img:not([src^=\"data:image/png;base64,\"])').length + document.querySelectorAll('main script, main iframe, main b:not(.range b), main [onerror]').length;")
     check(names == 0, "nothing but the page's own markup is in it")
     wrong = browser.run("""

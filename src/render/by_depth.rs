@@ -108,7 +108,9 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         }
         let style = TextStyle::new(LABEL_SIZE).colour(QUIET_INK).align(Align::Start);
         canvas.text(&style.fit(title, each), (left, top - heading * 0.45), style);
-        lines.iter().for_each(|line| draw_line(&mut canvas, &panel, line, logarithmic));
+        for line in lines {
+            draw_line(&mut canvas, &panel, line, logarithmic);
+        }
     }
     Ok(Some(canvas))
 }

@@ -55,7 +55,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::analysis::ExperimentResults;
+use crate::analysis::{Case, ExperimentResults};
 use crate::record::{GreyImage, write_atomically};
 use crate::spec::Plot;
 
@@ -143,7 +143,7 @@ fn canvas(
 /// them.
 pub fn default_plots(results: &ExperimentResults) -> Vec<Plot> {
     let trials = results.cases.iter().map(|case| case.completed().count()).sum::<usize>();
-    let mut completed = results.cases.iter().flat_map(|case| case.completed());
+    let mut completed = results.cases.iter().flat_map(Case::completed);
     let has_diagnostics = completed.any(|trial| trial.dir.diagnostics().is_file());
     let makes_sense = |plot: &Plot| match plot {
         Plot::LearningCurves | Plot::AccuracyVsTime | Plot::ConfusionMatrix => true,
