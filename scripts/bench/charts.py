@@ -16,8 +16,8 @@ pyplot.rcParams.update({
 })
 
 
-def bars(axes, title, values, digits):
-    """Horizontal bars, best first, each with its number; whiskers from the lowest to the highest round."""
+def bars(axes, places, title, values, digits):
+    """In the first of so many places: horizontal bars, best first, each with its number; whiskers from the lowest to the highest round."""
     values = sorted(values.items(), key=lambda item: item[1].median())
     for place, (contender, numbers) in enumerate(values):
         middle = numbers.median()
@@ -28,11 +28,12 @@ def bars(axes, title, values, digits):
             rounded(middle, digits), (max(numbers), place), xytext=(6, 0), textcoords="offset points",
             va="center",
         )
-    axes.set_yticks(range(len(values)), [contender for contender, _ in values])
+    names = [contender.replace(", 32 steps", ",\n32 steps") for contender, _ in values]
+    axes.set_yticks(range(len(values)), names, linespacing=0.9)
     for label in axes.get_yticklabels():
         if label.get_text().startswith("bn-runner"):
             label.set(color=OURS, fontweight="bold")
-    axes.invert_yaxis()
+    axes.set_ylim(places - 0.5, -0.5)
     axes.set_title(title, loc="left")
     axes.set_xlim(0, 1.22 * max((max(numbers) for _, numbers in values), default=1))
     axes.spines["left"].set_visible(False)
@@ -59,14 +60,15 @@ def performance(raw, titles, path):
     ]
     # Two columns, panels as high as they have bars.
     rows = [panels[i : i + 2] for i in range(0, len(panels), 2)]
-    heights = [max(len(values) for _, values, _ in row) + 1.5 for row in rows]
+    places = [max(len(values) for _, values, _ in row) for row in rows]
+    heights = [most + 1.5 for most in places]
     figure, axes = pyplot.subplots(
         len(rows), 2, figsize=(15, 0.42 * sum(heights)), layout="constrained", squeeze=False,
         height_ratios=heights,
     )
-    for own, row in zip(axes, rows):
+    for own, row, most in zip(axes, rows, places):
         for one, panel in zip(own, row):
-            bars(one, *panel)
+            bars(one, most, *panel)
         for one in own[len(row):]:
             one.set_visible(False)
     figure.savefig(path, dpi=110)

@@ -11,10 +11,10 @@ LIBRARIES = {
 }
 
 
-def field(path, name):
+def field(path, name, separator=":"):
     try:
         with open(path) as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith(name))
+            return next(line.split(separator, 1)[1].strip() for line in file if line.startswith(name))
     except (OSError, StopIteration):
         return ""
 
@@ -41,7 +41,7 @@ def describe(given):
         "vectors": vectors,
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(int(field("/proc/meminfo", "MemTotal").split()[0]) / 2**20),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": field("/etc/os-release", "PRETTY_NAME", "=").strip('"') or platform.system(),
         "python": platform.python_version(),
         "runner": runner.stdout.strip().removeprefix("bn-runner "),
         "versions": versions,

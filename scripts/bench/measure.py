@@ -98,8 +98,9 @@ def end(children):
             pass
 
 
-def measured(commands, variables, folder):
-    """Runs commands at the same time. What they printed, and a record of what they took together."""
+def measured(commands, variables, folder, fine=(0,)):
+    """Runs commands at the same time. What they printed, and a record of what they took together.
+    Their exit codes have to be `fine`."""
     outputs = [os.path.join(folder, f"output-{i}.txt") for i in range(len(commands))]
     errors = os.path.join(folder, "errors.txt")
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
@@ -129,7 +130,8 @@ def measured(commands, variables, folder):
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
             own += usage.ru_utime + usage.ru_stime
-            failed = failed or (child.returncode and (command, child.returncode))
+            if child.returncode not in fine:
+                failed = command, child.returncode
         seconds = time.perf_counter() - clock
     finally:
         ended.set()
@@ -170,8 +172,6 @@ def ours(given, case, contender, folder):
             "dataset.validation": case.work.validation,
         }
         options = [f"--set={key}={value}" for key, value in sets.items()]
-        # What it claims is not what is measured here.
-        options += ["--set=expect=[]"]
     else:
         path, options = os.path.join(folder, "bench.yaml"), []
         with open(path, "w") as file:
@@ -181,7 +181,8 @@ def ours(given, case, contender, folder):
         command += ["--jobs", str(contender.copies)]
     if contender.threads == 1:
         command = pinned(command, min(os.sched_getaffinity(0)))
-    _, record = measured([command], {}, folder)
+    # 5: its claims, which the convolutional file has, did not hold in so little training.
+    _, record = measured([command], {}, folder, fine=(0, 5))
     epochs = []
     for name in glob.glob(os.path.join(out, "*", "*", "seed-*", "metrics.csv")):
         with open(name) as file:

@@ -6,7 +6,7 @@ import charts
 from parts import DENSE, sizes
 from raw import Numbers
 
-NETWORK_TITLES = {"no_bn": "no BN", "bn_after": "BN after", "bn_before": "BN before", "bn": "BN"}
+NETWORK_TITLES = {"no_bn": "No BN", "bn_after": "BN after", "bn_before": "BN before", "bn": "BN"}
 COMMAND = "bash scripts/bench.sh"
 
 
@@ -58,13 +58,32 @@ def epoch(raw):
     )
     yield ""
     yield from of_epochs(raw, "epoch", DENSE)
-    yield f"That all of them train the same: validation accuracy after epoch {one['epochs']}."
+    yield (
+        f"That all of them train the same: validation accuracy after epoch {one['epochs']}. Furthest from "
+        f"bn-runner's is one that differs by {furthest(raw):.3f}."
+    )
     yield ""
     rows = []
     for contender in raw.contenders("epoch"):
         accuracies = (raw.accuracy("epoch", contender, network) for network in DENSE)
         rows.append([contender, *(numbers.cell(3) for numbers in accuracies)])
     yield from table(["", *(NETWORK_TITLES[network] for network in DENSE)], rows)
+
+
+def furthest(raw):
+    """The largest difference in accuracy to bn-runner on the same network."""
+    accuracies = {
+        (contender, network): raw.accuracy("epoch", contender, network)
+        for contender in raw.contenders("epoch") for network in DENSE
+    }
+    return max(
+        (
+            abs(numbers.median() - accuracies["bn-runner", network].median())
+            for (_, network), numbers in accuracies.items()
+            if numbers and accuracies["bn-runner", network]
+        ),
+        default=0,
+    )
 
 
 def pair(raw):
@@ -74,7 +93,7 @@ def pair(raw):
     yield (
         f"BN after, {rows_of(work(raw, 'pair'))}: {copies} trials in one `bn-runner run -j {copies}`, "
         f"against {copies} processes, each pinned to a core of its own. Seconds of wall time for an "
-        f"epoch of all {copies} trials."
+        f"epoch of all of them."
     )
     yield ""
     yield from of_epochs(raw, "pair")
@@ -195,19 +214,29 @@ SECTIONS = {
 }
 
 
+def others_used(raw):
+    """The share of the machine that others used while somebody was measured: median and highest."""
+    shares = sorted(record["others"] for record in raw.records if "others" in record) or [0.0]
+    return shares[len(shares) // 2], shares[-1]
+
+
 def opening(raw):
     newest = max(raw.records, key=lambda record: record["run"])
     here, rounds = newest["machine"], sorted({record["rounds"] for record in raw.records})
+    counted = " or ".join(map(str, rounds)) + (" rounds" if rounds != [1] else " round")
     days = sorted({record["run"][:10] for record in raw.records})
     yield "# Performance"
     yield ""
     if any(record["quick"] for record in raw.records):
         yield "**Measured with `--quick`, on a few rows: this shows that it runs. These are no numbers.**"
         yield ""
+    if others_used(raw)[0] > 0.1:
+        yield "**Others used this machine meanwhile (see the end): quote no number from here.**"
+        yield ""
     yield (
         f"bn-runner {here['runner']} beside hand-written JAX, PyTorch and Keras on one machine, in turn, "
         f"by `{COMMAND}` ({' to '.join(dict.fromkeys((days[0], days[-1])))}). Cells are the median of "
-        f"{' or '.join(map(str, rounds))} rounds and, in brackets, the lowest and the highest round. "
+        f"{counted} and, in brackets, the lowest and the highest round. "
         "“To bn-runner” is how many times bn-runner's number that is: above 1 is slower."
     )
     yield ""
@@ -225,7 +254,7 @@ def opening(raw):
 
 def method(raw):
     cores = raw.records[-1]["machine"]["cores"]
-    shares = sorted(record["others"] for record in raw.records if "others" in record)
+    median, most = others_used(raw)
     yield "## How it is measured"
     yield ""
     yield (
@@ -249,12 +278,11 @@ def method(raw):
         "index; its wheel from PyPI. Keras is `fit` as people write it; “32 steps a call” is "
         "`steps_per_execution=32` and validation in batches of 1,000."
     )
-    if shares:
-        yield (
-            f"- While somebody was measured, others used {shares[len(shares) // 2]:.0%} of the machine "
-            f"(median; {shares[-1]:.0%} at the most). PyTorch's threads wait busily for each "
-            "other: on a machine that is not quiet they lose far more than anybody else's."
-        )
+    yield (
+        f"- While somebody was measured, others used {median:.0%} of the machine (median; {most:.0%} at the "
+        "most). PyTorch's threads wait busily for each other: on a machine that is not quiet they lose far "
+        "more than anybody else's."
+    )
     yield (
         f"- To repeat it: `cargo build --release`, then `{COMMAND}`. The programs of the peers are in "
         "`scripts/peers/`."

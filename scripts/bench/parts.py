@@ -95,7 +95,7 @@ def sizes():
 
 def all_cases():
     both_jax = (JAX, JAX_PLAIN)
-    alone = tuple(one.alone() for one in (OURS, *both_jax, TORCH))
+    alone = tuple(one.alone() for one in (OURS, JAX_PLAIN, TORCH))
     conv = Work(("no_bn", "bn"), convolutions=True, learning_rate=0.02, momentum=0.9, train_limit=5500)
     yield Case("epoch", "networks", Work(), (OURS, *both_jax, TORCH, KERAS_JAX, KERAS, *alone))
     # These take long to compile or are not how people write it: one network tells enough.
