@@ -1,40 +1,41 @@
 #!/usr/bin/env bash
-# Measures bn-runner beside JAX, PyTorch and Keras on this machine, and writes docs/performance.md and
-# docs/images/performance.png. Needs a release build, Fashion-MNIST, Python 3 and PyPI.
-#   bash scripts/bench.sh                 all of it, three rounds
-#   ROUNDS=1 PEERS="jax" bash scripts/bench.sh --only epoch
+# Measures bn-runner beside JAX, PyTorch and Keras on this machine, and writes docs/performance.md with its
+# two charts. Needs a release build, Fashion-MNIST, Python 3 with venv, a C++ compiler (for torch.compile),
+# PyPI, and 9 GB of disk for the peers.
+#
+#   bash scripts/bench.sh                           all of it, three rounds; keep the machine quiet
+#   ROUNDS=1 bash scripts/bench.sh --only epoch job some parts: epoch pair job batch wide start conv size
+#   bash scripts/bench.sh --tables-only             the page and the charts again, nothing is measured
+#   ROUNDS=1 bash scripts/bench.sh --quick --docs /tmp/docs
+#                                                   whether all of it runs, on few rows
+#
+# BENCH_DIR keeps the peers' environments and measurements.jsonl; it can be deleted afterwards.
+# BN_RUNNER is the program, FASHION_MNIST the folder with the four files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${ROUNDS:-3}
-peers=${PEERS:-jax torch keras}
+work=${BENCH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/bn-runner/bench}
 runner=${BN_RUNNER:-${CARGO_TARGET_DIR:-target}/release/bn-runner}
 [ -x "$runner" ] || { echo "no program at $runner: cargo build --release, or set BN_RUNNER" >&2; exit 2; }
+FASHION_MNIST=${FASHION_MNIST:-$("$runner" data fetch)}
+export FASHION_MNIST BN_RUNNER_DATA_DIR="$FASHION_MNIST"
 
-work=${BENCH_DIR:-}
-if [ -z "$work" ]; then
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
-fi
-
-# What each peer is made of, each in an environment of its own: their numpy versions differ.
-packages() {
-    case $1 in
-        jax) echo jax ;;
-        torch) echo torch ;;
-        keras) echo tensorflow-cpu ;;
-        chart) echo matplotlib ;;
-        *) echo "no peer is called $1" >&2; exit 2 ;;
-    esac
-}
-for name in $peers chart; do
-    if [ ! -e "$work/$name/installed" ]; then
-        python3 -m venv "$work/$name"
-        # shellcheck disable=SC2046
-        "$work/$name/bin/pip" install --quiet $(packages "$name")
-        touch "$work/$name/installed"
+# An environment for each, since they want different versions of the same packages.
+environment() {
+    local folder="$work/$1" packages="${*:2}"
+    if [ "$(cat "$folder/installed" 2>/dev/null)" != "$packages" ]; then
+        echo "installing $packages" >&2
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        # shellcheck disable=SC2086
+        "$folder/bin/pip" install --quiet $packages
+        echo "$packages" >"$folder/installed"
     fi
-done
+}
+environment chart matplotlib
+environment jax jax keras matplotlib
+environment torch torch numpy matplotlib
+environment tensorflow tensorflow-cpu matplotlib
 
-"$work/chart/bin/python" scripts/bench.py --runner "$runner" --work "$work" --rounds "$rounds" \
-    --peers $peers "$@"
+exec "$work/chart/bin/python" -B scripts/bench --runner "$runner" --work "$work" --rounds "$rounds" "$@"
