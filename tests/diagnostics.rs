@@ -157,7 +157,7 @@ fn weights_file(variables: &Variables) -> Vec<u8> {
     let bytes: Vec<_> =
         variables.iter().map(|(path, (shape, values))| (*path, shape, bytes(values))).collect();
     let views = bytes.iter().map(|(path, shape, bytes)| {
-        (*path, TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap())
+        (*path, TensorView::new(Dtype::F32, (*shape).clone(), bytes).unwrap())
     });
     safetensors::serialize(views, None).unwrap()
 }

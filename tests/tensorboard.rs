@@ -26,11 +26,14 @@ struct Point {
     value: f32,
 }
 
+/// A step, and the left edge, right edge and count of each bin.
+type Bins = (u64, Vec<[f64; 3]>);
+
 /// What a file says.
 #[derive(Debug, Default)]
 struct Said {
-    /// By tag, for each step the left edge, right edge and count of each bin.
-    histograms: BTreeMap<String, Vec<(u64, Vec<[f64; 3]>)>>,
+    /// By tag.
+    histograms: BTreeMap<String, Vec<Bins>>,
     scalars: BTreeMap<String, Vec<Point>>,
     /// The tags of the HPARAMS tab with their messages.
     hparams: BTreeMap<String, Message>,
