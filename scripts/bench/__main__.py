@@ -58,6 +58,8 @@ def main():
         with open(path, "a") as file:
             for turn in range(1, given.rounds + 1):
                 for case in cases(given.only, given.quick):
+                    if turn > case.rounds:
+                        continue
                     # To and fro, so that a machine that slows down slows everybody down.
                     contenders = case.contenders if turn % 2 else reversed(case.contenders)
                     for contender in contenders:

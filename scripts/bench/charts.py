@@ -17,7 +17,8 @@ pyplot.rcParams.update({
 
 
 def bars(axes, places, title, values, digits):
-    """In the first of so many places: horizontal bars, best first, each with its number; whiskers from the lowest to the highest round."""
+    """Horizontal bars in the first of so many places, best first, each with its number; whiskers from the
+    lowest to the highest round."""
     values = sorted(values.items(), key=lambda item: item[1].median())
     for place, (contender, numbers) in enumerate(values):
         middle = numbers.median()

@@ -268,13 +268,14 @@ def method(raw):
         "whole job and not in these."
     )
     yield (
-        f"- Contenders take turns within a round, in one order and then in the other. All have {cores} "
+        "- Contenders take turns within a round, in one order and then in the other; those that take minutes "
+        f"are left out of later rounds (cells without brackets, or fewer rounds in them). All have {cores} "
         "threads; “one core” is one thread, pinned."
     )
     yield (
         "- JAX is one jitted `lax.scan` per epoch with its state donated, the data on the device. Where it "
         "stands for more than one variant (pixels as bytes and four steps unrolled; as floats and "
-        "none), the faster one counts, row by row. PyTorch is eager with a fused SGD, data in memory, batches by "
+        "none), the better one counts, cell by cell. PyTorch is eager with a fused SGD, data in memory, batches by "
         "index; its wheel from PyPI. Keras is `fit` as people write it; “32 steps a call” is "
         "`steps_per_execution=32` and validation in batches of 1,000."
     )

@@ -70,9 +70,9 @@ def losses(logits, labels):
     return jax.nn.logsumexp(logits, 1) - own
 
 
-def step(network, carry, rows):
+def step(network, data, carry, rows):
     weights, moving, total, right = carry
-    x, y = (array.at[rows].get(mode="promise_in_bounds") for array in (X, Y))
+    x, y = (array.at[rows].get(mode="promise_in_bounds") for array in data)
 
     def loss(weights):
         logits, new = forward(network, weights, moving, x, True)
@@ -85,17 +85,20 @@ def step(network, carry, rows):
     return (weights, new, total + value * len(y), right), None
 
 
+# The data is an argument: what a jitted function finds outside it becomes a constant of the program,
+# which takes long to compile and several times the memory.
 @partial(jax.jit, static_argnums=0, donate_argnums=(1, 2))
-def epoch(network, weights, moving, key):
-    order = jax.random.permutation(key, len(X))
-    whole = len(X) // given.batch * given.batch
+def epoch(network, weights, moving, key, data):
+    rows = len(data[0])
+    order = jax.random.permutation(key, rows)
+    whole = rows // given.batch * given.batch
     carry = (weights, moving, jnp.float32(0), jnp.int32(0))
     batches = order[:whole].reshape(-1, given.batch)
-    carry, _ = jax.lax.scan(partial(step, network), carry, batches, unroll=given.unroll)
-    if whole < len(X):
-        carry, _ = step(network, carry, order[whole:])
+    carry, _ = jax.lax.scan(partial(step, network, data), carry, batches, unroll=given.unroll)
+    if whole < rows:
+        carry, _ = step(network, data, carry, order[whole:])
     weights, moving, total, right = carry
-    return weights, moving, total / len(X), right / len(X)
+    return weights, moving, total / rows, right / rows
 
 
 @partial(jax.jit, static_argnums=0)
@@ -110,7 +113,7 @@ for network in given.networks:
     for number in range(1, given.epochs + 1):
         start = time.perf_counter()
         key, own = jax.random.split(key)
-        weights, moving, loss, accuracy = epoch(network, weights, moving, own)
+        weights, moving, loss, accuracy = epoch(network, weights, moving, own, (X, Y))
         parts = [
             answers(network, weights, moving, X_VAL[i : i + 1000], Y_VAL[i : i + 1000])
             for i in range(0, len(X_VAL), 1000)
