@@ -144,7 +144,7 @@ impl LayerMetric {
             Self::GradientNorm => "gradient norm",
             Self::WeightNorm => "weight norm",
             Self::UpdateRatio => "update ratio (step / weights)",
-            Self::MeanGap => "gap of means (standard deviations)",
+            Self::MeanGap => "gap of means (in σ)",
             Self::VarianceGap => "gap of variances (nats)",
             Self::GammaMean => "gamma, mean",
             Self::BetaMean => "beta, mean",

@@ -99,9 +99,12 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         let right = left + each;
         let x = Axis::depths(shallowest, deepest, DEPTH_TICKS);
         let panel = Panel { left, top, right, bottom, x, y: y.clone() };
-        let scale = if y.is_logarithmic() { " (logarithmic)" } else { "" };
         if number == 0 {
-            let y_title = format!("{}{scale}", metric.title());
+            let y_title = match (y.is_logarithmic(), metric.title().strip_suffix(')')) {
+                (false, _) => metric.title().to_owned(),
+                (true, Some(title)) => format!("{title}, logarithmic)"),
+                (true, None) => format!("{} (logarithmic)", metric.title()),
+            };
             panel.frame(&mut canvas, "depth (layers with a kernel, from the input)", &y_title);
         } else {
             panel.grid(&mut canvas, "depth");
