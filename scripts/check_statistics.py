@@ -241,7 +241,8 @@ class Missing(Exception):
 
 
 QUANTITY = re.compile(
-    r"(?P<variant>[\w-]+)(?:\[(?P<grid>[^\]]*)\])?\.(?P<name>[a-z_]+)"
+    # Names may have dots; what follows the last one of a quantity is a letter.
+    r"(?P<variant>[A-Za-z_][\w.-]*?)(?:\[(?P<grid>[^\]]*)\])?\.(?P<name>[a-z_]+)"
     r"(?:@(?P<epoch>\d+)|\((?P<metric>\w+) *(?P<relation>[<>]=?) *(?P<value>[-\d.e]+)\))?"
 )
 

@@ -1,5 +1,7 @@
 //! A canvas as pixels: drawn by plotters, larger than wanted, and averaged down to a PNG file.
 
+use std::sync::{Condvar, Mutex, PoisonError};
+
 use anyhow::{Context, Result, anyhow, ensure};
 use plotters::backend::{BitMapBackend, DrawingBackend};
 use plotters::style::{Color as _, RGBColor};
@@ -17,6 +19,9 @@ const DRAWING_DPI: u32 = 600;
 /// More pixels are taken for a mistake: viewers refuse them.
 const MOST_PIXELS: f64 = 100e6;
 
+/// Bytes that sheets which are drawn side by side may take.
+const MOST_ROOM: usize = 80 << 20;
+
 /// A PNG file of a canvas.
 pub fn png(canvas: &Canvas, theme: Theme, dpi: u32) -> Result<Vec<u8>> {
     let oversampling = DRAWING_DPI.div_ceil(dpi).min(6);
@@ -31,15 +36,45 @@ pub fn png(canvas: &Canvas, theme: Theme, dpi: u32) -> Result<Vec<u8>> {
     let drawn_size = (size.0 * oversampling, size.1 * oversampling);
     let RGBColor(r, g, b) = theme.rgb(PAPER);
     let area = drawn_size.0 as usize * drawn_size.1 as usize;
-    let mut drawn: Vec<u8> = [r, g, b].repeat(area);
-    let mut sheet = Sheet {
-        backend: BitMapBackend::with_buffer(&mut drawn, drawn_size),
-        theme,
-        scale: f64::from(dpi * oversampling) / 72.0,
+    let averaged = {
+        let _room = Room::take(3 * area);
+        let mut drawn: Vec<u8> = [r, g, b].repeat(area);
+        let mut sheet = Sheet {
+            backend: BitMapBackend::with_buffer(&mut drawn, drawn_size),
+            theme,
+            scale: f64::from(dpi * oversampling) / 72.0,
+        };
+        canvas.marks.iter().try_for_each(|mark| sheet.mark(mark))?;
+        drop(sheet);
+        averaged(&drawn, size, oversampling as usize)
     };
-    canvas.marks.iter().try_for_each(|mark| sheet.mark(mark))?;
-    drop(sheet);
-    encode(&averaged(&drawn, size, oversampling as usize), size, dpi)
+    encode(&averaged, size, dpi)
+}
+
+/// Memory that a sheet takes while it is drawn. Charts are drawn side by side, but large ones one
+/// after the other.
+struct Room(usize);
+
+/// Bytes in use by sheets.
+static IN_USE: Mutex<usize> = Mutex::new(0);
+static LEFT: Condvar = Condvar::new();
+
+impl Room {
+    /// Waits until there is room, or nobody else has any.
+    fn take(bytes: usize) -> Self {
+        let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |in_use: &mut usize| *in_use > 0 && *in_use + bytes > MOST_ROOM;
+        let in_use = LEFT.wait_while(in_use, is_full);
+        *in_use.unwrap_or_else(PoisonError::into_inner) += bytes;
+        Self(bytes)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
+        LEFT.notify_all();
+    }
 }
 
 /// Where a canvas is drawn.
@@ -179,19 +214,21 @@ fn averaged(drawn: &[u8], (width, height): (u32, u32), k: usize) -> Vec<u8> {
     }
     let row_bytes = width as usize * k * 3;
     let mut averaged = Vec::with_capacity(width as usize * height as usize * 3);
-    let mut sums = vec![0_u32; width as usize * 3];
+    // Columns first, over whole rows, which is quick; 16 bits hold the sums of 16 × 16 pixels.
+    let mut sums = vec![0_u16; row_bytes];
     for rows in drawn.chunks_exact(row_bytes * k) {
         sums.fill(0);
         for row in rows.chunks_exact(row_bytes) {
-            for (sums, pixels) in sums.chunks_exact_mut(3).zip(row.chunks_exact(k * 3)) {
-                for pixel in pixels.chunks_exact(3) {
-                    for channel in 0..3 {
-                        sums[channel] += u32::from(pixel[channel]);
-                    }
-                }
+            for (sum, pixel) in sums.iter_mut().zip(row) {
+                *sum += u16::from(*pixel);
             }
         }
-        averaged.extend(sums.iter().map(|sum| (sum / (k * k) as u32) as u8));
+        for pixels in sums.chunks_exact(k * 3) {
+            for channel in 0..3 {
+                let sum: u16 = pixels.iter().skip(channel).step_by(3).sum();
+                averaged.push((usize::from(sum) / (k * k)) as u8);
+            }
+        }
     }
     averaged
 }
