@@ -5,6 +5,7 @@
 #
 #   bash scripts/bench.sh                           all of it, three rounds; keep the machine quiet
 #   ROUNDS=1 bash scripts/bench.sh --only epoch job some parts: epoch pair job batch wide start conv size
+#   bash scripts/bench.sh --go-on                   the rest of a run that was interrupted
 #   bash scripts/bench.sh --tables-only             the page and the charts again, nothing is measured
 #   ROUNDS=1 bash scripts/bench.sh --quick --docs /tmp/docs
 #                                                   whether all of it runs, on few rows

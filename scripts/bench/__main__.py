@@ -14,7 +14,7 @@ import time
 
 import machine
 import page
-from measure import ROOT, measure
+from measure import ROOT, describe, measure
 from parts import PARTS, cases
 from raw import Raw, steady
 
@@ -27,6 +27,8 @@ def arguments():
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART",
                         help=f"measure these anew, of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="few rows: does all of it run?")
+    parser.add_argument("--go-on", action="store_true",
+                        help="finish the latest run, as it was begun, in place of a new one")
     parser.add_argument("--tables-only", action="store_true",
                         help="write page and charts from what was measured before")
     parser.add_argument("--docs", default=os.path.join(ROOT, "docs"), help="folder for the page")
@@ -44,30 +46,55 @@ def in_short(record):
     return "; ".join(said)
 
 
+def beginning(given):
+    """What all records of a run have in common."""
+    return {
+        "run": datetime.datetime.now().isoformat(timespec="seconds"),
+        "only": given.only,
+        "quick": given.quick,
+        "rounds": given.rounds,
+        "machine": machine.describe(given),
+    }
+
+
+def measure_all(given, path):
+    run, done = beginning(given), set()
+    if given.go_on:
+        with open(path) as file:
+            records = [json.loads(line) for line in file]
+        run = {key: records[-1][key] for key in run}
+        done = {identity(record) for record in records if record["run"] == run["run"]}
+    begun, rounds = time.monotonic(), run["rounds"]
+    with open(path, "a") as file:
+        for turn in range(1, rounds + 1):
+            for case in cases(run["only"], run["quick"]):
+                # To and fro, so that a machine that slows down slows everybody down.
+                contenders = case.contenders if turn % 2 else case.contenders[::-1]
+                for contender in contenders if turn <= case.rounds else ():
+                    about = {**run, "round": turn, **describe(case, contender)}
+                    if identity(about) in done:
+                        continue
+                    record = {**about, **measure(given, case, contender)}
+                    print(json.dumps(record), file=file, flush=True)
+                    minutes = (time.monotonic() - begun) / 60
+                    print(f"[{minutes:4.1f} min, round {turn}/{rounds}] {case.part}: {case.key}: "
+                          f"{contender.title()}: {in_short(record)}", flush=True)
+
+
+def identity(record):
+    keys = ("round", "part", "case", "contender", "options")
+    return json.dumps([record[key] for key in keys])
+
+
 def main():
     given = arguments()
     path = os.path.join(given.work, "measurements.jsonl")
     if not given.tables_only:
-        run = {
-            "run": datetime.datetime.now().isoformat(timespec="seconds"),
-            "quick": given.quick,
-            "rounds": given.rounds,
-            "machine": machine.describe(given),
-        }
-        begun = time.monotonic()
-        with open(path, "a") as file:
-            for turn in range(1, given.rounds + 1):
-                for case in cases(given.only, given.quick):
-                    if turn > case.rounds:
-                        continue
-                    # To and fro, so that a machine that slows down slows everybody down.
-                    contenders = case.contenders if turn % 2 else reversed(case.contenders)
-                    for contender in contenders:
-                        record = {**run, "round": turn, **measure(given, case, contender)}
-                        print(json.dumps(record), file=file, flush=True)
-                        minutes = (time.monotonic() - begun) / 60
-                        print(f"[{minutes:4.1f} min, round {turn}/{given.rounds}] {case.part}: "
-                              f"{case.key}: {contender.title()}: {in_short(record)}", flush=True)
+        try:
+            measure_all(given, path)
+        except (KeyboardInterrupt, SystemExit):
+            print("interrupted; the same command with --go-on measures the rest", file=sys.stderr)
+            raise
     page.write(Raw(path), given.docs)
 
 

@@ -231,14 +231,18 @@ def demand(*paths):
             raise Failed(f"{path} is empty")
 
 
+def describe(case, contender):
+    """What a record is about."""
+    about = {"part": case.part, "case": case.key, "contender": contender.title()}
+    return {**about, "options": contender.options, "work": case.work.as_json()}
+
+
 def measure(given, case, contender):
-    """One record for the file of raw measurements. Whoever fails does not stop the others."""
+    """What a record says. Whoever fails does not stop the others."""
     folder = os.path.join(given.work, "now")
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    record = {"part": case.part, "case": case.key, "contender": contender.title()}
-    record |= {"options": contender.options, "work": case.work.as_json()}
     try:
-        return {**record, **(peer if contender.script else ours)(given, case, contender, folder)}
-    except (Failed, OSError, KeyError, IndexError, StopIteration) as error:
-        return {**record, "failed": f"{type(error).__name__}: {error}"}
+        return (peer if contender.script else ours)(given, case, contender, folder)
+    except (Failed, OSError, LookupError, ValueError, StopIteration) as error:
+        return {"failed": f"{type(error).__name__}: {error}"}

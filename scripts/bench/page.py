@@ -189,7 +189,8 @@ def size(raw):
     yield ""
     yield (
         "BN after; two layers of some width, some number of layers of 100, and the network above in "
-        "batches of some size. Milliseconds per 1,000 rows that are trained on, once compiled: a steady epoch "
+        "batches of some size. Milliseconds per 1,000 rows that are trained on, once compiled: a steady "
+        "epoch "
         f"of {some['train_limit']:,} rows ({batches['train_limit']:,} where the batch changes) with "
         f"{some['validation']:,} to validate."
     )
@@ -258,8 +259,8 @@ def method(raw):
     yield "## How it is measured"
     yield ""
     yield (
-        "- Everybody reads the same files, trains on the same rows in a new order each epoch, starts from the "
-        "same distribution of weights, and has Keras' batch normalization (momentum 0.99, epsilon "
+        "- Everybody reads the same files, trains on the same rows in a new order each epoch, starts from "
+        "the same distribution of weights, and has Keras' batch normalization (momentum 0.99, epsilon "
         "0.001). An epoch is training and validation, with loss and accuracy of both on the host."
     )
     yield (
@@ -275,8 +276,8 @@ def method(raw):
     yield (
         "- JAX is one jitted `lax.scan` per epoch with its state donated, the data on the device. Where it "
         "stands for more than one variant (pixels as bytes and four steps unrolled; as floats and "
-        "none), the better one counts, cell by cell. PyTorch is eager with a fused SGD, data in memory, batches by "
-        "index; its wheel from PyPI. Keras is `fit` as people write it; “32 steps a call” is "
+        "none), the better one counts, cell by cell. PyTorch is eager with a fused SGD, data in memory, "
+        "batches by index; its wheel from PyPI. Keras is `fit` as people write it; “32 steps a call” is "
         "`steps_per_execution=32` and validation in batches of 1,000."
     )
     yield (
