@@ -180,7 +180,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let report = launch::run(todo, &options);
     // Drawing needs room as well.
     drop(library);
-    planned.iter_mut().for_each(|planned| planned.datasets = Vec::new());
+    for planned in &mut planned {
+        planned.datasets = Vec::new();
+    }
     // Before the tables, which may fail for the same reason.
     for FailedTrial { title, manifest, .. } in &report.failed {
         eprintln!("failed: {title}: {}", manifest.reason.as_deref().unwrap_or_default());

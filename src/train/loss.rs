@@ -13,7 +13,7 @@ pub enum Loss {
     /// Cross-entropy in one operation, with label smoothing.
     FusedCrossEntropy(f32),
     /// Cross-entropy as burn has it.
-    CrossEntropy(CrossEntropyLoss),
+    CrossEntropy(Box<CrossEntropyLoss>),
 }
 
 impl Loss {
@@ -26,7 +26,8 @@ impl Loss {
         }
         // burn has a shorter way for labels that are not smoothed.
         let smoothing = (smoothing > 0.0).then_some(smoothing);
-        Self::CrossEntropy(CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device))
+        let burns = CrossEntropyLossConfig::new().with_smoothing(smoothing).init(device);
+        Self::CrossEntropy(Box::new(burns))
     }
 
     /// The mean over a batch [1], from scores before the final softmax [batch, classes] and class
