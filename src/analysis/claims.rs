@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::record::{RecordedTrial, Status};
+use crate::record::{RecordedTrial, Status, remove_if_there};
 use crate::spec::{Claim, ClaimRelation, Expression, Quantity, Term};
 
 use super::difference::Difference;
@@ -224,13 +224,7 @@ fn of_trial(quantity: Quantity, trial: &RecordedTrial) -> Option<f64> {
 pub fn write_expectations(folder: &Path, experiment: &str, verdicts: &[Verdict]) -> Result<()> {
     let path = folder.join("expectations.csv");
     if verdicts.is_empty() {
-        return match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(anyhow::Error::from(error)
-                    .context(format!("cannot remove `{}`", path.display())))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        };
+        return remove_if_there(&path);
     }
     write_csv(&path, &expectations_table(experiment, verdicts))
 }

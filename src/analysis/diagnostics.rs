@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::record::{BINS, Histogram, LayerRow, read_diagnostics, read_histograms};
+use crate::record::{
+    BINS, Histogram, LayerRow, read_diagnostics, read_histograms, remove_if_there,
+};
 
 use super::tables::{
     Column, OfCase, TrialRow, grid_columns, seed, seed_kind, table, trial_rows, write_csv,
@@ -22,12 +24,7 @@ pub fn write_diagnostics(folder: &Path, results: &ExperimentResults) -> Result<(
     if !table.rows.is_empty() {
         return write_csv(&path, &table);
     }
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    remove_if_there(&path)
 }
 
 /// One row per trial, epoch and layer, of the trials that have diagnostics.

@@ -89,6 +89,19 @@ pub fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     }
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// When it stays.
+pub fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// The current time, RFC 3339 in UTC, to the millisecond.
 pub fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())

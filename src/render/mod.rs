@@ -56,7 +56,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::analysis::{Case, ExperimentResults};
-use crate::record::{GreyImage, write_atomically};
+use crate::record::{GreyImage, remove_if_there, write_atomically};
 use crate::spec::Plot;
 
 use canvas::Canvas;
@@ -201,12 +201,7 @@ pub fn draw_comparison(
 /// would be taken for this run's.
 fn replace(path: PathBuf, png: Option<Vec<u8>>) -> Result<Option<PathBuf>> {
     let Some(png) = png else {
-        return match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
-            }
-            Ok(()) | Err(_) => Ok(None),
-        };
+        return remove_if_there(&path).map(|()| None);
     };
     write_atomically(&path, &png)?;
     Ok(Some(path))

@@ -63,8 +63,8 @@ impl Diagnostics {
 /// on it.
 impl Serialize for Diagnostics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut groups: Vec<_> = DiagnosticGroup::ALL.into_iter().collect();
-        groups.retain(|group| self.has(*group));
+        let groups: Vec<_> =
+            DiagnosticGroup::ALL.into_iter().filter(|group| self.has(*group)).collect();
         match groups.len() {
             0 => serializer.serialize_bool(false),
             all if all == DiagnosticGroup::ALL.len() => serializer.serialize_bool(true),
