@@ -6,6 +6,8 @@
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -16,8 +18,8 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::batch_norm::{Normalized, inverse_deviations, slice, tensor};
-use super::product::{Finish, Left, product, transposed};
-use super::{loops, pair, simd};
+use super::product::{Finish, Left, product, product_by_rows, transposed};
+use super::{loops, simd};
 
 /// Whether the operations of this module are faster than burn's on this processor.
 pub fn available() -> bool {
@@ -208,26 +210,22 @@ impl FusedDense for Flex {
         let shape = [inputs, units, gradient.len() / units];
         // With x̂ the normalized x, g the gradient and P = x̂ᵀ g: the weight's gradient is
         // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
-        let mut sums =
-            product(slice(&normalized), Left::Transposed, &gradient, shape, Finish::default());
-        let (mut gamma_gradient, mut beta_gradient) = (vec![0.0; inputs], vec![0.0; inputs]);
-        let middle = inputs / 2;
-        let (upper, lower) = sums.split_at_mut(middle * units);
-        let (upper_gamma, lower_gamma) = gamma_gradient.split_at_mut(middle);
-        let (upper_beta, lower_beta) = beta_gradient.split_at_mut(middle);
-        let (upper_weight, lower_weight) = slice(&weight).split_at(middle * units);
-        let halves = [
-            (0..middle, upper_weight, upper, upper_gamma, upper_beta),
-            (middle..inputs, lower_weight, lower, lower_gamma, lower_beta),
-        ];
-        let [first, second] = halves.map(|(rows, weight, sums, gamma_gradient, beta_gradient)| {
-            let (gamma, beta) = (&slice(&gamma)[rows.clone()], &slice(&beta)[rows]);
-            let bias = &bias_gradient;
-            move || {
-                loops::unfold([gamma, beta, weight, bias], sums, gamma_gradient, beta_gradient);
-            }
-        });
-        pair::both_once(first, second);
+        let (gamma, beta, weight) = (slice(&gamma), slice(&beta), slice(&weight));
+        let of_both = Mutex::new((vec![0.0; inputs], vec![0.0; inputs]));
+        let unfold = |first: usize, sums: &mut [f32]| {
+            let rows = first..first + sums.len() / units;
+            let weight = &weight[rows.start * units..rows.end * units];
+            let parameters = [&gamma[rows.clone()], &beta[rows.clone()], weight, &bias_gradient];
+            let mut some = [vec![0.0; rows.len()], vec![0.0; rows.len()]];
+            let [of_gamma, of_beta] = &mut some;
+            loops::unfold(parameters, sums, of_gamma, of_beta);
+            let mut all = of_both.lock().unwrap_or_else(PoisonError::into_inner);
+            all.0[rows.clone()].copy_from_slice(of_gamma);
+            all.1[rows].copy_from_slice(of_beta);
+        };
+        let sums = product_by_rows(slice(&normalized), Left::Transposed, &gradient, shape, unfold);
+        let (gamma_gradient, beta_gradient) =
+            of_both.into_inner().unwrap_or_else(PoisonError::into_inner);
         (
             tensor(gamma_gradient, &[inputs]),
             tensor(beta_gradient, &[inputs]),

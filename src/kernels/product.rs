@@ -25,6 +25,9 @@ const BLOCK: usize = 32;
 /// Multiplications below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 100_000;
 
+/// Parts that two threads share: enough for both to end at about the same time.
+const MOST_PARTS: usize = 32;
+
 /// How the left matrix lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -75,19 +78,7 @@ pub fn product(
     assert!(a.len() == rows * depth && b.len() == depth * columns);
     assert!(finish.bias.is_none_or(|bias| bias.len() == columns));
     let mut out = Vec::with_capacity(rows * columns);
-    let job = Job {
-        a: a.as_ptr(),
-        a_steps: match left {
-            Left::AsIs => (depth, 1),
-            Left::Transposed => (1, rows),
-        },
-        b: b.as_ptr(),
-        out: out.as_mut_ptr(),
-        columns,
-        depth,
-        bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
-        relu: finish.relu,
-    };
+    let job = Job::new(a, left, b, &mut out, [rows, columns, depth], finish);
     if depth == 0 {
         out.resize(rows * columns, 0.0);
         return out;
@@ -97,19 +88,95 @@ pub fn product(
         if rows * columns * depth < WORTH_A_THREAD {
             part(&job, 0..rows, 0..columns);
         } else if rows > columns {
-            let middle = (rows / 2).next_multiple_of(8).min(rows);
-            pair::both(&|| part(&job, 0..middle, 0..columns), &|| {
-                part(&job, middle..rows, 0..columns);
-            });
+            let cuts = Cuts::of(rows, BLOCK);
+            pair::share(cuts.count(), &|i| part(&job, cuts.get(i), 0..columns));
         } else {
-            let middle = (columns / 2).next_multiple_of(16).min(columns);
-            pair::both(&|| part(&job, 0..rows, 0..middle), &|| {
-                part(&job, 0..rows, middle..columns);
-            });
+            let cuts = Cuts::of(columns, BLOCK);
+            pair::share(cuts.count(), &|i| part(&job, 0..rows, cuts.get(i)));
         }
         out.set_len(rows * columns);
     }
     out
+}
+
+/// As [`product`] without a finish, for a result of many rows: `then` is called with some rows of it at
+/// a time and the number of the first, while they are still in the nearest cache, from any thread.
+pub fn product_by_rows(
+    a: &[f32],
+    left: Left,
+    b: &[f32],
+    [rows, columns, depth]: [usize; 3],
+    then: impl Fn(usize, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
+    let mut out = Vec::with_capacity(rows * columns);
+    let job = Job::new(a, left, b, &mut out, [rows, columns, depth], Finish::default());
+    let cuts = Cuts::of(rows, BLOCK);
+    let some_rows = |i| {
+        let rows = cuts.get(i);
+        // SAFETY: the lengths are those asserted, and these rows are written by this part alone,
+        // which fills them.
+        let filled = unsafe {
+            part(&job, rows.clone(), 0..columns);
+            let first = job.out.add(rows.start * columns);
+            std::slice::from_raw_parts_mut(first, rows.len() * columns)
+        };
+        then(rows.start, filled);
+    };
+    if rows * columns * depth < WORTH_A_THREAD {
+        (0..cuts.count()).for_each(some_rows);
+    } else {
+        pair::share(cuts.count(), &some_rows);
+    }
+    // SAFETY: all parts together have filled it.
+    unsafe { out.set_len(rows * columns) };
+    out
+}
+
+impl Job {
+    fn new(
+        a: &[f32],
+        left: Left,
+        b: &[f32],
+        out: &mut Vec<f32>,
+        [rows, columns, depth]: [usize; 3],
+        finish: Finish<'_>,
+    ) -> Self {
+        Self {
+            a: a.as_ptr(),
+            a_steps: match left {
+                Left::AsIs => (depth, 1),
+                Left::Transposed => (1, rows),
+            },
+            b: b.as_ptr(),
+            out: out.as_mut_ptr(),
+            columns,
+            depth,
+            bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
+            relu: finish.relu,
+        }
+    }
+}
+
+/// A range in parts of the same size, but for the last.
+struct Cuts {
+    whole: usize,
+    part: usize,
+}
+
+impl Cuts {
+    /// Of a multiple of `block` each, and no more than some dozen of them.
+    fn of(whole: usize, block: usize) -> Self {
+        Self { whole, part: (whole / MOST_PARTS).next_multiple_of(block).max(block) }
+    }
+
+    fn count(&self) -> usize {
+        self.whole.div_ceil(self.part)
+    }
+
+    fn get(&self, i: usize) -> Range<usize> {
+        i * self.part..((i + 1) * self.part).min(self.whole)
+    }
 }
 
 dispatch!(part, part_in, (job: &Job, rows: Range<usize>, columns: Range<usize>));

@@ -20,6 +20,9 @@ use super::{batch_norm::slice, loops, pair};
 /// Numbers below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 50_000;
 
+/// Numbers in a part.
+const PART: usize = 20_000;
+
 /// `w − rate · g`
 ///
 /// # Panics
@@ -120,7 +123,7 @@ pub trait FusedUpdate: Backend {
 impl FusedUpdate for Flex {
     fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
         let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
-        in_halves([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
+        in_parts([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
             loops::descend(weight, gradient, rate as f32);
         });
         weight
@@ -138,7 +141,7 @@ impl FusedUpdate for Flex {
         let gradient = gradient.to_contiguous();
         let factors = [rate as f32, momentum as f32];
         let changed = [weight.storage_mut(), velocity.storage_mut()];
-        in_halves(changed, slice(&gradient), |[weight, velocity], gradient| {
+        in_parts(changed, slice(&gradient), |[weight, velocity], gradient| {
             loops::descend_with_momentum(weight, velocity, gradient, factors, nesterov);
         });
         (weight, velocity)
@@ -158,15 +161,15 @@ impl FusedUpdate for Flex {
         let (mut velocity, gradient) = (whole(velocity), gradient.to_contiguous());
         let factors = [new_momentum, new_velocity, rate, epsilon].map(|factor| factor as f32);
         let changed = [weight.storage_mut(), momentum.storage_mut(), velocity.storage_mut()];
-        in_halves(changed, slice(&gradient), |[weight, momentum, velocity], gradient| {
+        in_parts(changed, slice(&gradient), |[weight, momentum, velocity], gradient| {
             loops::adam(weight, momentum, velocity, gradient, factors);
         });
         (weight, momentum, velocity)
     }
 }
 
-/// Takes a step that looks at each number alone, in two halves where that is worth a thread.
-fn in_halves<const N: usize>(
+/// Takes a step that looks at each number alone, in parts where that is worth a thread.
+fn in_parts<const N: usize>(
     changed: [&mut [f32]; N],
     gradient: &[f32],
     step: impl Fn([&mut [f32]; N], &[f32]) + Sync,
@@ -174,16 +177,13 @@ fn in_halves<const N: usize>(
     if gradient.len() < WORTH_A_THREAD {
         return step(changed, gradient);
     }
-    let middle = gradient.len() / 2;
-    let mut upper: [&mut [f32]; N] = std::array::from_fn(|_| Default::default());
-    let mut places = upper.iter_mut();
-    let lower = changed.map(|numbers| {
-        let (lower, rest) = numbers.split_at_mut(middle);
-        *places.next().expect("as many as there are arrays") = rest;
-        lower
+    let mut changed = changed.map(|numbers| numbers.chunks_mut(PART));
+    let parts = gradient.chunks(PART).map(|gradient| {
+        let numbers =
+            changed.each_mut().map(|parts| parts.next().expect("as long as the gradient"));
+        (numbers, gradient)
     });
-    let (first, second) = gradient.split_at(middle);
-    pair::both_once(|| step(lower, first), || step(upper, second));
+    pair::each(parts.collect(), |(numbers, gradient)| step(numbers, gradient));
 }
 
 /// The tensor with its numbers, and nothing else, in memory in their order: what it shares with
