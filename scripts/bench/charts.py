@@ -20,14 +20,16 @@ def bars(axes, places, title, values, digits):
     """Horizontal bars in the first of so many places, best first, each with its number; whiskers from the
     lowest to the highest round."""
     values = sorted(values.items(), key=lambda item: item[1].median())
+    # One round that something disturbed must not squash all bars: its whisker is cut.
+    limit = 1.25 * max((numbers.median() for _, numbers in values), default=1)
     for place, (contender, numbers) in enumerate(values):
         middle = numbers.median()
         spread = [[middle - min(numbers)], [max(numbers) - middle]]
         color = OURS if contender.startswith("bn-runner") else OTHERS
         axes.barh(place, middle, 0.72, color=color, xerr=spread, error_kw={"elinewidth": 1.2, "capsize": 3})
         axes.annotate(
-            rounded(middle, digits), (max(numbers), place), xytext=(6, 0), textcoords="offset points",
-            va="center",
+            rounded(middle, digits), (min(max(numbers), limit), place), xytext=(6, 0),
+            textcoords="offset points", va="center",
         )
     names = [contender.replace(", 32 steps", ",\n32 steps") for contender, _ in values]
     axes.set_yticks(range(len(values)), names, linespacing=0.9)
@@ -36,7 +38,7 @@ def bars(axes, places, title, values, digits):
             label.set(color=OURS, fontweight="bold")
     axes.set_ylim(places - 0.5, -0.5)
     axes.set_title(title, loc="left")
-    axes.set_xlim(0, 1.22 * max((max(numbers) for _, numbers in values), default=1))
+    axes.set_xlim(0, 1.15 * limit)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
 

@@ -130,6 +130,8 @@ def measured(commands, variables, folder, fine=(0,)):
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
             own += usage.ru_utime + usage.ru_stime
+            # What ends before anybody has looked at it.
+            peak = max(peak, usage.ru_maxrss / 1024)
             if child.returncode not in fine:
                 failed = command, child.returncode
         seconds = time.perf_counter() - clock

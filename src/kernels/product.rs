@@ -19,6 +19,10 @@ use super::simd::{Simd, dispatch};
 /// Of the inner dimension at a time, so that a panel of b and a block of a stay in the nearest cache.
 const DEPTH: usize = 128;
 
+/// Lines of b that are asked for before they are wanted: they are too far apart for the processor to
+/// see by itself which comes next.
+const AHEAD: usize = 16;
+
 /// Rows at a time.
 const BLOCK: usize = 32;
 
@@ -276,6 +280,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
             for v in 0..V {
                 line[v] = load(b.add(v * S::LANES));
             }
+            S::prefetch(b.wrapping_add(AHEAD * columns));
             for r in 0..R {
                 let factor = S::splat(*a.add(r * down));
                 for v in 0..V {

@@ -28,6 +28,8 @@ pub trait Simd: Copy {
     unsafe fn store(to: *mut f32, vector: Self::Vector);
     /// The reverse of `load_part`.
     unsafe fn store_part(to: *mut f32, mask: Self::Mask, vector: Self::Vector);
+    /// Says that this place will be read soon; it need not exist.
+    unsafe fn prefetch(at: *const f32);
     /// a · b + c, rounded once.
     unsafe fn fused(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// a + b
@@ -141,6 +143,10 @@ mod x86 {
             unsafe { _mm256_maskstore_ps(to, mask, vector) }
         }
         #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        }
+        #[inline(always)]
         unsafe fn fused(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
         }
@@ -188,6 +194,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn store_part(to: *mut f32, mask: __mmask16, vector: __m512) {
             unsafe { _mm512_mask_storeu_ps(to, mask, vector) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
         }
         #[inline(always)]
         unsafe fn fused(a: __m512, b: __m512, c: __m512) -> __m512 {
@@ -242,6 +252,8 @@ impl Simd for Plain {
             unsafe { *to.add(lane) = value }
         }
     }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
     #[inline(always)]
     unsafe fn fused(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
         std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
