@@ -38,7 +38,8 @@ def bars(axes, places, title, values, digits):
             label.set(color=OURS, fontweight="bold")
     axes.set_ylim(places - 0.5, -0.5)
     axes.set_title(title, loc="left")
-    axes.set_xlim(0, 1.15 * limit)
+    shown = max((min(max(numbers), limit) for _, numbers in values), default=1)
+    axes.set_xlim(0, 1.18 * shown)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
@@ -48,15 +49,19 @@ def performance(raw, titles, path):
     for network in DENSE:
         values = {one: raw.epoch("epoch", one, network) for one in raw.contenders("epoch")}
         panels.append((f"{titles[network]}: seconds per epoch", values, 2))
-    if "pair" in raw.parts():
-        values = {one: raw.epoch("pair", one, "bn_after") for one in raw.contenders("pair")}
-        panels.append(("BN after, a trial per core: seconds per epoch", values, 2))
+    jobs = []
     if "job" in raw.parts():
         for title, key, digits in (("seconds", "seconds", 1), ("megabytes", "peak_mb", 0)):
             values = {
                 one: raw.numbers("job", one, lambda record: record[key]) for one in raw.contenders("job")
             }
-            panels.append((f"Whole job: {title}", values, digits))
+            jobs.append((f"Whole job: {title}", values, digits))
+    panels += jobs[:1]
+    # The one with the fewest bars in a row with one that has few.
+    if "pair" in raw.parts():
+        values = {one: raw.epoch("pair", one, "bn_after") for one in raw.contenders("pair")}
+        panels.append(("BN after, a trial per core: seconds per epoch", values, 2))
+    panels += jobs[1:]
     panels = [
         (title, {one: numbers for one, numbers in values.items() if numbers}, digits)
         for title, values, digits in panels

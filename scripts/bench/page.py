@@ -100,6 +100,19 @@ def glance(raw):
     )
     yield ""
     yield from table(["", "bn-runner", "the other", "ratio", "aim", "met"], rows)
+    alone = []
+    if "job" in raw.parts():
+        alone.append(f"the whole job's peak of memory {whole('bn-runner', 'peak_mb').cell(0)} MB (aim: 300)")
+    if "start" in raw.parts():
+        check = raw.numbers("start", "bn-runner", lambda record: 1000 * record["seconds"], "check")
+        first = raw.numbers("start", "bn-runner", lambda record: record.get("first"), "first")
+        alone += [
+            f"`check` of all files {check.cell(0)} ms (aim: 50)",
+            f"from process start to the first step {first.cell()} s (aim: 0.5)",
+        ]
+    if alone:
+        yield f"And what needs no comparison: {'; '.join(alone)}."
+        yield ""
 
 
 def epoch(raw):

@@ -5,7 +5,12 @@
     missing_docs,
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
+#![allow(
+    clippy::too_many_arguments,
+    reason = "operations of a backend take tensors and numbers alone"
+)]
 
+use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -55,7 +60,7 @@ pub fn normalized_dense(
     relu: bool,
 ) -> Normalized {
     let bias = bias_or_none(bias, &x);
-    let (output, mean, variance, _) = <Dispatch as FusedDense>::normalized_dense_forward(
+    let (output, mean, variance) = <Dispatch as FusedDense>::normalized_dense_forward(
         x.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
@@ -101,7 +106,7 @@ pub trait FusedDense: Backend {
         wants_weight: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Output, mean, variance, and x normalized without gamma and beta.
+    /// Output, mean and variance.
     fn normalized_dense_forward(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -110,16 +115,19 @@ pub trait FusedDense: Backend {
         bias: FloatTensor<Self>,
         epsilon: f64,
         relu: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of gamma, beta, weight and bias.
     fn normalized_dense_backward(
-        normalized: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         output: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
+        epsilon: f64,
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
@@ -175,35 +183,35 @@ impl FusedDense for Flex {
         bias: FlexTensor,
         epsilon: f64,
         relu: bool,
-    ) -> Four<Self> {
+    ) -> Three<Self> {
         let (x, gamma, beta) = (x.to_contiguous(), gamma.to_contiguous(), beta.to_contiguous());
         let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
         let [batch, features] = [x.shape()[0], x.shape()[1]];
         let (mut mean, mut variance) = (vec![0.0; features], vec![0.0; features]);
         loops::statistics(slice(&x), &mut mean, &mut variance);
-        let inverse: Vec<f32> = inverse_deviations(&variance, epsilon).collect();
-        let (mut normalized, mut scaled) =
-            (vec![0.0; batch * features], vec![0.0; batch * features]);
-        let per_feature = [&mean[..], &inverse[..], slice(&gamma), slice(&beta)];
-        loops::normalize_twice(slice(&x), per_feature, &mut normalized, &mut scaled);
-        (
-            forward(&scaled, &weight, &bias, relu),
-            tensor(mean, &[features]),
-            tensor(variance, &[features]),
-            tensor(normalized, &[batch, features]),
-        )
+        let inverse = inverse_deviations(&variance, epsilon);
+        let scale: Vec<f32> =
+            slice(&gamma).iter().zip(inverse).map(|(gamma, inverse)| gamma * inverse).collect();
+        let output = with_scratch(batch * features, |scaled| {
+            loops::normalize(slice(&x), &mean, &scale, slice(&beta), scaled);
+            forward(scaled, &weight, &bias, relu)
+        });
+        (output, tensor(mean, &[features]), tensor(variance, &[features]))
     }
 
     fn normalized_dense_backward(
-        normalized: FlexTensor,
+        x: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
         gamma: FlexTensor,
         beta: FlexTensor,
         weight: FlexTensor,
         output: FlexTensor,
         gradient: FlexTensor,
+        epsilon: f64,
         relu: bool,
     ) -> Four<Self> {
-        let (gamma, beta) = (gamma.to_contiguous(), beta.to_contiguous());
+        let (x, gamma, beta) = (x.to_contiguous(), gamma.to_contiguous(), beta.to_contiguous());
         let weight = weight.to_contiguous();
         let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
         let (gradient, bias_gradient) = before_relu(&output, gradient, relu);
@@ -211,7 +219,7 @@ impl FusedDense for Flex {
         // With x̂ the normalized x, g the gradient and P = x̂ᵀ g: the weight's gradient is
         // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
         let (gamma, beta, weight) = (slice(&gamma), slice(&beta), slice(&weight));
-        let of_both = Mutex::new((vec![0.0; inputs], vec![0.0; inputs]));
+        let gradients = Mutex::new((vec![0.0; inputs], vec![0.0; inputs]));
         let unfold = |first: usize, sums: &mut [f32]| {
             let rows = first..first + sums.len() / units;
             let weight = &weight[rows.start * units..rows.end * units];
@@ -219,13 +227,18 @@ impl FusedDense for Flex {
             let mut some = [vec![0.0; rows.len()], vec![0.0; rows.len()]];
             let [of_gamma, of_beta] = &mut some;
             loops::unfold(parameters, sums, of_gamma, of_beta);
-            let mut all = of_both.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = gradients.lock().unwrap_or_else(PoisonError::into_inner);
             all.0[rows.clone()].copy_from_slice(of_gamma);
             all.1[rows].copy_from_slice(of_beta);
         };
-        let sums = product_by_rows(slice(&normalized), Left::Transposed, &gradient, shape, unfold);
+        let inverse: Vec<f32> = inverse_deviations(slice(&variance), epsilon).collect();
+        // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared.
+        let sums = with_scratch(slice(&x).len(), |normalized| {
+            loops::standardize(slice(&x), slice(&mean), &inverse, normalized);
+            product_by_rows(normalized, Left::Transposed, &gradient, shape, unfold)
+        });
         let (gamma_gradient, beta_gradient) =
-            of_both.into_inner().unwrap_or_else(PoisonError::into_inner);
+            gradients.into_inner().unwrap_or_else(PoisonError::into_inner);
         (
             tensor(gamma_gradient, &[inputs]),
             tensor(beta_gradient, &[inputs]),
@@ -242,6 +255,19 @@ fn forward(x: &[f32], weight: &FlexTensor, bias: &FlexTensor, relu: bool) -> Fle
     let output =
         product(x, Left::AsIs, slice(weight), [batch, units, inputs], Finish { bias, relu });
     tensor(output, &[batch, units])
+}
+
+/// Gives numbers that are needed for a moment, of any value, in memory that each thread keeps.
+fn with_scratch<T>(count: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < count {
+            scratch.resize(count, 0.0);
+        }
+        work(&mut scratch[..count])
+    })
 }
 
 /// The gradient before the relu, [batch, units], and its sums over the batch, [units].
@@ -297,11 +323,12 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
         bias: FloatTensor<Self>,
         epsilon: f64,
         relu: bool,
-    ) -> Four<Self> {
+    ) -> Three<Self> {
+        let x = x.primitive().clone();
         let parameters =
             (gamma.primitive().clone(), beta.primitive().clone(), weight.primitive().clone());
-        let (output, mean, variance, normalized) = B::normalized_dense_forward(
-            x.primitive().clone(),
+        let (output, mean, variance) = B::normalized_dense_forward(
+            x.clone(),
             parameters.0.clone(),
             parameters.1.clone(),
             parameters.2.clone(),
@@ -313,13 +340,13 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
         let prepared = NormalizedDensePass.prepare::<C>(nodes).compute_bound();
         let output = match prepared.stateful() {
             OpsKind::Tracked(prepared) => {
-                let state = (normalized.clone(), parameters, output.clone(), relu);
-                prepared.finish(state, output)
+                let batch = (x, mean.clone(), variance.clone());
+                prepared.finish((batch, parameters, output.clone(), epsilon, relu), output)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         };
         let untracked = <Self as AutodiffBackend>::from_inner;
-        (output, untracked(mean), untracked(variance), untracked(normalized))
+        (output, untracked(mean), untracked(variance))
     }
 
     fn normalized_dense_backward(
@@ -329,6 +356,9 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f64,
         _: bool,
     ) -> Four<Self> {
         unreachable!("gradients of gradients are never taken")
@@ -361,14 +391,15 @@ impl<B: Backend + FusedDense> Backward<B, 3> for DensePass {
 struct NormalizedDensePass;
 
 impl<B: Backend + FusedDense> Backward<B, 4> for NormalizedDensePass {
-    /// x̂; gamma, beta and weight; output; whether it went through relu
-    type State = (FloatTensor<B>, Three<B>, FloatTensor<B>, bool);
+    /// x, its mean and variance; gamma, beta and weight; output; ε; whether it went through relu
+    type State = (Three<B>, Three<B>, FloatTensor<B>, f64, bool);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let (normalized, (gamma, beta, weight), output, relu) = ops.state;
-        let (of_gamma, of_beta, of_weight, of_bias) =
-            B::normalized_dense_backward(normalized, gamma, beta, weight, output, gradient, relu);
+        let ((x, mean, variance), (gamma, beta, weight), output, epsilon, relu) = ops.state;
+        let (of_gamma, of_beta, of_weight, of_bias) = B::normalized_dense_backward(
+            x, mean, variance, gamma, beta, weight, output, gradient, epsilon, relu,
+        );
         let gradients = [of_gamma, of_beta, of_weight, of_bias];
         for (node, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(node) = node {

@@ -95,26 +95,15 @@ pub fn input_gradient(
     }
 }
 
-/// Writes `(x − mean) · inverse_deviation` to `normalized` and `(x − mean) · (inverse_deviation ·
-/// gamma) + beta` to `scaled`, all [rows, features].
+/// Writes `(x − mean) · inverse_deviation` per feature to `out`; both are [rows, features].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
-pub fn normalize_twice(
-    x: &[f32],
-    [mean, inverse_deviation, gamma, beta]: [&[f32]; 4],
-    normalized: &mut [f32],
-    scaled: &mut [f32],
-) {
+pub fn standardize(x: &[f32], mean: &[f32], inverse_deviation: &[f32], out: &mut [f32]) {
     let features = mean.len();
-    let out = normalized.chunks_exact_mut(features).zip(scaled.chunks_exact_mut(features));
-    for (row, (normalized, scaled)) in x.chunks_exact(features).zip(out) {
-        let (row, mean, inverse) =
-            (&row[..features], &mean[..features], &inverse_deviation[..features]);
-        let (gamma, beta) = (&gamma[..features], &beta[..features]);
-        let (normalized, scaled) = (&mut normalized[..features], &mut scaled[..features]);
-        for j in 0..features {
-            let centred = row[j] - mean[j];
-            normalized[j] = centred * inverse[j];
-            scaled[j] = centred * (gamma[j] * inverse[j]) + beta[j];
+    for (out, row) in out.chunks_exact_mut(features).zip(x.chunks_exact(features)) {
+        for (((out, value), mean), inverse) in
+            out.iter_mut().zip(row).zip(mean).zip(inverse_deviation)
+        {
+            *out = (value - mean) * inverse;
         }
     }
 }

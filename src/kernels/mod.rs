@@ -1,8 +1,8 @@
 //! Operations that burn composes of many passes over memory, as one pass each on the CPU.
 //!
-//! [`batch_norm`] and [`dense`] make burn operations with backward passes of their own out of loops
-//! over slices. They exist for `flex` alone; other backends take burn's. [`update`] has the steps of optimizers,
-//! [`pair`] is how kernels use a second core.
+//! [`batch_norm`], [`dense`] and [`cross_entropy`] make burn operations with backward passes of their
+//! own out of loops over slices and of [`product`]. They exist for `flex` alone; other backends take
+//! burn's. [`update`] has the steps of optimizers, [`pair`] is how kernels use a second core.
 
 pub mod batch_norm;
 pub mod cross_entropy;

@@ -3,7 +3,7 @@
 //! All parts together take some hundred microseconds, which is about what it takes to wake a thread:
 //! the second thread waits for its work in a loop, and sleeps only after a while without any. Parts
 //! are taken one after the other by whoever is free, so that a second thread that comes late does
-//! less, and nobody waits for it. Parts are the same whether there is a second thread or not, and so
+//! less; nobody waits for more than a part that it has begun. Parts are the same whether there is a second thread or not, and so
 //! are the results.
 
 #![allow(unsafe_code, reason = "a thread that lives on runs a closure that does not")]
@@ -21,8 +21,8 @@ static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 /// How long the second thread waits for work before it sleeps. Checkpoints and the like come between.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// How long a part that the second thread has begun may take after all others are done. Beyond it,
-/// that thread has lost its core to some other program.
+/// How long the second thread may still take for its last part once all others are done: this, or as
+/// long as all of them took, if that is longer. Beyond it, it has lost its core to some other program.
 const LATE: Duration = Duration::from_millis(1);
 
 /// How long one thread works alone after that, doubled each time that it happens again within
@@ -110,7 +110,7 @@ pub fn share(parts: usize, part: &(dyn Fn(usize) + Sync)) {
     // SAFETY: we have it, and it is idle.
     unsafe { *HELPER.work.get() = Some(work) };
     HELPER.next.store(0, Ordering::Relaxed);
-    let waiting = Waiting { parts };
+    let waiting = Waiting { parts, begun: Instant::now() };
     HELPER.state.store(READY, Ordering::SeqCst);
     let helper = HELPER.thread.get_or_init(|| {
         let thread = thread::Builder::new().name("second".to_owned()).spawn(help);
@@ -147,6 +147,7 @@ impl Work<'_> {
 
 struct Waiting {
     parts: usize,
+    begun: Instant,
 }
 
 impl Drop for Waiting {
@@ -159,10 +160,13 @@ impl Drop for Waiting {
         let mut failed = false;
         if !not_begun {
             let done = || matches!(state.load(Ordering::Acquire), DONE | FAILED);
-            if !look_until(done, Instant::now() + LATE) {
-                lateness::remember();
+            if !look_until(done, Instant::now() + LATE.max(self.begun.elapsed())) {
                 while !done() {
                     thread::yield_now();
+                }
+                // Who fails takes its time to say why.
+                if state.load(Ordering::Acquire) == DONE {
+                    lateness::remember();
                 }
             }
             failed = state.load(Ordering::Acquire) == FAILED;
@@ -214,7 +218,7 @@ fn look_until(is_it: impl Fn() -> bool, deadline: Instant) -> bool {
 mod lateness {
     use super::*;
 
-    /// Nanoseconds after [`start`]; 0 is never.
+    /// Nanoseconds on the clock of [`now`]; 0 is never.
     static ALONE_UNTIL: AtomicU64 = AtomicU64::new(0);
     static DOUBLINGS: AtomicU32 = AtomicU32::new(0);
 

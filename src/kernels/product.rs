@@ -19,12 +19,15 @@ use super::simd::{Simd, dispatch};
 /// Of the inner dimension at a time, so that a panel of b and a block of a stay in the nearest cache.
 const DEPTH: usize = 128;
 
-/// Lines of b that are asked for before they are wanted: they are too far apart for the processor to
+/// Rows of b that are asked for before they are wanted: they are too far apart for the processor to
 /// see by itself which comes next.
 const AHEAD: usize = 16;
 
 /// Rows at a time.
 const BLOCK: usize = 32;
+
+/// Columns of a part: whole tiles, whatever the width of vectors.
+const COLUMNS: usize = 48;
 
 /// Multiplications below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 100_000;
@@ -87,7 +90,7 @@ pub fn product(
         out.resize(rows * columns, 0.0);
         return out;
     }
-    // SAFETY: the lengths are those asserted, and the two parts have no place in common.
+    // SAFETY: the lengths are those asserted, and no two parts have a place in common.
     unsafe {
         if rows * columns * depth < WORTH_A_THREAD {
             part(&job, 0..rows, 0..columns);
@@ -95,7 +98,7 @@ pub fn product(
             let cuts = Cuts::of(rows, BLOCK);
             pair::share(cuts.count(), &|i| part(&job, cuts.get(i), 0..columns));
         } else {
-            let cuts = Cuts::of(columns, BLOCK);
+            let cuts = Cuts::of(columns, COLUMNS);
             pair::share(cuts.count(), &|i| part(&job, 0..rows, cuts.get(i)));
         }
         out.set_len(rows * columns);
@@ -104,7 +107,8 @@ pub fn product(
 }
 
 /// As [`product`] without a finish, for a result of many rows: `then` is called with some rows of it at
-/// a time and the number of the first, while they are still in the nearest cache, from any thread.
+/// a time and the number of the first, while they are still in a near cache, from any thread. There is
+/// at least one number in the inner dimension.
 pub fn product_by_rows(
     a: &[f32],
     left: Left,
@@ -169,9 +173,9 @@ struct Cuts {
 }
 
 impl Cuts {
-    /// Of a multiple of `block` each, and no more than some dozen of them.
+    /// Of a multiple of `block` each, and no more than [`MOST_PARTS`].
     fn of(whole: usize, block: usize) -> Self {
-        Self { whole, part: (whole / MOST_PARTS).next_multiple_of(block).max(block) }
+        Self { whole, part: whole.div_ceil(MOST_PARTS).next_multiple_of(block).max(block) }
     }
 
     fn count(&self) -> usize {
@@ -370,6 +374,16 @@ mod tests {
                 assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}");
                 let _one = pair::at_work();
                 assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}, two");
+                let by_rows = product_by_rows(&a, left, &b, shape, |first, rows| {
+                    for (i, row) in rows.chunks_exact_mut(n).enumerate() {
+                        row[0] += (first + i) as f32;
+                    }
+                });
+                let mut expected = product(&a, left, &b, shape, Finish::default());
+                for (i, row) in expected.chunks_exact_mut(n).enumerate() {
+                    row[0] += i as f32;
+                }
+                assert_eq!(by_rows, expected, "{shape:?}, by rows");
             }
         }
     }
