@@ -24,7 +24,7 @@ def bars(axes, places, title, values, digits):
     limit = 1.25 * max((numbers.median() for _, numbers in values), default=1)
     for place, (contender, numbers) in enumerate(values):
         middle = numbers.median()
-        spread = [[middle - min(numbers)], [max(numbers) - middle]]
+        spread = [[middle - min(numbers)], [min(max(numbers), limit) - middle]]
         color = OURS if contender.startswith("bn-runner") else OTHERS
         axes.barh(place, middle, 0.72, color=color, xerr=spread, error_kw={"elinewidth": 1.2, "capsize": 3})
         axes.annotate(
