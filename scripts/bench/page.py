@@ -47,19 +47,31 @@ def of_epochs(raw, part, networks=("bn_after",), title="s per epoch", case=None)
     return table(head, rows)
 
 
+def of_job(raw, contender, key):
+    """`seconds` or `peak_mb` of the whole job."""
+    return raw.numbers("job", contender, lambda record: record[key])
+
+
+def of_check(raw):
+    """Milliseconds of `bn-runner check`."""
+    return raw.numbers("start", "bn-runner", lambda record: 1000 * record["seconds"], "check")
+
+
+def of_first_step(raw, contender):
+    """Seconds from process start until the first step is done."""
+    return raw.numbers("start", contender, lambda record: record.get("first"), "first")
+
+
 def glance(raw):
     """What was aimed at when this was begun, and what came of it."""
 
     def best(numbers):
         return min(filter(None, numbers), key=Numbers.median, default=Numbers())
 
-    def epochs(part, who, network="bn_after", case=None):
+    def epochs(part, who, network="bn_after"):
         # Keras as people write it; of the others, whatever is fastest.
-        named = [one for one in raw.contenders(part, case) if one.startswith(who) and "32 steps" not in one]
-        return best(raw.epoch(part, one, network, case) for one in named)
-
-    def whole(who, key):
-        return raw.numbers("job", who, lambda record: record[key])
+        named = [one for one in raw.contenders(part) if one.startswith(who) and "32 steps" not in one]
+        return best(raw.epoch(part, one, network) for one in named)
 
     rows = []
 
@@ -80,9 +92,10 @@ def glance(raw):
         own = raw.epoch("pair", "bn-runner", "bn_after")
         row("a trial per core, to JAX", own, epochs("pair", "JAX"), 0.8)
     if "job" in raw.parts():
-        own = whole("bn-runner", "seconds")
-        row("the whole job, to JAX", own, whole("JAX", "seconds"), 0.5)
-        row("the whole job, to Keras on TensorFlow", own, whole("Keras on TensorFlow", "seconds"), 0.1)
+        own = of_job(raw, "bn-runner", "seconds")
+        row("the whole job, to JAX", own, of_job(raw, "JAX", "seconds"), 0.5)
+        keras = "Keras on TensorFlow"
+        row(f"the whole job, to {keras}", own, of_job(raw, keras, "seconds"), 0.1)
     for part, title in (("batch", "batches of 256"), ("wide", "layers of 1,024")):
         if part in raw.parts():
             row(f"an epoch, {title}, to JAX", raw.epoch(part, "bn-runner", "bn_after"), epochs(part, "JAX"), 1)
@@ -102,13 +115,12 @@ def glance(raw):
     yield from table(["", "bn-runner", "the other", "ratio", "aim", "met"], rows)
     alone = []
     if "job" in raw.parts():
-        alone.append(f"the whole job's peak of memory {whole('bn-runner', 'peak_mb').cell(0)} MB (aim: 300)")
+        peak = of_job(raw, "bn-runner", "peak_mb")
+        alone.append(f"the whole job's peak of memory {peak.cell(0)} MB (aim: 300)")
     if "start" in raw.parts():
-        check = raw.numbers("start", "bn-runner", lambda record: 1000 * record["seconds"], "check")
-        first = raw.numbers("start", "bn-runner", lambda record: record.get("first"), "first")
         alone += [
-            f"`check` of all files {check.cell(0)} ms (aim: 50)",
-            f"from process start to the first step {first.cell()} s (aim: 0.5)",
+            f"`check` of all files {of_check(raw).cell(0)} ms (aim: 50)",
+            f"from process start to the first step {of_first_step(raw, 'bn-runner').cell()} s (aim: 0.5)",
         ]
     if alone:
         yield f"And what needs no comparison: {'; '.join(alone)}."
@@ -177,12 +189,12 @@ def job(raw):
         "is the highest of the process and all that it starts, resident."
     )
     yield ""
-    ours = [raw.numbers("job", "bn-runner", lambda record: record[key]) for key in ("seconds", "peak_mb")]
+    ours = [of_job(raw, "bn-runner", key) for key in ("seconds", "peak_mb")]
     rows = []
     for contender in raw.contenders("job"):
         cells = [contender]
         for key, own in zip(("seconds", "peak_mb"), ours):
-            numbers = raw.numbers("job", contender, lambda record: record[key])
+            numbers = of_job(raw, contender, key)
             cells += [numbers.cell(0 if key == "peak_mb" else 1), times(numbers, own)]
         rows.append(cells)
     yield from table(["", "seconds", "to bn-runner", "peak of memory, MB", "to bn-runner"], rows)
@@ -206,7 +218,7 @@ def wide(raw):
 
 
 def start(raw):
-    check = raw.numbers("start", "bn-runner", lambda record: 1000 * record["seconds"], "check")
+    check = of_check(raw)
     files = raw.of("start", "check")[0].get("files", "no")
     yield "## Start"
     yield ""
@@ -217,9 +229,9 @@ def start(raw):
         "validated."
     )
     yield ""
-    rows, own = [], raw.numbers("start", "bn-runner", lambda record: record.get("first"), "first")
+    rows, own = [], of_first_step(raw, "bn-runner")
     for contender in raw.contenders("start", "first"):
-        numbers = raw.numbers("start", contender, lambda record: record.get("first"), "first")
+        numbers = of_first_step(raw, contender)
         rows.append([contender, numbers.cell(), times(numbers, own)])
     yield from table(["", "seconds", "to bn-runner"], rows)
 
