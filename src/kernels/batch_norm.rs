@@ -15,9 +15,10 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::backend_extension;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
+use super::buffers::{nothing, slice, tensor};
 use super::loops;
 
 /// What the forward pass gives.
@@ -86,11 +87,7 @@ impl FusedBatchNorm for Flex {
         let mut mean = vec![0.0; features];
         let mut variance = vec![0.0; features];
         loops::statistics(slice(&x), &mut mean, &mut variance);
-        let scale: Vec<f32> = slice(&gamma)
-            .iter()
-            .zip(inverse_deviations(&variance, epsilon))
-            .map(|(gamma, inverse)| gamma * inverse)
-            .collect();
+        let scale = scales(slice(&gamma), &inverse_deviations(&variance, epsilon));
         let mut output = vec![0.0; batch * features];
         loops::normalize(slice(&x), &mean, &scale, slice(&beta), &mut output);
         (
@@ -112,7 +109,7 @@ impl FusedBatchNorm for Flex {
         let (x, gamma) = (x.to_contiguous(), gamma.to_contiguous());
         let gradient = gradient.to_contiguous();
         let [batch, features] = [x.shape()[0], x.shape()[1]];
-        let inverse: Vec<f32> = inverse_deviations(slice(&variance), epsilon).collect();
+        let inverse = inverse_deviations(slice(&variance), epsilon);
         let mut gamma_gradient = vec![0.0; features];
         let mut beta_gradient = vec![0.0; features];
         loops::parameter_gradients(
@@ -125,11 +122,7 @@ impl FusedBatchNorm for Flex {
         );
         let x_gradient = if wants_x {
             let share = 1.0 / batch as f32;
-            let scale: Vec<f32> = slice(&gamma)
-                .iter()
-                .zip(&inverse)
-                .map(|(gamma, inverse)| gamma * inverse)
-                .collect();
+            let scale = scales(slice(&gamma), &inverse);
             let a: Vec<f32> = beta_gradient.iter().map(|sum| sum * share).collect();
             let b: Vec<f32> = gamma_gradient.iter().map(|sum| sum * share).collect();
             let mut out = vec![0.0; batch * features];
@@ -137,23 +130,20 @@ impl FusedBatchNorm for Flex {
             loops::input_gradient(slice(&x), slice(&gradient), per_feature, &mut out);
             tensor(out, &[batch, features])
         } else {
-            tensor(Vec::new(), &[0, features])
+            nothing()
         };
         (x_gradient, tensor(gamma_gradient, &[features]), tensor(beta_gradient, &[features]))
     }
 }
 
 /// 1 / √(variance + ε), in the precision that the loops work in.
-pub(super) fn inverse_deviations(variance: &[f32], epsilon: f64) -> impl Iterator<Item = f32> {
-    variance.iter().map(move |variance| 1.0 / (variance + epsilon as f32).sqrt())
+pub(super) fn inverse_deviations(variance: &[f32], epsilon: f64) -> Vec<f32> {
+    variance.iter().map(|variance| 1.0 / (variance + epsilon as f32).sqrt()).collect()
 }
 
-pub(super) fn slice(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice::<f32>().expect("a contiguous tensor of 32-bit numbers")
-}
-
-pub(super) fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
+/// γ / σ
+pub(super) fn scales(gamma: &[f32], inverse_deviations: &[f32]) -> Vec<f32> {
+    gamma.iter().zip(inverse_deviations).map(|(gamma, inverse)| gamma * inverse).collect()
 }
 
 impl<B: Backend + FusedBatchNorm, C: CheckpointStrategy> FusedBatchNorm for Autodiff<B, C> {
@@ -225,7 +215,7 @@ impl<B: Backend + FusedBatchNorm> Backward<B, 3> for BackwardPass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     /// Output, mean, variance and the gradients of x, gamma and beta for a loss that weighs each
     /// output differently.

@@ -17,7 +17,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMe
 use burn::tensor::{Int, Tensor};
 use burn_flex::FlexTensor;
 
-use super::batch_norm::{slice, tensor};
+use super::buffers::{slice, tensor};
 
 /// The mean over the batch of −Σ t log softmax(z), from scores z [batch, classes] and class numbers
 /// [batch]: [1]. The target t is 1 − s at the row's own class, and s / classes more at each, where s

@@ -10,7 +10,6 @@
     reason = "operations of a backend take tensors and numbers alone"
 )]
 
-use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -22,7 +21,8 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMe
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::batch_norm::{Normalized, inverse_deviations, slice, tensor};
+use super::batch_norm::{Normalized, inverse_deviations, scales};
+use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
 use super::product::{Finish, Left, product, product_by_rows, transposed};
 use super::{loops, simd};
 
@@ -155,22 +155,22 @@ impl FusedDense for Flex {
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
         let (gradient, bias_gradient) = before_relu(&output, gradient, relu);
-        let batch = gradient.len() / units;
+        let (batch, gradient) = (gradient.shape()[0], slice(&gradient));
         let weight_gradient = if wants_weight {
             let shape = [inputs, units, batch];
-            let sums = product(slice(&x), Left::Transposed, &gradient, shape, Finish::default());
+            let sums = product(slice(&x), Left::Transposed, gradient, shape, Finish::default());
             tensor(sums, &[inputs, units])
         } else {
-            tensor(Vec::new(), &[0, units])
+            nothing()
         };
         let x_gradient = if wants_x {
             // gradient · weightᵀ, by way of its transpose: the batch is smaller than the weight.
-            let gradient = transposed(&gradient, batch, units);
+            let gradient = transposed(gradient, batch, units);
             let shape = [inputs, batch, units];
             let turned = product(slice(&weight), Left::AsIs, &gradient, shape, Finish::default());
             tensor(transposed(&turned, inputs, batch), &[batch, inputs])
         } else {
-            tensor(Vec::new(), &[0, inputs])
+            nothing()
         };
         (x_gradient, weight_gradient, tensor(bias_gradient, &[units]))
     }
@@ -189,9 +189,7 @@ impl FusedDense for Flex {
         let [batch, features] = [x.shape()[0], x.shape()[1]];
         let (mut mean, mut variance) = (vec![0.0; features], vec![0.0; features]);
         loops::statistics(slice(&x), &mut mean, &mut variance);
-        let inverse = inverse_deviations(&variance, epsilon);
-        let scale: Vec<f32> =
-            slice(&gamma).iter().zip(inverse).map(|(gamma, inverse)| gamma * inverse).collect();
+        let scale = scales(slice(&gamma), &inverse_deviations(&variance, epsilon));
         let output = with_scratch(batch * features, |scaled| {
             loops::normalize(slice(&x), &mean, &scale, slice(&beta), scaled);
             forward(scaled, &weight, &bias, relu)
@@ -215,7 +213,7 @@ impl FusedDense for Flex {
         let weight = weight.to_contiguous();
         let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
         let (gradient, bias_gradient) = before_relu(&output, gradient, relu);
-        let shape = [inputs, units, gradient.len() / units];
+        let shape = [inputs, units, gradient.shape()[0]];
         // With x̂ the normalized x, g the gradient and P = x̂ᵀ g: the weight's gradient is
         // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
         let (gamma, beta, weight) = (slice(&gamma), slice(&beta), slice(&weight));
@@ -231,11 +229,11 @@ impl FusedDense for Flex {
             all.0[rows.clone()].copy_from_slice(of_gamma);
             all.1[rows].copy_from_slice(of_beta);
         };
-        let inverse: Vec<f32> = inverse_deviations(slice(&variance), epsilon).collect();
+        let inverse = inverse_deviations(slice(&variance), epsilon);
         // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared.
         let sums = with_scratch(slice(&x).len(), |normalized| {
             loops::standardize(slice(&x), slice(&mean), &inverse, normalized);
-            product_by_rows(normalized, Left::Transposed, &gradient, shape, unfold)
+            product_by_rows(normalized, Left::Transposed, slice(&gradient), shape, unfold)
         });
         let (gamma_gradient, beta_gradient) =
             gradients.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -252,35 +250,9 @@ fn forward(x: &[f32], weight: &FlexTensor, bias: &FlexTensor, relu: bool) -> Fle
     let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
     let batch = x.len() / inputs;
     let bias = (bias.shape()[0] == units).then(|| slice(bias));
-    let output =
-        product(x, Left::AsIs, slice(weight), [batch, units, inputs], Finish { bias, relu });
+    let finish = Finish { bias, relu, add: false };
+    let output = product(x, Left::AsIs, slice(weight), [batch, units, inputs], finish);
     tensor(output, &[batch, units])
-}
-
-/// Gives numbers that are needed for a moment, of any value, in memory that each thread keeps.
-fn with_scratch<T>(count: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
-    thread_local! {
-        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < count {
-            scratch.resize(count, 0.0);
-        }
-        work(&mut scratch[..count])
-    })
-}
-
-/// The gradient before the relu, [batch, units], and its sums over the batch, [units].
-fn before_relu(output: &FlexTensor, gradient: FlexTensor, relu: bool) -> (Vec<f32>, Vec<f32>) {
-    let units = gradient.shape()[1];
-    let gradient = gradient.to_contiguous();
-    let mut values = slice(&gradient).to_vec();
-    let mut sums = vec![0.0; units];
-    if relu {
-        loops::relu_gradient(slice(&output.to_contiguous()), &mut values);
-    }
-    loops::sums(&values, &mut sums);
-    (values, sums)
 }
 
 impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, C> {

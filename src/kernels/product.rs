@@ -51,6 +51,8 @@ pub struct Finish<'a> {
     pub bias: Option<&'a [f32]>,
     /// Whether max(x, 0) follows.
     pub relu: bool,
+    /// Whether the product is added to what is there ([`product_into`] alone).
+    pub add: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -62,11 +64,13 @@ struct Job {
     b: *const f32,
     /// [rows, columns]
     out: *mut f32,
+    rows: usize,
     columns: usize,
     depth: usize,
     /// Null without one.
     bias: *const f32,
     relu: bool,
+    add: bool,
 }
 
 // SAFETY: the threads of a job read the same and write to different places.
@@ -82,28 +86,42 @@ pub fn product(
     [rows, columns, depth]: [usize; 3],
     finish: Finish<'_>,
 ) -> Vec<f32> {
-    assert!(a.len() == rows * depth && b.len() == depth * columns);
+    assert!(a.len() == rows * depth && b.len() == depth * columns && !finish.add);
     assert!(finish.bias.is_none_or(|bias| bias.len() == columns));
     let mut out = Vec::with_capacity(rows * columns);
-    let job = Job::new(a, left, b, &mut out, [rows, columns, depth], finish);
     if depth == 0 {
         out.resize(rows * columns, 0.0);
         return out;
     }
+    let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], finish);
     // SAFETY: the lengths are those asserted, and no two parts have a place in common.
     unsafe {
-        if rows * columns * depth < WORTH_A_THREAD {
-            part(&job, 0..rows, 0..columns);
-        } else if rows > columns {
+        if rows > columns {
             let cuts = Cuts::of(rows, BLOCK);
-            pair::share(cuts.count(), &|i| part(&job, cuts.get(i), 0..columns));
+            job.share(cuts.count(), &|i| part(&job, cuts.get(i), 0..columns));
         } else {
             let cuts = Cuts::of(columns, COLUMNS);
-            pair::share(cuts.count(), &|i| part(&job, 0..rows, cuts.get(i)));
+            job.share(cuts.count(), &|i| part(&job, 0..rows, cuts.get(i)));
         }
         out.set_len(rows * columns);
     }
     out
+}
+
+/// As [`product`], by this thread alone, into numbers that are there, [rows, columns].
+pub fn product_into(
+    a: &[f32],
+    left: Left,
+    b: &[f32],
+    [rows, columns, depth]: [usize; 3],
+    finish: Finish<'_>,
+    out: &mut [f32],
+) {
+    assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
+    assert!(finish.bias.is_none_or(|bias| bias.len() == columns) && out.len() == rows * columns);
+    let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], finish);
+    // SAFETY: the lengths are those asserted.
+    unsafe { part(&job, 0..rows, 0..columns) }
 }
 
 /// As [`product`] without a finish, for a result of many rows: `then` is called with some rows of it at
@@ -118,7 +136,7 @@ pub fn product_by_rows(
 ) -> Vec<f32> {
     assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
     let mut out = Vec::with_capacity(rows * columns);
-    let job = Job::new(a, left, b, &mut out, [rows, columns, depth], Finish::default());
+    let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], Finish::default());
     let cuts = Cuts::of(rows, BLOCK);
     let some_rows = |i| {
         let rows = cuts.get(i);
@@ -131,11 +149,7 @@ pub fn product_by_rows(
         };
         then(rows.start, filled);
     };
-    if rows * columns * depth < WORTH_A_THREAD {
-        (0..cuts.count()).for_each(some_rows);
-    } else {
-        pair::share(cuts.count(), &some_rows);
-    }
+    job.share(cuts.count(), &some_rows);
     // SAFETY: all parts together have filled it.
     unsafe { out.set_len(rows * columns) };
     out
@@ -146,22 +160,33 @@ impl Job {
         a: &[f32],
         left: Left,
         b: &[f32],
-        out: &mut Vec<f32>,
+        out: *mut f32,
         [rows, columns, depth]: [usize; 3],
         finish: Finish<'_>,
     ) -> Self {
         Self {
+            rows,
             a: a.as_ptr(),
             a_steps: match left {
                 Left::AsIs => (depth, 1),
                 Left::Transposed => (1, rows),
             },
             b: b.as_ptr(),
-            out: out.as_mut_ptr(),
+            out,
             columns,
             depth,
             bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu: finish.relu,
+            add: finish.add,
+        }
+    }
+
+    /// Does all parts, from two threads if that is worth it.
+    fn share(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {
+        if self.rows * self.columns * self.depth < WORTH_A_THREAD {
+            (0..parts).for_each(part);
+        } else {
+            pair::share(parts, part);
         }
     }
 }
@@ -245,6 +270,10 @@ unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
             tile::<S, 4, V, PART>(job, row, column, depth.clone(), mask);
             row += 4;
         }
+        while row + 3 <= rows.end {
+            tile::<S, 3, V, PART>(job, row, column, depth.clone(), mask);
+            row += 3;
+        }
         while row < rows.end {
             tile::<S, 1, V, PART>(job, row, column, depth.clone(), mask);
             row += 1;
@@ -269,7 +298,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
             if PART { S::load_part(from, mask) } else { S::load(from) }
         };
         let mut sums = [[S::splat(0.0); V]; R];
-        if depth.start > 0 {
+        if depth.start > 0 || job.add {
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     *sum = load(out.add(r * columns + v * S::LANES));
@@ -370,7 +399,7 @@ mod tests {
                 let (a, b) = (noise(m * k, 1), noise(k * n, 2));
                 let bias: Vec<f32> = (0..n).map(|j| j as f32 - 3.0).collect();
                 let expected = plainly(&a, left, &b, shape, relu);
-                let finish = Finish { bias: Some(&bias), relu };
+                let finish = Finish { bias: Some(&bias), relu, add: false };
                 assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}");
                 let _one = pair::at_work();
                 assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}, two");

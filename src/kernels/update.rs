@@ -15,7 +15,8 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::{batch_norm::slice, loops, pair};
+use super::buffers::{slice, whole};
+use super::{loops, pair};
 
 /// Numbers below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 50_000;
@@ -184,18 +185,6 @@ fn in_parts<const N: usize>(
         (numbers, gradient)
     });
     pair::each(parts.collect(), |(numbers, gradient)| step(numbers, gradient));
-}
-
-/// The tensor with its numbers, and nothing else, in memory in their order: what it shares with
-/// others is copied by whoever writes to it.
-fn whole(tensor: FlexTensor) -> FlexTensor {
-    let tensor = if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() };
-    let numbers = tensor.storage::<f32>().len();
-    if slice(&tensor).len() == numbers {
-        return tensor;
-    }
-    let shape: Vec<usize> = tensor.layout().shape().iter().copied().collect();
-    super::batch_norm::tensor(slice(&tensor).to_vec(), &shape)
 }
 
 #[cfg(test)]

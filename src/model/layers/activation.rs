@@ -17,7 +17,7 @@ pub(super) struct ActivationBlock {
     pub activation: Activation,
 }
 
-/// [batch, features or channels, …] → the same shape.
+/// [batch, …, features or channels] → the same shape.
 pub(super) fn apply<const D: usize>(function: Activation, x: Tensor<D>) -> Tensor<D> {
     match function {
         Activation::Linear => x,
@@ -38,7 +38,7 @@ pub(super) fn apply<const D: usize>(function: Activation, x: Tensor<D>) -> Tenso
         Activation::HardSigmoid => activation::hard_sigmoid(x, 1.0 / 6.0, 0.5),
         Activation::Mish => activation::mish(x),
         Activation::Exponential => x.exp(),
-        Activation::Softmax => activation::softmax(x, 1),
+        Activation::Softmax => activation::softmax(x, D - 1),
     }
 }
 
@@ -88,8 +88,8 @@ impl Prelu {
                 Data::Flat(activation::relu(x.clone()) - alpha * activation::relu(-x))
             }
             Data::Image(x) => {
-                // [1, channels, height, width]
-                let alpha = alpha.permute([2, 0, 1]).unsqueeze::<4>();
+                // [1, height, width, channels]
+                let alpha = alpha.unsqueeze::<4>();
                 Data::Image(activation::relu(x.clone()) - alpha * activation::relu(-x))
             }
         }

@@ -7,6 +7,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::kernel::Rules;
 use super::{Build, Values, activation};
+use crate::backend::has_fused_kernels;
+use crate::kernels::{self, windows::Windows};
 use crate::model::shape::SampleShape;
 use crate::model::window::way;
 use crate::spec::{self, Activation};
@@ -24,6 +26,8 @@ pub(super) struct Conv2d {
     activation: Activation,
     #[module(skip)]
     rules: Rules,
+    /// Whether the device has the kernel of our own.
+    fused: bool,
 }
 
 impl Conv2d {
@@ -39,16 +43,28 @@ impl Conv2d {
                 constraint: spec.kernel_constraint.clone(),
                 trainable: spec.trainable,
             },
+            fused: has_fused_kernels(build.device) && kernels::convolution::available(),
         }
     }
 
-    /// [batch, channels in, height, width] → [batch, filters, height, width]
+    /// [batch, height, width, channels in] → [batch, places down, places across, filters]
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        // burn's kernels are [filters, channels in, height, width].
-        let kernel = self.kernel.val().permute([3, 2, 0, 1]);
-        let bias = self.bias.as_ref().map(Param::val);
+        let (kernel, bias) = (self.kernel.val(), self.bias.as_ref().map(Param::val));
+        if self.fused {
+            let [_, height, width, channels] = x.dims();
+            let [tall, wide, ..] = kernel.dims();
+            let image = [height, width, channels];
+            let windows = Windows::over(image, [tall, wide], self.strides, self.padding);
+            let relu = self.activation == Activation::Relu;
+            let output = kernels::convolution::conv2d(x, kernel, bias, windows, relu);
+            return if relu { output } else { activation::apply(self.activation, output) };
+        }
         let options = ConvOptions::new_with_padding(self.strides, self.padding, [1, 1], 1);
-        activation::apply(self.activation, conv2d(x, kernel, bias, options))
+        // burn's images are [batch, channels, height, width], its kernels [filters, channels in,
+        // height, width].
+        let (x, kernel) = (x.permute([0, 3, 1, 2]), kernel.permute([3, 2, 0, 1]));
+        let output = conv2d(x, kernel, bias, options).permute([0, 2, 3, 1]);
+        activation::apply(self.activation, output)
     }
 
     pub fn penalty(&self) -> Option<Tensor<1>> {

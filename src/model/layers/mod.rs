@@ -1,11 +1,10 @@
 //! Layers as built: one enum of burn modules, made from the spec's enum by one match, with a file
 //! for each family.
 //!
-//! Between layers, samples are [batch, features] or images. burn's operations on images want
-//! [batch, channels, height, width], Keras' are [batch, height, width, channels]: the first layer
-//! of a network and `flatten` turn one into the other, and nothing in between does. Variables are
-//! in Keras' layout, so that weights files, gradients, regularizers and constraints are as in
-//! Keras.
+//! Between layers, samples are [batch, features] or, as in Keras, images [batch, height, width,
+//! channels]. Where burn's own operations on images are taken, which want [batch, channels, height,
+//! width], the layer turns them and back. Variables are in Keras' layout, so that weights files,
+//! gradients, regularizers and constraints are as in Keras.
 
 mod activation;
 mod convolution;
@@ -21,6 +20,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 
 use super::initializer::initial;
 use super::shape::{Placed, SampleShape};
+use crate::kernels::pooling::Pooling;
 use crate::spec::{Activation, Initializer, Layer, ModelSpec};
 
 use activation::{ActivationBlock, Prelu};
@@ -53,11 +53,12 @@ pub enum Pass {
 enum Data {
     /// [batch, features]
     Flat(Tensor<2>),
-    /// [batch, channels, height, width]
+    /// [batch, height, width, channels]
     Image(Tensor<4>),
 }
 
-/// The same expression for samples of either rank. Dimension 1 is that of features or channels.
+/// The same expression for samples of either rank. The last dimension is that of features or
+/// channels.
 macro_rules! of_any_rank {
     ($data:expr, $x:ident => $result:expr) => {
         match $data {
@@ -66,7 +67,6 @@ macro_rules! of_any_rank {
         }
     };
 }
-use of_any_rank;
 
 impl Data {
     fn flat(self) -> Tensor<2> {
@@ -86,21 +86,15 @@ impl Data {
     /// From samples as Keras has them, rows of height × width × channels.
     fn from_rows(rows: Tensor<2>, [height, width, channels]: [usize; 3]) -> Self {
         let [batch, _] = rows.dims();
-        // With one channel, the two layouts are the same numbers in the same order.
-        Self::Image(if channels == 1 {
-            rows.reshape([batch, 1, height, width])
-        } else {
-            rows.reshape([batch, height, width, channels]).permute([0, 3, 1, 2])
-        })
+        Self::Image(rows.reshape([batch, height, width, channels]))
     }
 
-    /// [batch, features], images row by row as Keras has them: height, width, channels.
+    /// [batch, features], images row by row.
     fn into_rows(self) -> Tensor<2> {
         match self {
             Self::Flat(x) => x,
             Self::Image(x) => {
-                let [batch, channels, height, width] = x.dims();
-                let x = if channels == 1 { x } else { x.permute([0, 2, 3, 1]) };
+                let [batch, height, width, channels] = x.dims();
                 x.reshape([batch, height * width * channels])
             }
         }
@@ -346,10 +340,10 @@ fn block(layer: &Layer, build: &Build<'_>) -> Block {
         }
         Layer::Conv2d(conv) => Block::Conv2d(Conv2d::build(conv, build)),
         Layer::MaxPooling2d(pooling) => {
-            Block::Pooling2d(Pooling2d::build(pooling, pooling::Kind::Max, build))
+            Block::Pooling2d(Pooling2d::build(pooling, Pooling::Max, build))
         }
         Layer::AveragePooling2d(pooling) => {
-            Block::Pooling2d(Pooling2d::build(pooling, pooling::Kind::Average, build))
+            Block::Pooling2d(Pooling2d::build(pooling, Pooling::Average, build))
         }
         Layer::GlobalAveragePooling2d(_) => Block::GlobalAveragePooling2d(GlobalAveragePooling2d),
         Layer::LayerNormalization(norm) => {

@@ -105,11 +105,11 @@ mod tests {
         (mean, x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count)
     }
 
-    /// 40,000 standard normal numbers as [batch, channels, height, width].
+    /// 40,000 standard normal numbers as images of 10 × 10 with 40 channels.
     fn normal() -> Tensor<4> {
         let mut stream = Stream::new(5, Purpose::InitialWeights, 0, 0);
         let numbers: Vec<f32> = (0..40_000).map(|_| stream.normal() as f32).collect();
-        Tensor::from_data(TensorData::new(numbers, [10, 40, 10, 10]), &Device::flex())
+        Tensor::from_data(TensorData::new(numbers, [10, 10, 10, 40]), &Device::flex())
     }
 
     fn numbers(x: Tensor<4>) -> Vec<f32> {

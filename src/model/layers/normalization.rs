@@ -6,7 +6,7 @@ use burn::tensor::module::layer_norm;
 use burn::tensor::{Tensor, TensorData};
 
 use super::dense::Dense;
-use super::{Build, Data, Pass, Values, of_any_rank};
+use super::{Build, Data, Pass, Values};
 use crate::backend;
 use crate::kernels::{batch_norm, dense::normalized_dense};
 use crate::spec::{self, Initializer};
@@ -46,23 +46,24 @@ impl BatchNormalization {
         }
     }
 
-    /// [batch, features or channels, …] → the same shape. Training moves the moving statistics on.
+    /// [batch, …, features or channels] → the same shape. Training moves the moving statistics on.
     pub fn forward(&self, x: Data, pass: Pass) -> Data {
-        match (x, pass) {
-            (Data::Flat(x), Pass::Training { .. }) if self.fused && self.trainable => {
-                Data::Flat(self.fused(x))
+        match x {
+            Data::Flat(x) => Data::Flat(self.over_rows(x, pass)),
+            Data::Image(x) => {
+                let [batch, height, width, channels] = x.dims();
+                let rows = self.over_rows(x.reshape([batch * height * width, channels]), pass);
+                Data::Image(rows.reshape([batch, height, width, channels]))
             }
-            // Two transpositions cost less than the dozen passes that burn's own takes.
-            (Data::Image(x), Pass::Training { .. }) if self.fused && self.trainable => {
-                let [batch, channels, height, width] = x.dims();
-                let rows = x.permute([0, 2, 3, 1]).reshape([batch * height * width, channels]);
-                let rows = self.fused(rows).reshape([batch, height, width, channels]);
-                Data::Image(rows.permute([0, 3, 1, 2]))
-            }
+        }
+    }
+
+    /// [rows, features] → the same shape.
+    fn over_rows(&self, x: Tensor<2>, pass: Pass) -> Tensor<2> {
+        match pass {
+            Pass::Training { .. } if self.fused && self.trainable => self.fused(x),
             // burn's module tells training and inference apart by its device.
-            (x, Pass::Training { .. } | Pass::Inference) => {
-                of_any_rank!(x, x => self.norm.forward(x))
-            }
+            Pass::Training { .. } | Pass::Inference => self.norm.forward(x),
         }
     }
 
@@ -155,10 +156,7 @@ impl LayerNormalization {
     pub fn forward(&self, x: Data) -> Data {
         match x {
             Data::Flat(x) => Data::Flat(self.over_last(x)),
-            Data::Image(x) => {
-                let x = self.over_last(x.permute([0, 2, 3, 1]));
-                Data::Image(x.permute([0, 3, 1, 2]))
-            }
+            Data::Image(x) => Data::Image(self.over_last(x)),
         }
     }
 

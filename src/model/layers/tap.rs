@@ -56,8 +56,8 @@ impl Data {
         let rows = match self {
             Self::Flat(x) => x.clone(),
             Self::Image(x) => {
-                let [batch, channels, height, width] = x.dims();
-                x.clone().permute([0, 2, 3, 1]).reshape([batch * height * width, channels])
+                let [batch, height, width, channels] = x.dims();
+                x.clone().reshape([batch * height * width, channels])
             }
         };
         rows_of(rows)
