@@ -34,14 +34,11 @@ pub fn has_fused_kernels(device: &Device) -> bool {
 
 /// A backend that this machine cannot give.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "backend `{name}` is not available here: {reason}; \
-     install a graphics driver (Debian's `mesa-vulkan-drivers` gives a software one) \
-     or choose `--backend flex`"
-)]
+#[error("backend `{name}` is not available here: {reason}; {remedy} or choose `--backend flex`")]
 pub struct Unavailable {
     name: BackendName,
     reason: String,
+    remedy: &'static str,
 }
 
 /// Opens a backend's device. There is no fall-back to another backend or device.
@@ -70,6 +67,16 @@ fn ndarray() -> Device {
     Device::ndarray()
 }
 
+#[cfg(not(feature = "wgpu"))]
+fn wgpu() -> Result<Opened, Unavailable> {
+    Err(Unavailable {
+        name: BackendName::Wgpu,
+        reason: "this program was built without it".to_owned(),
+        remedy: "build it without `--no-default-features`",
+    })
+}
+
+#[cfg(feature = "wgpu")]
 fn wgpu() -> Result<Opened, Unavailable> {
     let name = BackendName::Wgpu;
     // Drivers that are half installed make wgpu panic rather than answer.
@@ -90,5 +97,6 @@ fn wgpu() -> Result<Opened, Unavailable> {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "its driver failed while starting".to_owned(),
     };
-    Err(Unavailable { name, reason })
+    let remedy = "install a graphics driver (Debian's `mesa-vulkan-drivers` gives a software one)";
+    Err(Unavailable { name, reason, remedy })
 }

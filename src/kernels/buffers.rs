@@ -1,12 +1,15 @@
-//! Tensors of burn-flex as slices, and memory that is used again.
+//! Tensors of burn-flex as slices, and memory that is not cleared.
+
+#![allow(unsafe_code, reason = "fresh memory is filled and never cleared")]
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 
 use burn::backend::TensorMetadata;
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 
-use super::loops;
+use super::rows;
 
 /// The numbers of a contiguous tensor.
 pub fn slice(tensor: &FlexTensor) -> &[f32] {
@@ -34,6 +37,24 @@ pub fn nothing() -> FlexTensor {
     tensor(Vec::new(), &[0])
 }
 
+/// Numbers that `fill` writes.
+///
+/// # Safety
+/// It writes all of them.
+pub unsafe fn fresh(count: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(count);
+    fill(&mut numbers.spare_capacity_mut()[..count]);
+    // SAFETY: they are written, as the caller promises.
+    unsafe { numbers.set_len(count) };
+    numbers
+}
+
+/// Numbers that are there, for who only writes numbers.
+pub fn to_fill(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+    // SAFETY: the layouts are the same; and this module's users write nothing but numbers.
+    unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
+}
+
 /// Gives numbers that are needed for a moment, of any value, in memory that each thread keeps. `work`
 /// must not ask for more.
 pub fn with_scratch<T>(count: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
@@ -59,9 +80,8 @@ pub fn before_relu(
     let mut values = whole(gradient);
     if relu {
         // In place, if nobody else has it.
-        loops::relu_gradient(slice(&output.to_contiguous()), values.storage_mut());
+        rows::relu_gradient(slice(&output.to_contiguous()), values.storage_mut(), features);
     }
-    let mut sums = vec![0.0; features];
-    loops::sums(slice(&values), &mut sums);
+    let sums = rows::sums(slice(&values), features);
     (values, sums)
 }

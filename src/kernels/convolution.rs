@@ -3,6 +3,7 @@
 //! What the window sees is copied out, some rows of places at a time, and goes through the same
 //! matrix products as a dense layer's input while it is in a near cache.
 
+#![allow(unsafe_code, reason = "fresh memory is filled and never cleared")]
 #![allow(
     missing_docs,
     reason = "what `#[backend_extension]` generates has no documentation of its own"
@@ -13,6 +14,7 @@
 )]
 
 use std::iter::repeat_with;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -24,7 +26,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
+use super::buffers::{before_relu, fresh, nothing, slice, tensor, to_fill, with_scratch};
 use super::product::{Finish, Left, product_into, transposed};
 use super::windows::{Windows, add_patches, patches};
 use super::{pair, simd};
@@ -35,6 +37,9 @@ const PARTS: usize = 8;
 
 /// Numbers that are copied out at a time: what a near cache holds beside the kernel.
 const COPIED: usize = 1 << 14;
+
+const ONLY: Finish<'static> = Finish { bias: None, relu: false, add: false };
+const ADD: Finish<'static> = Finish { add: true, ..ONLY };
 
 /// Whether the operations of this module are faster than burn's on this processor.
 pub fn available() -> bool {
@@ -105,10 +110,8 @@ impl FusedConvolution for Flex {
         let finish = Finish { bias, relu, add: false };
         let (of_image, of_output) = (windows.pixels(), windows.stops() * filters);
         let images = batch.div_ceil(PARTS).max(1);
-        let mut output = vec![0.0; batch * of_output];
         let inputs = slice(&x).chunks(images * of_image);
-        let parts = output.chunks_mut(images * of_output).zip(inputs).collect();
-        pair::each(parts, |(output, x): (&mut [f32], &[f32])| {
+        let convolve = |(output, x): (&mut [MaybeUninit<f32>], &[f32])| {
             let images = x.chunks_exact(of_image).zip(output.chunks_exact_mut(of_output));
             for (image, output) in images {
                 each_bit(&windows, |rows, places| {
@@ -120,7 +123,13 @@ impl FusedConvolution for Flex {
                     });
                 });
             }
-        });
+        };
+        // SAFETY: each bit of each image is filled.
+        let output = unsafe {
+            fresh(batch * of_output, |output| {
+                pair::each(output.chunks_mut(images * of_output).zip(inputs).collect(), convolve);
+            })
+        };
         let [down, across] = windows.places;
         tensor(output, &[batch, down, across, filters])
     }
@@ -162,12 +171,12 @@ impl FusedConvolution for Flex {
                         let gradient = &gradient[places.start * filters..places.end * filters];
                         patches(&windows, image, rows.clone(), seen);
                         let shape = [numbers, filters, places.len()];
-                        let add = Finish { add: true, ..Finish::default() };
-                        product_into(seen, Left::Transposed, gradient, shape, add, of_kernel);
+                        let sums = to_fill(of_kernel);
+                        product_into(seen, Left::Transposed, gradient, shape, ADD, sums);
                         if let (Some(of_image), Some(turned)) = (&mut of_image, &turned) {
                             let shape = [places.len(), numbers, filters];
-                            let only = Finish::default();
-                            product_into(gradient, Left::AsIs, turned, shape, only, seen);
+                            let to = to_fill(seen);
+                            product_into(gradient, Left::AsIs, turned, shape, ONLY, to);
                             add_patches(&windows, seen, rows, of_image);
                         }
                     });
@@ -213,7 +222,8 @@ impl<B: Backend + FusedConvolution, C: CheckpointStrategy> FusedConvolution for 
         let prepared = ConvolutionPass.prepare::<C>(nodes).compute_bound();
         match prepared.stateful() {
             OpsKind::Tracked(prepared) => {
-                prepared.finish((inputs.0, inputs.1, output.clone(), windows, relu), output)
+                let kept = relu.then(|| output.clone());
+                prepared.finish((inputs.0, inputs.1, kept, windows), output)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
@@ -236,13 +246,15 @@ impl<B: Backend + FusedConvolution, C: CheckpointStrategy> FusedConvolution for 
 struct ConvolutionPass;
 
 impl<B: Backend + FusedConvolution> Backward<B, 3> for ConvolutionPass {
-    /// x, kernel, output, the window's way, whether it went through relu
-    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Windows, bool);
+    /// x, kernel, output if it went through relu, the window's way
+    type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>, Windows);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let nodes = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, kernel, output, windows, relu) = ops.state;
+        let (x, kernel, output, windows) = ops.state;
+        let relu = output.is_some();
+        let output = output.unwrap_or_else(|| x.clone());
         let wants_x = nodes[0].is_some();
         let (of_x, of_kernel, of_bias) =
             B::conv2d_backward(x, kernel, output, gradient, windows, relu, wants_x);

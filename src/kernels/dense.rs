@@ -22,9 +22,9 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::batch_norm::{Normalized, inverse_deviations, scales};
-use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
+use super::buffers::{before_relu, nothing, slice, tensor, to_fill, with_scratch};
 use super::product::{Finish, Left, product, product_by_rows, transposed};
-use super::{loops, simd};
+use super::{loops, rows, simd};
 
 /// Whether the operations of this module are faster than burn's on this processor.
 pub fn available() -> bool {
@@ -187,11 +187,11 @@ impl FusedDense for Flex {
         let (x, gamma, beta) = (x.to_contiguous(), gamma.to_contiguous(), beta.to_contiguous());
         let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
         let [batch, features] = [x.shape()[0], x.shape()[1]];
-        let (mut mean, mut variance) = (vec![0.0; features], vec![0.0; features]);
-        loops::statistics(slice(&x), &mut mean, &mut variance);
+        let [mean, variance] = rows::statistics(slice(&x), features);
         let scale = scales(slice(&gamma), &inverse_deviations(&variance, epsilon));
         let output = with_scratch(batch * features, |scaled| {
-            loops::normalize(slice(&x), &mean, &scale, slice(&beta), scaled);
+            let (x, beta) = (slice(&x), slice(&beta));
+            loops::normalize(x, &mean, &scale, beta, false, to_fill(scaled));
             forward(scaled, &weight, &bias, relu)
         });
         (output, tensor(mean, &[features]), tensor(variance, &[features]))
@@ -269,7 +269,8 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
             DensePass.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound();
         match prepared.stateful() {
             OpsKind::Tracked(prepared) => {
-                prepared.finish((inputs.0, inputs.1, output.clone(), relu), output)
+                let kept = relu.then(|| output.clone());
+                prepared.finish((inputs.0, inputs.1, kept), output)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
@@ -313,7 +314,8 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
         let output = match prepared.stateful() {
             OpsKind::Tracked(prepared) => {
                 let batch = (x, mean.clone(), variance.clone());
-                prepared.finish((batch, parameters, output.clone(), epsilon, relu), output)
+                let kept = relu.then(|| output.clone());
+                prepared.finish((batch, parameters, kept, epsilon), output)
             }
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         };
@@ -341,13 +343,15 @@ impl<B: Backend + FusedDense, C: CheckpointStrategy> FusedDense for Autodiff<B, 
 struct DensePass;
 
 impl<B: Backend + FusedDense> Backward<B, 3> for DensePass {
-    /// x, weight, output, whether it went through relu
-    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, bool);
+    /// x, weight, output if it went through relu
+    type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let nodes = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (x, weight, output, relu) = ops.state;
+        let (x, weight, output) = ops.state;
+        let relu = output.is_some();
+        let output = output.unwrap_or_else(|| x.clone());
         let (wants_x, wants_weight) = (nodes[0].is_some(), nodes[1].is_some());
         let (of_x, of_weight, of_bias) =
             B::dense_backward(x, weight, output, gradient, relu, wants_x, wants_weight);
@@ -363,12 +367,14 @@ impl<B: Backend + FusedDense> Backward<B, 3> for DensePass {
 struct NormalizedDensePass;
 
 impl<B: Backend + FusedDense> Backward<B, 4> for NormalizedDensePass {
-    /// x, its mean and variance; gamma, beta and weight; output; ε; whether it went through relu
-    type State = (Three<B>, Three<B>, FloatTensor<B>, f64, bool);
+    /// x, its mean and variance; gamma, beta and weight; output if it went through relu; ε
+    type State = (Three<B>, Three<B>, Option<FloatTensor<B>>, f64);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let ((x, mean, variance), (gamma, beta, weight), output, epsilon, relu) = ops.state;
+        let ((x, mean, variance), (gamma, beta, weight), output, epsilon) = ops.state;
+        let relu = output.is_some();
+        let output = output.unwrap_or_else(|| x.clone());
         let (of_gamma, of_beta, of_weight, of_bias) = B::normalized_dense_backward(
             x, mean, variance, gamma, beta, weight, output, gradient, epsilon, relu,
         );
@@ -430,7 +436,7 @@ mod tests {
                 normalized_dense(x.clone(), parameters, 1e-3, weight, bias, with_relu)
             } else {
                 let [gamma, beta] = parameters;
-                let result = normalize(x.clone(), gamma, beta, 1e-3);
+                let result = normalize(x.clone(), [gamma, beta], 1e-3, false);
                 Normalized { output: plain(result.output), ..result }
             };
             results.extend([numbers(result.mean.inner()), numbers(result.variance.inner())]);

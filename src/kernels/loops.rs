@@ -3,55 +3,54 @@
 //! Every number is made by the same operations in the same order whatever the instruction set, so
 //! that results do not depend on the processor.
 
+use std::mem::MaybeUninit;
+
 use multiversion::multiversion;
 
-/// Mean and biased variance of each feature. `x` is [rows, features]; both results [features].
+/// Sums over rows of the squares of `x − mean`. `x` is [rows, features], mean and sums [features].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
-pub fn statistics(x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
-    let features = mean.len();
-    let share = features as f32 / x.len() as f32;
-    mean.fill(0.0);
-    for row in x.chunks_exact(features) {
-        for (sum, value) in mean.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
-    for sum in mean.iter_mut() {
-        *sum *= share;
-    }
-    variance.fill(0.0);
-    for row in x.chunks_exact(features) {
-        for ((sum, value), mean) in variance.iter_mut().zip(row).zip(mean.iter()) {
+pub fn squares(x: &[f32], mean: &[f32], sums: &mut [f32]) {
+    sums.fill(0.0);
+    for row in x.chunks_exact(mean.len()) {
+        for ((sum, value), mean) in sums.iter_mut().zip(row).zip(mean) {
             let centred = value - mean;
             *sum += centred * centred;
         }
     }
-    for sum in variance.iter_mut() {
-        *sum *= share;
-    }
 }
 
-/// Writes `(x − shift) · scale + offset` per feature to `out`; both are [rows, features].
+/// Writes `(x − shift) · scale + offset` per feature to `out`, with `relu` the larger of that and 0;
+/// both are [rows, features].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
-pub fn normalize(x: &[f32], shift: &[f32], scale: &[f32], offset: &[f32], out: &mut [f32]) {
+pub fn normalize(
+    x: &[f32],
+    shift: &[f32],
+    scale: &[f32],
+    offset: &[f32],
+    relu: bool,
+    out: &mut [MaybeUninit<f32>],
+) {
     let features = shift.len();
+    // Not max(), of which nothing is left of NaN.
+    let least = if relu { 0.0 } else { f32::NEG_INFINITY };
     for (out, row) in out.chunks_exact_mut(features).zip(x.chunks_exact(features)) {
         for ((((out, value), shift), scale), offset) in
             out.iter_mut().zip(row).zip(shift).zip(scale).zip(offset)
         {
-            *out = (value - shift) * scale + offset;
+            let value = (value - shift) * scale + offset;
+            out.write(if value < least { least } else { value });
         }
     }
 }
 
-/// Sums over rows of the gradient (`beta_gradient`) and of the gradient times the normalized
-/// input (`gamma_gradient`), both [features]. `x` and `gradient` are [rows, features].
+/// Sums over rows of the gradient (`beta_gradient`) and of the gradient times `x − mean`
+/// (`gamma_gradient`, which wants to be multiplied by 1/σ), both [features]. `x` and `gradient` are
+/// [rows, features].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn parameter_gradients(
     x: &[f32],
     gradient: &[f32],
     mean: &[f32],
-    inverse_deviation: &[f32],
     gamma_gradient: &mut [f32],
     beta_gradient: &mut [f32],
 ) {
@@ -66,9 +65,6 @@ pub fn parameter_gradients(
             *beta += gradient;
         }
     }
-    for (gamma, inverse) in gamma_gradient.iter_mut().zip(inverse_deviation) {
-        *gamma *= inverse;
-    }
 }
 
 /// The gradient of the input, `scale · (g − a − x̂ · b)` with x̂ = (x − mean) · inverse_deviation
@@ -78,7 +74,7 @@ pub fn input_gradient(
     x: &[f32],
     gradient: &[f32],
     [mean, inverse_deviation, scale, a, b]: [&[f32]; 5],
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
     let features = mean.len();
     let rows = x.chunks_exact(features).zip(gradient.chunks_exact(features));
@@ -90,7 +86,7 @@ pub fn input_gradient(
         let (a, b, out) = (&a[..features], &b[..features], &mut out[..features]);
         for j in 0..features {
             let normalized = (row[j] - mean[j]) * inverse[j];
-            out[j] = scale[j] * (gradient[j] - a[j] - normalized * b[j]);
+            out[j].write(scale[j] * (gradient[j] - a[j] - normalized * b[j]));
         }
     }
 }

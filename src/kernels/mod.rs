@@ -13,6 +13,7 @@ mod loops;
 pub mod pair;
 pub mod pooling;
 pub mod product;
+mod rows;
 mod simd;
 pub mod update;
 pub mod windows;

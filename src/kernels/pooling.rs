@@ -1,10 +1,13 @@
 //! Windows of images, each made into one number per channel, as one operation forward and one
 //! backward.
 
+#![allow(unsafe_code, reason = "fresh memory is filled and never cleared")]
 #![allow(
     missing_docs,
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
+
+use std::mem::MaybeUninit;
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -15,7 +18,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::buffers::{slice, tensor};
+use super::buffers::{fresh, slice, tensor};
 use super::pair;
 use super::windows::{self, Windows};
 
@@ -65,10 +68,8 @@ impl FusedPooling for Flex {
         let batch = x.shape()[0];
         let (of_image, of_output) = (windows.pixels(), windows.stops() * windows.channels);
         let images = batch.div_ceil(PARTS).max(1);
-        let mut output = vec![0.0; batch * of_output];
         let inputs = slice(&x).chunks(images * of_image);
-        let parts = output.chunks_mut(images * of_output).zip(inputs).collect();
-        pair::each(parts, |(output, x): (&mut [f32], &[f32])| {
+        let pool = |(output, x): (&mut [MaybeUninit<f32>], &[f32])| {
             let images = x.chunks_exact(of_image).zip(output.chunks_exact_mut(of_output));
             for (image, output) in images {
                 match pooling {
@@ -76,7 +77,13 @@ impl FusedPooling for Flex {
                     Pooling::Average => windows::means(&windows, image, output),
                 }
             }
-        });
+        };
+        // SAFETY: each place of each image is filled.
+        let output = unsafe {
+            fresh(batch * of_output, |output| {
+                pair::each(output.chunks_mut(images * of_output).zip(inputs).collect(), pool);
+            })
+        };
         let [down, across] = windows.places;
         tensor(output, &[batch, down, across, windows.channels])
     }

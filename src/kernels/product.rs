@@ -1,8 +1,9 @@
 //! Matrix products with what follows them, for batches of some dozen rows.
 //!
 //! A general product copies both matrices into an order that suits it. For a batch of 32 rows the
-//! copies cost as much as a third of the product; here rows are read where they are. Each number of
-//! the result is one chain of fused multiplications and additions in the order of the inner
+//! copies cost as much as a third of the product; here rows are read where they are, unless many rows
+//! share a copy or rows of b lie so that they drive each other out of the cache. Each number of the
+//! result is one chain of fused multiplications and additions in the order of the inner
 //! dimension, however the work is cut up: results depend neither on the width of vectors nor on
 //! the number of threads.
 
@@ -11,8 +12,10 @@
     reason = "parts of one matrix are written side by side, by vector instructions"
 )]
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::buffers::fresh;
 use super::pair;
 use super::simd::{Simd, dispatch};
 
@@ -62,6 +65,8 @@ struct Job {
     a_steps: (usize, usize),
     /// [depth, columns]
     b: *const f32,
+    /// From one row of b to the next.
+    b_step: usize,
     /// [rows, columns]
     out: *mut f32,
     rows: usize,
@@ -96,7 +101,9 @@ pub fn product(
     let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], finish);
     // SAFETY: the lengths are those asserted, and no two parts have a place in common.
     unsafe {
-        if rows > columns {
+        // Many rows of a share what is copied of b for some columns.
+        let by_rows = rows > columns && (left == Left::Transposed || columns < 2 * COLUMNS);
+        if by_rows {
             let cuts = Cuts::of(rows, BLOCK);
             job.share(cuts.count(), &|i| part(&job, cuts.get(i), 0..columns));
         } else {
@@ -108,18 +115,20 @@ pub fn product(
     out
 }
 
-/// As [`product`], by this thread alone, into numbers that are there, [rows, columns].
+/// As [`product`], by this thread alone, to a place of [rows, columns] that it fills; with
+/// [`Finish::add`] there are numbers already.
 pub fn product_into(
     a: &[f32],
     left: Left,
     b: &[f32],
     [rows, columns, depth]: [usize; 3],
     finish: Finish<'_>,
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
     assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
     assert!(finish.bias.is_none_or(|bias| bias.len() == columns) && out.len() == rows * columns);
-    let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], finish);
+    let to = out.as_mut_ptr().cast();
+    let job = Job::new(a, left, b, to, [rows, columns, depth], finish);
     // SAFETY: the lengths are those asserted.
     unsafe { part(&job, 0..rows, 0..columns) }
 }
@@ -172,6 +181,7 @@ impl Job {
                 Left::Transposed => (1, rows),
             },
             b: b.as_ptr(),
+            b_step: columns,
             out,
             columns,
             depth,
@@ -216,29 +226,79 @@ dispatch!(part, part_in, (job: &Job, rows: Range<usize>, columns: Range<usize>))
 
 #[inline(always)]
 unsafe fn part_in<S: Simd>(job: &Job, rows: Range<usize>, columns: Range<usize>) {
+    let transposed = job.a_steps.0 == 1 && job.a_steps.1 > 1;
     for from in (0..job.depth).step_by(DEPTH) {
         let depth = from..(from + DEPTH).min(job.depth);
-        for first in rows.clone().step_by(BLOCK) {
-            let rows = first..(first + BLOCK).min(rows.end);
-            let mut column = columns.start;
-            while column < columns.end {
-                let left = columns.end - column;
-                // SAFETY: within the matrices, as the caller promises.
-                unsafe {
-                    let whole = S::mask(S::LANES);
-                    if S::WIDE && left >= 3 * S::LANES {
-                        panel::<S, 3, false>(job, rows.clone(), column, depth.clone(), whole);
-                        column += 3 * S::LANES;
-                    } else if left >= 2 * S::LANES {
-                        panel::<S, 2, false>(job, rows.clone(), column, depth.clone(), whole);
-                        column += 2 * S::LANES;
-                    } else {
-                        let width = left.min(S::LANES);
-                        let mask = S::mask(width);
-                        panel::<S, 1, true>(job, rows.clone(), column, depth.clone(), mask);
-                        column += width;
-                    }
+        // SAFETY: within the matrices, as the caller promises.
+        unsafe {
+            if !transposed && rows.len() >= 2 * BLOCK {
+                panels::<S>(job, rows.clone(), columns.clone(), depth, true);
+                continue;
+            }
+            let copy_a = transposed && drive_out(job.a_steps.1, depth.len());
+            let copy_b = drive_out(job.b_step, depth.len());
+            for first in rows.clone().step_by(BLOCK) {
+                let rows = first..(first + BLOCK).min(rows.end);
+                let mut copy = MaybeUninit::<[f32; DEPTH * BLOCK]>::uninit();
+                let mut job = *job;
+                if copy_a {
+                    copy_left(&mut job, copy.as_mut_ptr().cast(), rows.clone(), depth.clone());
                 }
+                panels::<S>(&job, rows, columns.clone(), depth.clone(), copy_b);
+            }
+        }
+    }
+}
+
+/// Whether so many lines that are `step` numbers apart drive each other out of a near cache, of 64
+/// sets of 8 lines of 64 bytes.
+fn drive_out(step: usize, lines: usize) -> bool {
+    // The highest power of two in the distance; sets repeat after 4096 bytes.
+    let distance = (step * size_of::<f32>()).max(1);
+    let aligned = 1 << distance.trailing_zeros().min(12);
+    (4096 / aligned.max(64)) * 8 < lines
+}
+
+/// Makes the job read some rows of the transposed a from a copy, in which they lie side by side.
+#[inline(always)]
+unsafe fn copy_left(job: &mut Job, copy: *mut f32, rows: Range<usize>, depth: Range<usize>) {
+    for (i, place) in depth.clone().enumerate() {
+        // SAFETY: within the matrix, and the copy has room for a block of all of it.
+        unsafe {
+            let from = job.a.add(rows.start + place * job.a_steps.1);
+            std::ptr::copy_nonoverlapping(from, copy.add(i * BLOCK), rows.len());
+        }
+    }
+    job.a = copy.wrapping_sub(rows.start + depth.start * BLOCK);
+    job.a_steps = (1, BLOCK);
+}
+
+/// The tiles of some rows and columns, with or without a copy of each panel of b.
+#[inline(always)]
+unsafe fn panels<S: Simd>(
+    job: &Job,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    depth: Range<usize>,
+    copied: bool,
+) {
+    let mut column = columns.start;
+    while column < columns.end {
+        let left = columns.end - column;
+        // SAFETY: within the matrices, as the caller promises.
+        unsafe {
+            let whole = S::mask(S::LANES);
+            if S::WIDE && left >= 3 * S::LANES {
+                panel::<S, 3, false>(job, rows.clone(), column, depth.clone(), whole, copied);
+                column += 3 * S::LANES;
+            } else if left >= 2 * S::LANES {
+                panel::<S, 2, false>(job, rows.clone(), column, depth.clone(), whole, copied);
+                column += 2 * S::LANES;
+            } else {
+                let width = left.min(S::LANES);
+                let mask = S::mask(width);
+                panel::<S, 1, true>(job, rows.clone(), column, depth.clone(), mask, copied);
+                column += width;
             }
         }
     }
@@ -252,10 +312,26 @@ unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
     column: usize,
     depth: Range<usize>,
     mask: S::Mask,
+    copied: bool,
 ) {
     let mut row = rows.start;
+    let mut copy = MaybeUninit::<[f32; DEPTH * COLUMNS]>::uninit();
+    let mut job = *job;
     // SAFETY: within the matrices, as the caller promises.
     unsafe {
+        if copied {
+            let copy = copy.as_mut_ptr().cast::<f32>();
+            for (i, place) in depth.clone().enumerate() {
+                for v in 0..V {
+                    let from = job.b.add(place * job.b_step + column + v * S::LANES);
+                    let line = if PART { S::load_part(from, mask) } else { S::load(from) };
+                    S::store(copy.add((i * V + v) * S::LANES), line);
+                }
+            }
+            job.b = copy.wrapping_sub(depth.start * V * S::LANES + column);
+            job.b_step = V * S::LANES;
+        }
+        let job = &job;
         // The sums of a tile take most of the registers: 16, or 32 where they are wide.
         while (S::WIDE || V == 1) && row + 8 <= rows.end {
             tile::<S, 8, V, PART>(job, row, column, depth.clone(), mask);
@@ -290,7 +366,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
     depth: Range<usize>,
     mask: S::Mask,
 ) {
-    let Job { columns, a_steps: (down, along), .. } = *job;
+    let Job { columns, a_steps: (down, along), b_step, .. } = *job;
     // SAFETY: within the matrices, as the caller promises.
     unsafe {
         let out = job.out.add(row * columns + column);
@@ -305,15 +381,16 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
                 }
             }
         }
-        let mut a = job.a.add(row * down + depth.start * along);
-        let mut b = job.b.add(depth.start * columns + column);
+        // Both may be copies, which begin with what is meant.
+        let mut a = job.a.wrapping_add(row * down + depth.start * along);
+        let mut b = job.b.wrapping_add(depth.start * b_step + column);
         let mut left = depth.len();
         while left > 0 {
             let mut line = [S::splat(0.0); V];
             for v in 0..V {
                 line[v] = load(b.add(v * S::LANES));
             }
-            S::prefetch(b.wrapping_add(AHEAD * columns));
+            S::prefetch(b.wrapping_add(AHEAD * b_step));
             for r in 0..R {
                 let factor = S::splat(*a.add(r * down));
                 for v in 0..V {
@@ -321,7 +398,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
                 }
             }
             a = a.wrapping_add(along);
-            b = b.wrapping_add(columns);
+            b = b.wrapping_add(b_step);
             left -= 1;
         }
         let last = depth.end == job.depth;
@@ -343,19 +420,23 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
 
 /// [rows, columns] → [columns, rows]
 pub fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = vec![0.0; values.len()];
-    // Blocks of 16 by 16 numbers, which are whole cache lines on both sides.
-    for first_row in (0..rows).step_by(16) {
-        for first_column in (0..columns).step_by(16) {
-            for column in first_column..(first_column + 16).min(columns) {
-                let to = &mut out[column * rows..(column + 1) * rows];
-                for row in first_row..(first_row + 16).min(rows) {
-                    to[row] = values[row * columns + column];
+    assert_eq!(values.len(), rows * columns);
+    // SAFETY: each place is written: of each column, each row.
+    unsafe {
+        fresh(values.len(), |out| {
+            // Blocks of 16 by 16 numbers, which are whole cache lines on both sides.
+            for first_row in (0..rows).step_by(16) {
+                for first_column in (0..columns).step_by(16) {
+                    for column in first_column..(first_column + 16).min(columns) {
+                        let to = &mut out[column * rows..(column + 1) * rows];
+                        for row in first_row..(first_row + 16).min(rows) {
+                            to[row].write(values[row * columns + column]);
+                        }
+                    }
                 }
             }
-        }
+        })
     }
-    out
 }
 
 #[cfg(test)]
@@ -393,6 +474,10 @@ mod tests {
             [3, 7, 5],
             [33, 49, 129],
             [13, 100, 300],
+            // Copies: of b for many rows; of b and of a whose rows drive each other out.
+            [130, 100, 140],
+            [40, 1024, 130],
+            [512, 33, 20],
         ];
         for shape @ [m, n, k] in shapes {
             for (left, relu) in [(Left::AsIs, true), (Left::Transposed, false)] {

@@ -1,5 +1,6 @@
 //! Windows that move over images of height × width × channels.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use multiversion::multiversion;
@@ -132,23 +133,25 @@ pub fn add_patches(windows: &Windows, patches: &[f32], rows: Range<usize>, image
     }
 }
 
+/// Channels at a time: what stays in registers.
+const LANES: usize = 8;
+
 /// Writes the largest number that the window sees of each channel, [places, channels], NaN if it sees
 /// one.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
-pub fn largest(windows: &Windows, image: &[f32], out: &mut [f32]) {
-    let channels = windows.channels;
-    let mut out = out.chunks_exact_mut(channels);
-    for down in 0..windows.places[0] {
-        for across in 0..windows.places[1] {
-            let out = out.next().expect("a number per place and channel");
-            out.fill(f32::NEG_INFINITY);
-            each_pixel(windows, down, across, |at| {
-                for (out, &value) in out.iter_mut().zip(&image[at..at + channels]) {
-                    *out = if value > *out || value.is_nan() { value } else { *out };
+pub fn largest(windows: &Windows, image: &[f32], out: &mut [MaybeUninit<f32>]) {
+    each_place(windows, |place, seen| {
+        each_block(windows.channels, |first, count| {
+            let mut most = [f32::NEG_INFINITY; LANES];
+            each_pixel(windows, seen, |at| {
+                for (most, &value) in most[..count].iter_mut().zip(&image[at + first..][..count]) {
+                    *most = if value > *most || value.is_nan() { value } else { *most };
                 }
             });
-        }
-    }
+            let out = &mut out[place * windows.channels + first..][..count];
+            out.iter_mut().zip(most).for_each(|(out, most)| _ = out.write(most));
+        });
+    });
 }
 
 /// Adds the gradient of each largest number, [places, channels], to that of the first pixel that has
@@ -159,77 +162,108 @@ pub fn largest_gradient(
     [image, largest, gradient]: [&[f32]; 3],
     out: &mut [f32],
 ) {
-    let channels = windows.channels;
-    let mut left = vec![0.0; channels];
-    let mut places = largest.chunks_exact(channels).zip(gradient.chunks_exact(channels));
-    for down in 0..windows.places[0] {
-        for across in 0..windows.places[1] {
-            let (largest, gradient) = places.next().expect("a number per place and channel");
-            left.copy_from_slice(gradient);
-            each_pixel(windows, down, across, |at| {
-                let pixel = image[at..at + channels].iter().zip(largest);
-                let gradients = out[at..at + channels].iter_mut().zip(&mut left);
-                for ((value, largest), (out, left)) in pixel.zip(gradients) {
-                    let here = value == largest;
+    each_place(windows, |place, seen| {
+        each_block(windows.channels, |first, count| {
+            let at = place * windows.channels + first;
+            let (mut most, mut left) = ([0.0; LANES], [0.0; LANES]);
+            most[..count].copy_from_slice(&largest[at..][..count]);
+            left[..count].copy_from_slice(&gradient[at..][..count]);
+            each_pixel(windows, seen, |at| {
+                let values = image[at + first..][..count].iter().zip(&most);
+                let gradients = out[at + first..][..count].iter_mut().zip(&mut left);
+                for ((value, most), (out, left)) in values.zip(gradients) {
+                    let here = value == most;
                     *out += if here { *left } else { 0.0 };
                     *left = if here { 0.0 } else { *left };
                 }
             });
-        }
-    }
+        });
+    });
 }
 
 /// Writes the mean of what the window sees of each channel, [places, channels]. What lies beside the
 /// image is not counted.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
-pub fn means(windows: &Windows, image: &[f32], out: &mut [f32]) {
-    let channels = windows.channels;
-    let mut out = out.chunks_exact_mut(channels);
-    for down in 0..windows.places[0] {
-        for across in 0..windows.places[1] {
-            let out = out.next().expect("a number per place and channel");
-            out.fill(0.0);
-            each_pixel(windows, down, across, |at| {
-                for (out, value) in out.iter_mut().zip(&image[at..at + channels]) {
-                    *out += value;
+pub fn means(windows: &Windows, image: &[f32], out: &mut [MaybeUninit<f32>]) {
+    each_place(windows, |place, seen| {
+        each_block(windows.channels, |first, count| {
+            let mut sums = [0.0; LANES];
+            each_pixel(windows, seen, |at| {
+                for (sum, value) in sums[..count].iter_mut().zip(&image[at + first..][..count]) {
+                    *sum += value;
                 }
             });
-            let count = count(windows, down, across);
-            out.iter_mut().for_each(|sum| *sum /= count);
-        }
-    }
+            let out = &mut out[place * windows.channels + first..][..count];
+            let pixels = seen.pixels();
+            out.iter_mut().zip(sums).for_each(|(out, sum)| _ = out.write(sum / pixels));
+        });
+    });
 }
 
 /// Adds the gradient of each mean, [places, channels], to those of the pixels.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn means_gradient(windows: &Windows, gradient: &[f32], out: &mut [f32]) {
     let channels = windows.channels;
-    let mut gradient = gradient.chunks_exact(channels);
+    each_place(windows, |place, seen| {
+        let gradient = &gradient[place * channels..][..channels];
+        let pixels = seen.pixels();
+        each_pixel(windows, seen, |at| {
+            for (out, gradient) in out[at..at + channels].iter_mut().zip(gradient) {
+                *out += gradient / pixels;
+            }
+        });
+    });
+}
+
+/// Rows and columns of the image that the window sees.
+#[derive(Clone, Copy)]
+struct Rectangle {
+    rows: [usize; 2],
+    columns: [usize; 2],
+}
+
+impl Rectangle {
+    fn pixels(self) -> f32 {
+        let [rows, columns] = [self.rows, self.columns].map(|[start, end]| end - start);
+        (rows * columns) as f32
+    }
+}
+
+/// Calls `place` with the number of each place of the window and what it sees there.
+#[inline(always)]
+fn each_place(windows: &Windows, mut place: impl FnMut(usize, Rectangle)) {
+    let extent = |seen: Seen| [seen.image, seen.image + seen.window.len()];
+    let columns: Vec<_> =
+        (0..windows.places[1]).map(|across| extent(windows.seen(1, across))).collect();
+    let mut number = 0;
     for down in 0..windows.places[0] {
-        for across in 0..windows.places[1] {
-            let gradient = gradient.next().expect("a number per place and channel");
-            let count = count(windows, down, across);
-            each_pixel(windows, down, across, |at| {
-                for (out, gradient) in out[at..at + channels].iter_mut().zip(gradient) {
-                    *out += gradient / count;
-                }
-            });
+        let rows = extent(windows.seen(0, down));
+        for &columns in &columns {
+            place(number, Rectangle { rows, columns });
+            number += 1;
         }
+    }
+}
+
+/// Calls `block` with the first of some channels and their number. A number that the compiler knows
+/// comes first.
+#[inline(always)]
+fn each_block(channels: usize, mut block: impl FnMut(usize, usize)) {
+    let whole = channels / LANES * LANES;
+    for first in (0..whole).step_by(LANES) {
+        block(first, LANES);
+    }
+    if whole < channels {
+        block(whole, channels - whole);
     }
 }
 
 /// Calls `pixel` with the place in memory of each pixel that the window sees, row by row.
 #[inline(always)]
-fn each_pixel(windows: &Windows, down: usize, across: usize, mut pixel: impl FnMut(usize)) {
-    let (rows, columns) = (windows.seen(0, down), windows.seen(1, across));
-    for row in rows.image..rows.image + rows.window.len() {
-        for column in columns.image..columns.image + columns.window.len() {
+fn each_pixel(windows: &Windows, seen: Rectangle, mut pixel: impl FnMut(usize)) {
+    for row in seen.rows[0]..seen.rows[1] {
+        for column in seen.columns[0]..seen.columns[1] {
             pixel((row * windows.image[1] + column) * windows.channels);
         }
     }
-}
-
-/// Pixels that the window sees.
-fn count(windows: &Windows, down: usize, across: usize) -> f32 {
-    (windows.seen(0, down).window.len() * windows.seen(1, across).window.len()) as f32
 }

@@ -222,15 +222,25 @@ impl Network {
             Some(image) => Data::from_rows(input, image),
             None => Data::Flat(input),
         };
-        let (done, input) = Self::first_layers(layers, input, pass, tap.as_deref_mut());
-        layers.iter().enumerate().skip(done).fold(input, |x, (place, layer)| match &mut tap {
-            None => layer.forward(x, pass),
-            Some(tap) => {
-                let output = layer.forward(x.clone(), pass);
-                tap.see(place, &x, &output);
-                output
-            }
-        })
+        let (mut place, mut x) = Self::first_layers(layers, input, pass, tap.as_deref_mut());
+        while let Some(layer) = layers.get(place) {
+            x = match (layer, layers.get(place + 1), &mut tap) {
+                (Block::BatchNormalization(bn), Some(Block::Activation(after)), None)
+                    if after.activation == Activation::Relu =>
+                {
+                    place += 1;
+                    bn.forward(x, pass, true)
+                }
+                (_, _, None) => layer.forward(x, pass),
+                (_, _, Some(tap)) => {
+                    let output = layer.forward(x.clone(), pass);
+                    tap.see(place, &x, &output);
+                    output
+                }
+            };
+            place += 1;
+        }
+        x
     }
 
     /// Takes a network's input through the layers at its beginning that are faster together, and tells
@@ -364,7 +374,7 @@ impl Block {
         match self {
             Self::Flatten(_) => Data::Flat(x.into_rows()),
             Self::Dense(dense) => Data::Flat(dense.forward(x.flat())),
-            Self::BatchNormalization(bn) => bn.forward(x, pass),
+            Self::BatchNormalization(bn) => bn.forward(x, pass, false),
             Self::Activation(block) => activate(block.activation, x),
             Self::Dropout(dropout) => of_any_rank!(x, x => dropout.forward(x, pass)),
             Self::Conv2d(conv) => Data::Image(conv.forward(x.image())),

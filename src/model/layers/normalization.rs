@@ -3,7 +3,7 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::module::layer_norm;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData, activation};
 
 use super::dense::Dense;
 use super::{Build, Data, Pass, Values};
@@ -46,31 +46,43 @@ impl BatchNormalization {
         }
     }
 
-    /// [batch, …, features or channels] → the same shape. Training moves the moving statistics on.
-    pub fn forward(&self, x: Data, pass: Pass) -> Data {
+    /// [batch, …, features or channels] → the same shape, with `relu` as the layer after it would have
+    /// it. Training moves the moving statistics on.
+    pub fn forward(&self, x: Data, pass: Pass, relu: bool) -> Data {
         match x {
-            Data::Flat(x) => Data::Flat(self.over_rows(x, pass)),
+            Data::Flat(x) => Data::Flat(self.over_rows(x, pass, relu)),
             Data::Image(x) => {
                 let [batch, height, width, channels] = x.dims();
-                let rows = self.over_rows(x.reshape([batch * height * width, channels]), pass);
+                let rows = x.reshape([batch * height * width, channels]);
+                let rows = self.over_rows(rows, pass, relu);
                 Data::Image(rows.reshape([batch, height, width, channels]))
             }
         }
     }
 
     /// [rows, features] → the same shape.
-    fn over_rows(&self, x: Tensor<2>, pass: Pass) -> Tensor<2> {
+    fn over_rows(&self, x: Tensor<2>, pass: Pass, relu: bool) -> Tensor<2> {
         match pass {
-            Pass::Training { .. } if self.fused && self.trainable => self.fused(x),
+            Pass::Training { .. } if self.fused && self.trainable => self.fused(x, relu),
+            Pass::Inference if self.fused => {
+                let norm = &self.norm;
+                let parameters = [norm.gamma.val(), norm.beta.val()];
+                let moving = [&norm.running_mean, &norm.running_var].map(RunningState::value_sync);
+                batch_norm::normalize_with(x, parameters, moving, norm.epsilon, relu)
+            }
             // burn's module tells training and inference apart by its device.
-            Pass::Training { .. } | Pass::Inference => self.norm.forward(x),
+            Pass::Training { .. } | Pass::Inference => {
+                let x = self.norm.forward(x);
+                if relu { activation::relu(x) } else { x }
+            }
         }
     }
 
     /// A step of training with the kernel of our own, [rows, features] → the same shape.
-    fn fused(&self, x: Tensor<2>) -> Tensor<2> {
+    fn fused(&self, x: Tensor<2>, relu: bool) -> Tensor<2> {
         let norm = &self.norm;
-        let result = batch_norm::normalize(x, norm.gamma.val(), norm.beta.val(), norm.epsilon);
+        let parameters = [norm.gamma.val(), norm.beta.val()];
+        let result = batch_norm::normalize(x, parameters, norm.epsilon, relu);
         move_on(&norm.running_mean, result.mean, norm.momentum);
         move_on(&norm.running_var, result.variance, norm.momentum);
         result.output
@@ -97,7 +109,8 @@ impl BatchNormalization {
     /// nothing else happening.
     pub fn normalized(&self, x: Tensor<2>) -> Tensor<2> {
         let norm = &self.norm;
-        batch_norm::normalize(x, norm.gamma.val(), norm.beta.val(), norm.epsilon).output
+        let parameters = [norm.gamma.val(), norm.beta.val()];
+        batch_norm::normalize(x, parameters, norm.epsilon, false).output
     }
 
     pub fn tensors(&self) -> Vec<TensorData> {

@@ -1,0 +1,137 @@
+//! The loops over [rows, features], from two threads where there are many rows.
+//!
+//! A large matrix is cut into parts of some rows, whose sums are added up in their order. Whether and
+//! where it is cut depends on its size alone, and so do the results.
+
+#![allow(unsafe_code, reason = "fresh memory is filled and never cleared")]
+
+use super::buffers::fresh;
+use super::{loops, pair};
+
+/// Numbers up to which a matrix stays whole.
+const SMALL: usize = 1 << 16;
+
+/// Parts of a large one.
+const PARTS: usize = 8;
+
+/// Numbers of a part.
+fn part(numbers: usize, features: usize) -> usize {
+    let rows = numbers / features;
+    (if numbers <= SMALL { rows } else { rows.div_ceil(PARTS) }).max(1) * features
+}
+
+/// Sums over rows in parts: `work` gets the place of a part and writes its
+/// `count` sums.
+fn summed(
+    numbers: usize,
+    features: usize,
+    count: usize,
+    work: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let part = part(numbers, features);
+    let parts = numbers.div_ceil(part).max(1);
+    let mut sums = vec![0.0; parts * count];
+    let pieces = sums.chunks_exact_mut(count).enumerate().collect();
+    pair::each(pieces, |(i, sums): (usize, &mut [f32])| {
+        work(i * part..((i + 1) * part).min(numbers), sums);
+    });
+    let (first, others) = sums.split_at_mut(count);
+    for part in others.chunks_exact(count) {
+        for (sum, value) in first.iter_mut().zip(part) {
+            *sum += value;
+        }
+    }
+    sums.truncate(count);
+    sums
+}
+
+/// Sums over rows, [features]. `x` is [rows, features].
+pub fn sums(x: &[f32], features: usize) -> Vec<f32> {
+    summed(x.len(), features, features, |part, sums| loops::sums(&x[part], sums))
+}
+
+/// Mean and biased variance of each feature. `x` is [rows, features]; both results [features].
+pub fn statistics(x: &[f32], features: usize) -> [Vec<f32>; 2] {
+    let share = features as f32 / x.len() as f32;
+    let mut mean = sums(x, features);
+    mean.iter_mut().for_each(|sum| *sum *= share);
+    let mut variance = summed(x.len(), features, features, |part, sums| {
+        loops::squares(&x[part], &mean, sums);
+    });
+    variance.iter_mut().for_each(|sum| *sum *= share);
+    [mean, variance]
+}
+
+/// `(x − shift) · scale + offset` per feature, then max(·, 0) with `relu`: [rows, features].
+pub fn normalize(x: &[f32], [shift, scale, offset]: [&[f32]; 3], relu: bool) -> Vec<f32> {
+    let part = part(x.len(), shift.len());
+    // SAFETY: each part is filled, and there are as many as of x.
+    unsafe {
+        fresh(x.len(), |out| {
+            let parts = out.chunks_mut(part).zip(x.chunks(part)).collect();
+            pair::each(parts, |(out, x)| loops::normalize(x, shift, scale, offset, relu, out));
+        })
+    }
+}
+
+/// The gradients of gamma and beta, both [features], as [`loops::parameter_gradients`] has them.
+pub fn parameter_gradients(
+    x: &[f32],
+    gradient: &[f32],
+    mean: &[f32],
+    inverse_deviation: &[f32],
+) -> [Vec<f32>; 2] {
+    let features = mean.len();
+    let mut gamma = summed(x.len(), features, 2 * features, |part, sums| {
+        let (gamma, beta) = sums.split_at_mut(features);
+        loops::parameter_gradients(&x[part.clone()], &gradient[part], mean, gamma, beta);
+    });
+    let beta = gamma.split_off(features);
+    for (gamma, inverse) in gamma.iter_mut().zip(inverse_deviation) {
+        *gamma *= inverse;
+    }
+    [gamma, beta]
+}
+
+/// The gradient of the input, [rows, features], as [`loops::input_gradient`] has it.
+pub fn input_gradient(x: &[f32], gradient: &[f32], per_feature: [&[f32]; 5]) -> Vec<f32> {
+    let part = part(x.len(), per_feature[0].len());
+    // SAFETY: each part is filled, and there are as many as of x.
+    unsafe {
+        fresh(x.len(), |out| {
+            let parts = out.chunks_mut(part).zip(x.chunks(part)).zip(gradient.chunks(part));
+            pair::each(parts.collect(), |((out, x), gradient)| {
+                loops::input_gradient(x, gradient, per_feature, out);
+            });
+        })
+    }
+}
+
+/// Sets the gradient to zero where relu's output is; both are [rows, features].
+pub fn relu_gradient(output: &[f32], gradient: &mut [f32], features: usize) {
+    let part = part(output.len(), features);
+    let parts = gradient.chunks_mut(part).zip(output.chunks(part)).collect();
+    pair::each(parts, |(gradient, output)| loops::relu_gradient(output, gradient));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_have_the_sums_of_few_and_the_same_from_two_threads() {
+        let features = 24;
+        let x: Vec<f32> = (0..4000 * features).map(|i| (i % 1013) as f32 / 1013.0).collect();
+        assert!(x.len() > SMALL);
+        let [mean, variance] = statistics(&x, features);
+        for feature in 0..features {
+            let column = || x.iter().skip(feature).step_by(features).map(|&x| f64::from(x));
+            let expected = column().sum::<f64>() / 4000.0;
+            assert!((f64::from(mean[feature]) - expected).abs() < 1e-6);
+            let expected = column().map(|x| (x - expected).powi(2)).sum::<f64>() / 4000.0;
+            assert!((f64::from(variance[feature]) - expected).abs() < 1e-6);
+        }
+        let _core = pair::at_work();
+        assert_eq!(statistics(&x, features), [mean, variance]);
+    }
+}
