@@ -30,6 +30,8 @@ mod mistakes;
 mod panel;
 mod parameters_vs_accuracy;
 mod parquet;
+mod pixels;
+mod png_file;
 mod raster;
 mod report;
 mod rows;

@@ -1,14 +1,15 @@
 //! A canvas as pixels: drawn by plotters, larger than wanted, and averaged down to a PNG file.
+//! `pixels` is what is drawn on, `png_file` writes the file.
 
-use std::sync::{Condvar, Mutex, PoisonError};
-
-use anyhow::{Context, Result, anyhow, ensure};
-use plotters::backend::{BitMapBackend, DrawingBackend};
+use anyhow::{Result, anyhow, ensure};
+use plotters::backend::DrawingBackend as _;
 use plotters::style::{Color as _, RGBColor};
 
 use crate::record::GreyImage;
 
 use super::canvas::{Canvas, Mark, Point};
+use super::pixels::Pixels;
+use super::png_file::PngFile;
 use super::text::TextStyle;
 use super::theme::{PAPER, Theme};
 
@@ -19,8 +20,8 @@ const DRAWING_DPI: u32 = 600;
 /// More pixels are taken for a mistake: viewers refuse them.
 const MOST_PIXELS: f64 = 100e6;
 
-/// Bytes that sheets which are drawn side by side may take.
-const MOST_ROOM: usize = 80 << 20;
+/// How far around its corners a shape may be drawn, in pixels.
+const AROUND: i32 = 2;
 
 /// A PNG file of a canvas.
 pub fn png(canvas: &Canvas, theme: Theme, dpi: u32) -> Result<Vec<u8>> {
@@ -35,57 +36,24 @@ pub fn png(canvas: &Canvas, theme: Theme, dpi: u32) -> Result<Vec<u8>> {
     let size = (width as u32, height as u32);
     let drawn_size = (size.0 * oversampling, size.1 * oversampling);
     let RGBColor(r, g, b) = theme.rgb(PAPER);
-    let area = drawn_size.0 as usize * drawn_size.1 as usize;
-    let averaged = {
-        let _room = Room::take(3 * area);
-        let mut drawn: Vec<u8> = [r, g, b].repeat(area);
-        let mut sheet = Sheet {
-            backend: BitMapBackend::with_buffer(&mut drawn, drawn_size),
-            theme,
-            scale: f64::from(dpi * oversampling) / 72.0,
-        };
-        canvas.marks.iter().try_for_each(|mark| sheet.mark(mark))?;
-        drop(sheet);
-        averaged(&drawn, size, oversampling as usize)
-    };
-    encode(&averaged, size, dpi)
-}
-
-/// Memory that a sheet takes while it is drawn. Charts are drawn side by side, but large ones one
-/// after the other.
-struct Room(usize);
-
-/// Bytes in use by sheets.
-static IN_USE: Mutex<usize> = Mutex::new(0);
-static LEFT: Condvar = Condvar::new();
-
-impl Room {
-    /// Waits until there is room, or nobody else has any.
-    fn take(bytes: usize) -> Self {
-        let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |in_use: &mut usize| *in_use > 0 && *in_use + bytes > MOST_ROOM;
-        let in_use = LEFT.wait_while(in_use, is_full);
-        *in_use.unwrap_or_else(PoisonError::into_inner) += bytes;
-        Self(bytes)
+    let mut file = PngFile::new(size);
+    for pixels in Pixels::strips(drawn_size, [r, g, b]) {
+        let mut strip = Strip { pixels, theme, scale: f64::from(dpi * oversampling) / 72.0 };
+        canvas.marks.iter().try_for_each(|mark| strip.mark(mark))?;
+        strip.pixels.averaged(oversampling, |row| file.row(row))?;
     }
+    file.finish(dpi)
 }
 
-impl Drop for Room {
-    fn drop(&mut self) {
-        *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) -= self.0;
-        LEFT.notify_all();
-    }
-}
-
-/// Where a canvas is drawn.
-struct Sheet<'a> {
-    backend: BitMapBackend<'a>,
+/// A strip of what a canvas is drawn on.
+struct Strip {
+    pixels: Pixels,
     theme: Theme,
     /// Pixels per point.
     scale: f64,
 }
 
-impl Sheet<'_> {
+impl Strip {
     fn mark(&mut self, mark: &Mark) -> Result<()> {
         match mark {
             Mark::Line { points, colour, width } => {
@@ -114,15 +82,23 @@ impl Sheet<'_> {
                 let corners: Vec<Point> = (0..CORNERS).map(corner).collect();
                 self.polygon(&corners, self.theme.rgb(*colour), *alpha)
             }
-            Mark::Text { text, at, style, upwards: false } => {
-                let left = at.0 - style.align.share_before() * style.width(text);
-                let (left, baseline) = self.to_pixels((left, at.1));
-                self.glyphs(text, *style, |x, y| (left + x, baseline + y))
-            }
-            Mark::Text { text, at, style, upwards: true } => {
-                let bottom = at.1 + style.align.share_before() * style.width(text);
-                let (baseline, bottom) = self.to_pixels((at.0, bottom));
-                self.glyphs(text, *style, |x, y| (baseline + y, bottom - x))
+            Mark::Text { text, at, style, upwards } => {
+                let length = if *upwards { style.width(text) } else { 0.0 };
+                // No letter is higher or lower than this.
+                let reach = 2.0 * style.size;
+                let (_, top) = self.to_pixels((at.0, at.1 - length - reach));
+                let (_, bottom) = self.to_pixels((at.0, at.1 + length + reach));
+                if self.pixels.is_without(top, bottom) {
+                    return Ok(());
+                }
+                let before = style.align.share_before() * style.width(text);
+                if *upwards {
+                    let (baseline, bottom) = self.to_pixels((at.0, at.1 + before));
+                    self.glyphs(text, *style, |x, y| (baseline + y, bottom - x))
+                } else {
+                    let (left, baseline) = self.to_pixels((at.0 - before, at.1));
+                    self.glyphs(text, *style, |x, y| (left + x, baseline + y))
+                }
             }
             Mark::Image { image, corner, size } => self.image(image, *corner, *size),
         }
@@ -147,12 +123,22 @@ impl Sheet<'_> {
 
     fn polygon(&mut self, corners: &[Point], colour: RGBColor, alpha: f64) -> Result<()> {
         let corners: Vec<(i32, i32)> = corners.iter().map(|at| self.to_pixels(*at)).collect();
-        done(self.backend.fill_polygon(corners, &colour.mix(alpha)))
+        let rows = || corners.iter().map(|(_, y)| *y);
+        let (top, bottom) = (rows().min().unwrap_or(0), rows().max().unwrap_or(0));
+        if self.pixels.is_without(top.saturating_sub(AROUND), bottom.saturating_add(AROUND)) {
+            return Ok(());
+        }
+        done(self.pixels.fill_polygon(corners, &colour.mix(alpha)))
     }
 
     fn circle(&mut self, centre: Point, radius: f64, colour: RGBColor) -> Result<()> {
         let radius = (radius * self.scale).round().max(1.0) as u32;
-        done(self.backend.draw_circle(self.to_pixels(centre), radius, &colour, true))
+        let centre = self.to_pixels(centre);
+        let reach = (radius as i32).saturating_add(AROUND);
+        if self.pixels.is_without(centre.1.saturating_sub(reach), centre.1.saturating_add(reach)) {
+            return Ok(());
+        }
+        done(self.pixels.draw_circle(centre, radius, &colour, true))
     }
 
     fn glyphs(
@@ -164,8 +150,12 @@ impl Sheet<'_> {
         let colour = self.theme.rgb(style.colour);
         let mut result = Ok(());
         style.pixels(text, self.scale, |x, y, covered| {
+            // Most of a letter's rectangle.
+            if covered <= 0.0 {
+                return;
+            }
             let colour = colour.mix(f64::from(covered.min(1.0))).to_backend_color();
-            if let (Ok(()), Err(error)) = (&result, self.backend.draw_pixel(place(x, y), colour)) {
+            if let (Ok(()), Err(error)) = (&result, self.pixels.draw_pixel(place(x, y), colour)) {
                 result = Err(error);
             }
         });
@@ -188,7 +178,7 @@ impl Sheet<'_> {
                 let grey = image.pixels[row * image.width + column];
                 let (from, to) = (place(column, row), place(column + 1, row + 1));
                 let colour = RGBColor(grey, grey, grey);
-                done(self.backend.draw_rect(from, to, &colour, true))?;
+                done(self.pixels.draw_rect(from, to, &colour, true))?;
             }
         }
         Ok(())
@@ -207,55 +197,11 @@ fn done<E: std::fmt::Display>(result: Result<(), E>) -> Result<()> {
     result.map_err(|error| anyhow!("cannot draw a chart: {error}"))
 }
 
-/// Each square of `k` × `k` drawn pixels as one.
-fn averaged(drawn: &[u8], (width, height): (u32, u32), k: usize) -> Vec<u8> {
-    if k == 1 {
-        return drawn.to_vec();
-    }
-    let row_bytes = width as usize * k * 3;
-    let mut averaged = Vec::with_capacity(width as usize * height as usize * 3);
-    // Columns first, over whole rows, which is quick; 16 bits hold the sums of 16 × 16 pixels.
-    let mut sums = vec![0_u16; row_bytes];
-    for rows in drawn.chunks_exact(row_bytes * k) {
-        sums.fill(0);
-        for row in rows.chunks_exact(row_bytes) {
-            for (sum, pixel) in sums.iter_mut().zip(row) {
-                *sum += u16::from(*pixel);
-            }
-        }
-        for pixels in sums.chunks_exact(k * 3) {
-            for channel in 0..3 {
-                let sum: u16 = pixels.iter().skip(channel).step_by(3).sum();
-                averaged.push((usize::from(sum) / (k * k)) as u8);
-            }
-        }
-    }
-    averaged
-}
-
-fn encode(pixels: &[u8], (width, height): (u32, u32), dpi: u32) -> Result<Vec<u8>> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    // Plain areas and repeating rows compress best, and soonest, as they are.
-    encoder.set_compression(png::Compression::Balanced);
-    encoder.set_filter(png::Filter::NoFilter);
-    let per_metre = (f64::from(dpi) / 0.0254).round() as u32;
-    encoder.set_pixel_dims(Some(png::PixelDimensions {
-        xppu: per_metre,
-        yppu: per_metre,
-        unit: png::Unit::Meter,
-    }));
-    let mut writer = encoder.write_header().context("cannot encode a chart")?;
-    writer.write_image_data(pixels).context("cannot encode a chart")?;
-    writer.finish().context("cannot encode a chart")?;
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::canvas::Stroke;
+    use crate::render::text::Align;
     use crate::render::theme::INK;
 
     fn decoded(png: &[u8]) -> (png::Info<'static>, Vec<u8>) {
@@ -291,6 +237,28 @@ mod tests {
         let row: Vec<u8> = (26..74).map(|x| at(x, 50)).collect();
         assert!(row[..24].iter().all(|grey| *grey == 255), "{row:?}");
         assert!(row[25..].iter().all(|grey| *grey == 7), "{row:?}");
+    }
+
+    #[test]
+    fn strips_leave_no_seams() {
+        // Drawn as 2,400 rows, in four strips.
+        let mut canvas = Canvas::new(72.0, 288.0);
+        canvas.polygon(&[(9.0, 6.0), (27.0, 6.0), (27.0, 282.0), (9.0, 282.0)], INK, 0.5);
+        canvas.line(&[(45.0, 6.0), (45.0, 282.0)], Stroke::solid(INK, 6.0));
+        let style = TextStyle::new(9.0).align(Align::Middle);
+        canvas.text_upwards(&"l".repeat(80), (63.0, 144.0), style);
+        let (info, pixels) = decoded(&canvas.png(Theme::Light, 300).unwrap());
+        assert_eq!((info.width, info.height), (300, 1200));
+        let rows: Vec<&[u8]> = pixels.chunks_exact(900).collect();
+        for (place, row) in rows.iter().enumerate().take(1170).skip(30) {
+            assert_eq!(row[..690], rows[30][..690], "row {place}");
+        }
+        let middle = rows[600].iter().step_by(3);
+        assert!(middle.clone().any(|red| (0x80..0xa0).contains(red)), "the polygon lets through");
+        // Strokes of letters and gaps between them, all the way.
+        let dark = |row: &&&[u8]| row[690..].iter().any(|value| *value < 0x80);
+        let written = rows.iter().filter(dark).count();
+        assert!((200..1000).contains(&written), "{written} rows with letters");
     }
 
     #[test]

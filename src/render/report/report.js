@@ -99,6 +99,23 @@
     const channel = (at) => parseInt(hex.slice(at, at + 2), 16);
     return `rgba(${channel(1)},${channel(3)},${channel(5)},${alpha})`;
   };
+  // plotly for a chart, once it is seen. Nothing where it cannot be unpacked, which the chart then
+  // says, and where a later change is drawn in place of this one.
+  const libraryFor = async (chart, otherwise) => {
+    if (!chart.seen) return null;
+    const drawing = chart.drawing = {};
+    let library;
+    try {
+      library = await plotly();
+    } catch {
+      chart.plot.replaceChildren(element("p", otherwise));
+      return null;
+    }
+    if (drawing !== chart.drawing) return null;
+    if (!chart.plot.classList.contains("js-plotly-plot")) chart.plot.replaceChildren();
+    return library;
+  };
+
   // plotly reads a little HTML and its own placeholders in names; here both are text.
   const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "%&#123;");
   const element = (tag, text, attributes = {}) => {
@@ -274,18 +291,8 @@
     }
 
     async draw(reset = false) {
-      if (!this.seen) return;
-      const drawing = this.drawing = {};
-      let library;
-      try {
-        library = await plotly();
-      } catch {
-        this.plot.replaceChildren(element("p", "This browser cannot unpack the interactive curves. The same curves are in learning_curves.png beside this file."));
-        return;
-      }
-      // A later change is drawn in place of this one.
-      if (drawing !== this.drawing) return;
-      if (!this.plot.classList.contains("js-plotly-plot")) this.plot.replaceChildren();
+      const library = await libraryFor(this, "This browser cannot unpack the interactive curves. The same curves are in learning_curves.png beside this file.");
+      if (!library) return;
       await library.react(this.plot, this.traces(), this.layout(reset), chartSwitches(`${this.experiment.id}_${this.state.metric}`));
       const title = this.experiment.metrics.find((one) => one.name === this.state.metric).title;
       this.plot.setAttribute("aria-label", `${title} of ${this.visible.size} cases over ${this.state.x === "epoch" ? "epochs" : "seconds"}; the values are in the table below`);
@@ -382,17 +389,8 @@
     }
 
     async draw() {
-      if (!this.seen) return;
-      const drawing = this.drawing = {};
-      let library;
-      try {
-        library = await plotly();
-      } catch {
-        this.plot.replaceChildren(element("p", "This browser cannot unpack the interactive chart. gradient_norm.png beside this file has the same."));
-        return;
-      }
-      if (drawing !== this.drawing) return;
-      if (!this.plot.classList.contains("js-plotly-plot")) this.plot.replaceChildren();
+      const library = await libraryFor(this, "This browser cannot unpack the interactive chart. gradient_norm.png beside this file has the same.");
+      if (!library) return;
       const { metric, epoch, log } = this.state;
       const title = this.about(metric).title;
       const number = this.layers.epochs[epoch];
