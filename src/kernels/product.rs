@@ -288,7 +288,9 @@ unsafe fn panels<S: Simd>(
         // SAFETY: within the matrices, as the caller promises.
         unsafe {
             let whole = S::mask(S::LANES);
-            if S::WIDE && left >= 3 * S::LANES {
+            // Where registers are few, two panels of two are faster than one of three and one of one.
+            let two_and_two = !S::WIDE && (4 * S::LANES..5 * S::LANES).contains(&left);
+            if left >= 3 * S::LANES && !two_and_two {
                 panel::<S, 3, false>(job, rows.clone(), column, depth.clone(), whole, copied);
                 column += 3 * S::LANES;
             } else if left >= 2 * S::LANES {
@@ -338,7 +340,7 @@ unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
             row += 8;
         }
         // Eight rows are two tiles of four.
-        while !S::WIDE && V > 1 && row + 6 <= rows.end && row + 8 != rows.end {
+        while !S::WIDE && V == 2 && row + 6 <= rows.end && row + 8 != rows.end {
             tile::<S, 6, V, PART>(job, row, column, depth.clone(), mask);
             row += 6;
         }
