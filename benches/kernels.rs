@@ -1,7 +1,10 @@
 //! The kernels at the sizes of the batch-normalization networks: `cargo bench --bench kernels`.
 
+use bn_runner::kernels::convolution::conv2d;
 use bn_runner::kernels::pair;
 use bn_runner::kernels::product::{Finish, Left, product, transposed};
+use bn_runner::kernels::windows::Windows;
+use burn::tensor::{Device, Tensor, TensorData};
 use divan::Bencher;
 
 fn main() {
@@ -48,4 +51,17 @@ fn weight_gradient_on_two_cores(bencher: Bencher<'_, '_>) {
 fn transpose(bencher: Bencher<'_, '_>) {
     let values = numbers(32 * 300);
     bencher.bench(|| transposed(&values, 32, 300));
+}
+
+/// The second convolution of `experiments/convnet.yaml`, there and back.
+#[divan::bench]
+fn convolution(bencher: Bencher<'_, '_>) {
+    let device = Device::flex().autodiff();
+    let tensor = |shape: [usize; 4]| {
+        let data = TensorData::new(numbers(shape.iter().product()), shape);
+        Tensor::<4>::from_data(data, &device).require_grad()
+    };
+    let (x, kernel) = (tensor([32, 13, 13, 16]), tensor([3, 3, 16, 32]));
+    let windows = Windows::over([13, 13, 16], [3, 3], [1, 1], [(0, 0); 2]);
+    bencher.bench(|| conv2d(x.clone(), kernel.clone(), None, windows, true).sum().backward());
 }

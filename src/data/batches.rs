@@ -1,6 +1,7 @@
 //! Batches on a device: rows are gathered from bytes, or from a copy that the device keeps.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use multiversion::multiversion;
 
 use super::augment::Augmenter;
 use super::{Dataset, Split, Standardization, standardization};
@@ -36,16 +37,27 @@ impl Scaler {
     /// Appends one image's numbers.
     fn scale_into(&self, image: &[u8], out: &mut Vec<f32>) {
         match self {
-            Self::Unit => out.extend(image.iter().map(|&byte| f32::from(byte) / 255.0)),
-            Self::Standardize(statistics) => out.extend(
-                image
-                    .iter()
-                    .zip(statistics.mean.iter().zip(&statistics.std))
-                    .map(|(&byte, (mean, deviation))| (f32::from(byte) - mean) / deviation),
-            ),
+            Self::Unit => divide(image, out),
+            Self::Standardize(Standardization { mean, std }) => standardize(image, mean, std, out),
             Self::None => out.extend(image.iter().map(|&byte| f32::from(byte))),
         }
     }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn divide(image: &[u8], out: &mut Vec<f32>) {
+    out.extend(image.iter().map(|&byte| f32::from(byte) / 255.0));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn standardize(image: &[u8], mean: &[f32], deviation: &[f32], out: &mut Vec<f32>) {
+    let statistics = mean.iter().zip(deviation);
+    out.extend(
+        image
+            .iter()
+            .zip(statistics)
+            .map(|(&byte, (mean, deviation))| (f32::from(byte) - mean) / deviation),
+    );
 }
 
 /// The rows of a split, ready to be gathered into batches on one device.

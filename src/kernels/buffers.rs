@@ -49,10 +49,29 @@ pub unsafe fn fresh(count: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) ->
     numbers
 }
 
-/// Numbers that are there, for who only writes numbers.
-pub fn to_fill(numbers: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: the layouts are the same; and this module's users write nothing but numbers.
-    unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [MaybeUninit<f32>]) }
+/// A place for a number, whether there is one already or not.
+///
+/// # Safety
+/// It is laid out as a number is.
+pub unsafe trait Place: Send {
+    /// Writes a number.
+    fn put(&mut self, number: f32);
+}
+
+// SAFETY: it is a number.
+unsafe impl Place for f32 {
+    #[inline(always)]
+    fn put(&mut self, number: f32) {
+        *self = number;
+    }
+}
+
+// SAFETY: it has the layout of a number.
+unsafe impl Place for MaybeUninit<f32> {
+    #[inline(always)]
+    fn put(&mut self, number: f32) {
+        self.write(number);
+    }
 }
 
 /// Gives numbers that are needed for a moment, of any value, in memory that each thread keeps. `work`

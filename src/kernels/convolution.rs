@@ -26,8 +26,8 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::buffers::{before_relu, fresh, nothing, slice, tensor, to_fill, with_scratch};
-use super::product::{Finish, Left, product_into, transposed};
+use super::buffers::{before_relu, fresh, nothing, slice, tensor, with_scratch};
+use super::product::{Finish, Left, add_product, product_into, transposed};
 use super::windows::{Windows, add_patches, patches};
 use super::{pair, simd};
 
@@ -37,9 +37,6 @@ const PARTS: usize = 8;
 
 /// Numbers that are copied out at a time: what a near cache holds beside the kernel.
 const COPIED: usize = 1 << 14;
-
-const ONLY: Finish<'static> = Finish { bias: None, relu: false, add: false };
-const ADD: Finish<'static> = Finish { add: true, ..ONLY };
 
 /// Whether the operations of this module are faster than burn's on this processor.
 pub fn available() -> bool {
@@ -107,7 +104,7 @@ impl FusedConvolution for Flex {
         let (x, kernel, bias) = (x.to_contiguous(), kernel.to_contiguous(), bias.to_contiguous());
         let (batch, filters) = (x.shape()[0], kernel.shape()[3]);
         let bias = (bias.shape()[0] == filters).then(|| slice(&bias));
-        let finish = Finish { bias, relu, add: false };
+        let finish = Finish { bias, relu };
         let (of_image, of_output) = (windows.pixels(), windows.stops() * filters);
         let images = batch.div_ceil(PARTS).max(1);
         let inputs = slice(&x).chunks(images * of_image);
@@ -171,12 +168,11 @@ impl FusedConvolution for Flex {
                         let gradient = &gradient[places.start * filters..places.end * filters];
                         patches(&windows, image, rows.clone(), seen);
                         let shape = [numbers, filters, places.len()];
-                        let sums = to_fill(of_kernel);
-                        product_into(seen, Left::Transposed, gradient, shape, ADD, sums);
+                        add_product(seen, Left::Transposed, gradient, shape, of_kernel);
                         if let (Some(of_image), Some(turned)) = (&mut of_image, &turned) {
                             let shape = [places.len(), numbers, filters];
-                            let to = to_fill(seen);
-                            product_into(gradient, Left::AsIs, turned, shape, ONLY, to);
+                            let only = Finish::default();
+                            product_into(gradient, Left::AsIs, turned, shape, only, seen);
                             add_patches(&windows, seen, rows, of_image);
                         }
                     });

@@ -22,7 +22,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::batch_norm::{Normalized, inverse_deviations, scales};
-use super::buffers::{before_relu, nothing, slice, tensor, to_fill, with_scratch};
+use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
 use super::product::{Finish, Left, product, product_by_rows, transposed};
 use super::{loops, rows, simd};
 
@@ -191,7 +191,7 @@ impl FusedDense for Flex {
         let scale = scales(slice(&gamma), &inverse_deviations(&variance, epsilon));
         let output = with_scratch(batch * features, |scaled| {
             let (x, beta) = (slice(&x), slice(&beta));
-            loops::normalize(x, &mean, &scale, beta, false, to_fill(scaled));
+            loops::normalize(x, &mean, &scale, beta, false, scaled);
             forward(scaled, &weight, &bias, relu)
         });
         (output, tensor(mean, &[features]), tensor(variance, &[features]))
@@ -250,7 +250,7 @@ fn forward(x: &[f32], weight: &FlexTensor, bias: &FlexTensor, relu: bool) -> Fle
     let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
     let batch = x.len() / inputs;
     let bias = (bias.shape()[0] == units).then(|| slice(bias));
-    let finish = Finish { bias, relu, add: false };
+    let finish = Finish { bias, relu };
     let output = product(x, Left::AsIs, slice(weight), [batch, units, inputs], finish);
     tensor(output, &[batch, units])
 }

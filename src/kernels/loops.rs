@@ -7,6 +7,8 @@ use std::mem::MaybeUninit;
 
 use multiversion::multiversion;
 
+use super::buffers::Place;
+
 /// Sums over rows of the squares of `x − mean`. `x` is [rows, features], mean and sums [features].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn squares(x: &[f32], mean: &[f32], sums: &mut [f32]) {
@@ -28,7 +30,7 @@ pub fn normalize(
     scale: &[f32],
     offset: &[f32],
     relu: bool,
-    out: &mut [MaybeUninit<f32>],
+    out: &mut [impl Place],
 ) {
     let features = shift.len();
     // Not max(), of which nothing is left of NaN.
@@ -38,7 +40,7 @@ pub fn normalize(
             out.iter_mut().zip(row).zip(shift).zip(scale).zip(offset)
         {
             let value = (value - shift) * scale + offset;
-            out.write(if value < least { least } else { value });
+            out.put(if value < least { least } else { value });
         }
     }
 }

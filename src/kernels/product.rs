@@ -15,7 +15,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::buffers::fresh;
+use super::buffers::{Place, fresh};
 use super::pair;
 use super::simd::{Simd, dispatch};
 
@@ -54,8 +54,6 @@ pub struct Finish<'a> {
     pub bias: Option<&'a [f32]>,
     /// Whether max(x, 0) follows.
     pub relu: bool,
-    /// Whether the product is added to what is there ([`product_into`] alone).
-    pub add: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -75,6 +73,7 @@ struct Job {
     /// Null without one.
     bias: *const f32,
     relu: bool,
+    /// Whether the product is added to what is there.
     add: bool,
 }
 
@@ -91,7 +90,7 @@ pub fn product(
     [rows, columns, depth]: [usize; 3],
     finish: Finish<'_>,
 ) -> Vec<f32> {
-    assert!(a.len() == rows * depth && b.len() == depth * columns && !finish.add);
+    assert!(a.len() == rows * depth && b.len() == depth * columns);
     assert!(finish.bias.is_none_or(|bias| bias.len() == columns));
     let mut out = Vec::with_capacity(rows * columns);
     if depth == 0 {
@@ -115,22 +114,31 @@ pub fn product(
     out
 }
 
-/// As [`product`], by this thread alone, to a place of [rows, columns] that it fills; with
-/// [`Finish::add`] there are numbers already.
+/// As [`product`], by this thread alone, to a place of [rows, columns].
 pub fn product_into(
     a: &[f32],
     left: Left,
     b: &[f32],
-    [rows, columns, depth]: [usize; 3],
+    shape: [usize; 3],
     finish: Finish<'_>,
-    out: &mut [MaybeUninit<f32>],
+    out: &mut [impl Place],
 ) {
+    let [rows, columns, depth] = shape;
     assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
     assert!(finish.bias.is_none_or(|bias| bias.len() == columns) && out.len() == rows * columns);
-    let to = out.as_mut_ptr().cast();
-    let job = Job::new(a, left, b, to, [rows, columns, depth], finish);
+    let job = Job::new(a, left, b, out.as_mut_ptr().cast(), shape, finish);
     // SAFETY: the lengths are those asserted.
     unsafe { part(&job, 0..rows, 0..columns) }
+}
+
+/// Adds a · b to [rows, columns], by this thread alone.
+pub fn add_product(a: &[f32], left: Left, b: &[f32], shape: [usize; 3], out: &mut [f32]) {
+    let [rows, columns, depth] = shape;
+    assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
+    assert!(out.len() == rows * columns);
+    let job = Job::new(a, left, b, out.as_mut_ptr(), shape, Finish::default());
+    // SAFETY: the lengths are those asserted.
+    unsafe { part(&Job { add: true, ..job }, 0..rows, 0..columns) }
 }
 
 /// As [`product`] without a finish, for a result of many rows: `then` is called with some rows of it at
@@ -187,7 +195,7 @@ impl Job {
             depth,
             bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu: finish.relu,
-            add: finish.add,
+            add: false,
         }
     }
 
@@ -486,7 +494,7 @@ mod tests {
                 let (a, b) = (noise(m * k, 1), noise(k * n, 2));
                 let bias: Vec<f32> = (0..n).map(|j| j as f32 - 3.0).collect();
                 let expected = plainly(&a, left, &b, shape, relu);
-                let finish = Finish { bias: Some(&bias), relu, add: false };
+                let finish = Finish { bias: Some(&bias), relu };
                 assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}");
                 let _one = pair::at_work();
                 assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}, two");

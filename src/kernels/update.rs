@@ -1,5 +1,5 @@
-//! The steps of the commonest optimizers in one pass over the weights, which are changed where they
-//! are. Numbers are those of the formulas in [`crate::optim`], to the bit.
+//! The steps of the commonest optimizers and of moving averages in one pass each; weights are changed
+//! where they are. Numbers are those of the formulas in [`crate::optim`], to the bit.
 
 #![allow(
     missing_docs,
@@ -11,11 +11,11 @@
 )]
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::buffers::{slice, whole};
+use super::buffers::{slice, tensor, whole};
 use super::{loops, pair};
 
 /// Numbers below which a second thread costs more than it gives.
@@ -91,9 +91,24 @@ pub fn adam<const D: usize>(
     [weight, momentum, velocity].map(Tensor::from_dispatch)
 }
 
+/// `moving · (1 − share) + batch · share`
+///
+/// # Panics
+/// On a backend other than flex.
+pub fn move_on(moving: Tensor<1>, batch: Tensor<1>, share: f64) -> Tensor<1> {
+    let (moving, batch) = (moving.into_dispatch(), batch.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as FusedUpdate>::move_on(moving, batch, share))
+}
+
 /// The operations on primitives of a backend.
 #[backend_extension(Flex)]
 pub trait FusedUpdate: Backend {
+    fn move_on(
+        moving: FloatTensor<Self>,
+        batch: FloatTensor<Self>,
+        share: f64,
+    ) -> FloatTensor<Self>;
+
     fn descend(
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -122,6 +137,13 @@ pub trait FusedUpdate: Backend {
 }
 
 impl FusedUpdate for Flex {
+    fn move_on(moving: FlexTensor, batch: FlexTensor, share: f64) -> FlexTensor {
+        let (moving, batch) = (moving.to_contiguous(), batch.to_contiguous());
+        let (kept, share) = ((1.0 - share) as f32, share as f32);
+        let numbers = slice(&moving).iter().zip(slice(&batch));
+        tensor(numbers.map(|(old, new)| old * kept + new * share).collect(), &moving.shape())
+    }
+
     fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
         let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
         in_parts([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
@@ -240,6 +262,9 @@ mod tests {
         assert_eq!(momentum.into_data(), expected.into_data());
         assert_eq!(velocity.into_data(), square.into_data());
         assert_eq!(weight.into_data(), moved.into_data());
+        let (old, new) = (v.clone().flatten(0, 1), w.clone().flatten(0, 1));
+        let expected = old.clone().mul_scalar(1.0 - 0.01) + new.clone().mul_scalar(0.01);
+        assert_eq!(move_on(old, new, 0.01).into_data(), expected.into_data());
         assert_eq!(w.into_data(), before, "what others hold stays as it was");
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, TensorData, activation};
 use super::dense::Dense;
 use super::{Build, Data, Pass, Values};
 use crate::backend;
-use crate::kernels::{batch_norm, dense::normalized_dense};
+use crate::kernels::{batch_norm, dense::normalized_dense, update};
 use crate::spec::{self, Initializer};
 
 #[derive(Module, Debug)]
@@ -136,10 +136,10 @@ impl BatchNormalization {
     }
 }
 
-/// moving ← moving · (1 − share) + batch · share, both [features].
+/// moving ← moving · (1 − share) + batch · share, both [features], by the kernel of our own.
 fn move_on(moving: &RunningState<Tensor<1>>, batch: Tensor<1>, share: f64) {
-    let old = moving.value_sync();
-    moving.update(old.mul_scalar(1.0 - share) + batch.mul_scalar(share));
+    let moved = update::move_on(moving.value_sync().inner(), batch.inner(), share);
+    moving.update(Tensor::from_inner(moved));
 }
 
 /// `(x − mean) / √(variance + ε) · gamma + beta` with each sample's own mean and variance over its
