@@ -1,4 +1,5 @@
-//! Batch normalization over [batch, features] as one forward and one backward operation.
+//! Batch normalization over [rows, features], with a relu if one follows, as one forward and one
+//! backward operation.
 //!
 //! burn's own is a dozen operations, each a pass over the batch with a buffer of its own, which
 //! for layers of this size costs as much as the matrix products around it. Formulas: Ioffe &

@@ -38,6 +38,9 @@ const PARTS: usize = 8;
 /// Numbers that are copied out at a time: what a near cache holds beside the kernel.
 const COPIED: usize = 1 << 14;
 
+/// Places at a time, for a kernel that a near cache does not hold.
+const LEAST: usize = 32;
+
 /// Whether the operations of this module are faster than burn's on this processor.
 pub fn available() -> bool {
     simd::available()
@@ -90,6 +93,7 @@ pub trait FusedConvolution: Backend {
         windows: Windows,
         relu: bool,
         wants_x: bool,
+        wants_kernel: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -106,6 +110,7 @@ impl FusedConvolution for Flex {
         let bias = (bias.shape()[0] == filters).then(|| slice(&bias));
         let finish = Finish { bias, relu };
         let (of_image, of_output) = (windows.pixels(), windows.stops() * filters);
+        assert_eq!(slice(&x).len(), batch * of_image, "images of the size that the windows have");
         let images = batch.div_ceil(PARTS).max(1);
         let inputs = slice(&x).chunks(images * of_image);
         let convolve = |(output, x): (&mut [MaybeUninit<f32>], &[f32])| {
@@ -139,12 +144,14 @@ impl FusedConvolution for Flex {
         windows: Windows,
         relu: bool,
         wants_x: bool,
+        wants_kernel: bool,
     ) -> Three<Self> {
         let (x, kernel) = (x.to_contiguous(), kernel.to_contiguous());
         let (batch, filters) = (x.shape()[0], kernel.shape()[3]);
         let (gradient, bias_gradient) = before_relu(&output, gradient, relu);
         let numbers = windows.numbers();
         let (of_image, of_output) = (windows.pixels(), windows.stops() * filters);
+        assert_eq!(slice(&x).len(), batch * of_image, "images of the size that the windows have");
         let images = batch.div_ceil(PARTS).max(1);
         let turned = wants_x.then(|| transposed(slice(&kernel), numbers, filters));
         let mut x_gradient = vec![0.0; if wants_x { batch * of_image } else { 0 }];
@@ -166,9 +173,11 @@ impl FusedConvolution for Flex {
                 each_bit(&windows, |rows, places| {
                     with_scratch(places.len() * numbers, |seen| {
                         let gradient = &gradient[places.start * filters..places.end * filters];
-                        patches(&windows, image, rows.clone(), seen);
-                        let shape = [numbers, filters, places.len()];
-                        add_product(seen, Left::Transposed, gradient, shape, of_kernel);
+                        if wants_kernel {
+                            patches(&windows, image, rows.clone(), seen);
+                            let shape = [numbers, filters, places.len()];
+                            add_product(seen, Left::Transposed, gradient, shape, of_kernel);
+                        }
                         if let (Some(of_image), Some(turned)) = (&mut of_image, &turned) {
                             let shape = [places.len(), numbers, filters];
                             let only = Finish::default();
@@ -187,7 +196,8 @@ impl FusedConvolution for Flex {
         }
         kernel_gradients.truncate(numbers * filters);
         let of_x = if wants_x { tensor(x_gradient, &x.shape()) } else { nothing() };
-        let of_kernel = tensor(kernel_gradients, &kernel.shape());
+        let of_kernel =
+            if wants_kernel { tensor(kernel_gradients, &kernel.shape()) } else { nothing() };
         (of_x, of_kernel, tensor(bias_gradient, &[filters]))
     }
 }
@@ -195,7 +205,8 @@ impl FusedConvolution for Flex {
 /// Calls `bit` with some rows of places after the other, and with the numbers of these places.
 fn each_bit(windows: &Windows, mut bit: impl FnMut(Range<usize>, Range<usize>)) {
     let [down, across] = windows.places;
-    let rows = (COPIED / (across * windows.numbers())).clamp(1, down);
+    let places = (COPIED / windows.numbers()).max(LEAST);
+    let rows = (places / across).clamp(1, down);
     for first in (0..down).step_by(rows) {
         let rows = first..(first + rows).min(down);
         bit(rows.clone(), rows.start * across..rows.end * across);
@@ -233,6 +244,7 @@ impl<B: Backend + FusedConvolution, C: CheckpointStrategy> FusedConvolution for 
         _: Windows,
         _: bool,
         _: bool,
+        _: bool,
     ) -> Three<Self> {
         unreachable!("gradients of gradients are never taken")
     }
@@ -251,9 +263,9 @@ impl<B: Backend + FusedConvolution> Backward<B, 3> for ConvolutionPass {
         let (x, kernel, output, windows) = ops.state;
         let relu = output.is_some();
         let output = output.unwrap_or_else(|| x.clone());
-        let wants_x = nodes[0].is_some();
+        let (wants_x, wants_kernel) = (nodes[0].is_some(), nodes[1].is_some());
         let (of_x, of_kernel, of_bias) =
-            B::conv2d_backward(x, kernel, output, gradient, windows, relu, wants_x);
+            B::conv2d_backward(x, kernel, output, gradient, windows, relu, wants_x, wants_kernel);
         for (node, gradient) in nodes.into_iter().zip([of_x, of_kernel, of_bias]) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);

@@ -230,7 +230,7 @@ impl FusedDense for Flex {
             all.1[rows].copy_from_slice(of_beta);
         };
         let inverse = inverse_deviations(slice(&variance), epsilon);
-        // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared.
+        // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared by the system.
         let sums = with_scratch(slice(&x).len(), |normalized| {
             loops::standardize(slice(&x), slice(&mean), &inverse, normalized);
             product_by_rows(normalized, Left::Transposed, slice(&gradient), shape, unfold)

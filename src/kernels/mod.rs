@@ -2,7 +2,8 @@
 //!
 //! [`batch_norm`], [`dense`], [`convolution`], [`pooling`] and [`cross_entropy`] make burn operations
 //! with backward passes of their own out of loops over slices and of [`product`]. They exist for
-//! `flex` alone; other backends take burn's. [`update`] has the steps of optimizers, [`pair`] is how kernels use a second core.
+//! `flex` alone; other backends take burn's. [`update`] has the steps of optimizers and
+//! of moving averages, [`pair`] is how kernels use a second core.
 
 pub mod batch_norm;
 mod buffers;

@@ -67,6 +67,7 @@ impl FusedPooling for Flex {
         let x = x.to_contiguous();
         let batch = x.shape()[0];
         let (of_image, of_output) = (windows.pixels(), windows.stops() * windows.channels);
+        assert_eq!(slice(&x).len(), batch * of_image, "images of the size that the windows have");
         let images = batch.div_ceil(PARTS).max(1);
         let inputs = slice(&x).chunks(images * of_image);
         let pool = |(output, x): (&mut [MaybeUninit<f32>], &[f32])| {
@@ -99,6 +100,7 @@ impl FusedPooling for Flex {
         let gradient = gradient.to_contiguous();
         let batch = x.shape()[0];
         let (of_image, of_output) = (windows.pixels(), windows.stops() * windows.channels);
+        assert_eq!(slice(&x).len(), batch * of_image, "images of the size that the windows have");
         let images = batch.div_ceil(PARTS).max(1);
         let mut x_gradient = vec![0.0; batch * of_image];
         let parts = x_gradient
@@ -192,8 +194,13 @@ mod tests {
     }
 
     /// Output and the gradient of x for a loss that weighs each output differently.
-    fn run(pooling: Pooling, (size, strides, padding): Way, fused: bool) -> [Vec<f32>; 2] {
-        let (batch, image) = (11, [7, 6, 5]);
+    fn run(
+        pooling: Pooling,
+        (size, strides, padding): Way,
+        channels: usize,
+        fused: bool,
+    ) -> [Vec<f32>; 2] {
+        let (batch, image) = (11, [7, 6, channels]);
         let x = noise([batch, image[0], image[1], image[2]], 1).require_grad();
         let output = if fused {
             pool2d(x.clone(), pooling, Windows::over(image, size, strides, padding))
@@ -221,15 +228,18 @@ mod tests {
 
     #[test]
     fn it_agrees_with_burns_own_in_output_and_gradient() {
-        let ways: [Way; 4] = [
+        let _core = pair::at_work();
+        let ways: [Way; 5] = [
             ([2, 2], [2, 2], [(0, 0); 2]),
             ([2, 2], [2, 2], [(0, 1), (0, 0)]),
             ([3, 2], [1, 2], [(1, 1), (0, 0)]),
             ([3, 3], [1, 1], [(1, 1); 2]),
+            ([1, 2], [3, 4], [(0, 0); 2]),
         ];
-        for way in ways {
+        // Channels that are not, are, and are in part blocks of what registers hold.
+        for (way, channels) in ways.into_iter().flat_map(|way| [5, 8, 19].map(|n| (way, n))) {
             for pooling in [Pooling::Max, Pooling::Average] {
-                let (ours, burns) = (run(pooling, way, true), run(pooling, way, false));
+                let [ours, burns] = [true, false].map(|fused| run(pooling, way, channels, fused));
                 for (ours, burns) in ours.iter().flatten().zip(burns.iter().flatten()) {
                     assert!((ours - burns).abs() < 1e-6, "{ours} and {burns}: {pooling:?} {way:?}");
                 }
@@ -243,5 +253,16 @@ mod tests {
         let windows = Windows::over([2, 2, 1], [2, 2], [2, 2], [(0, 0); 2]);
         let gradients = pool2d(x.clone(), Pooling::Max, windows).sum().backward();
         assert_eq!(numbers(x.grad(&gradients).unwrap()), [1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn nan_is_the_largest() {
+        let data = TensorData::new(vec![2.0, f32::NAN, 5.0, 1.0], [1, 2, 2, 1]);
+        let x = Tensor::from_data(data, &Device::flex().autodiff()).require_grad();
+        let windows = Windows::over([2, 2, 1], [2, 2], [2, 2], [(0, 0); 2]);
+        let output = pool2d(x.clone(), Pooling::Max, windows);
+        assert!(numbers(output.clone().inner())[0].is_nan());
+        let gradients = output.sum().backward();
+        assert_eq!(numbers(x.grad(&gradients).unwrap()), [0.0, 1.0, 0.0, 0.0]);
     }
 }

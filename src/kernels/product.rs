@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::buffers::{Place, fresh};
 use super::pair;
-use super::simd::{Simd, dispatch};
+use super::simd::{self, Simd, dispatch};
 
 /// Of the inner dimension at a time, so that a panel of b and a block of a stay in the nearest cache.
 const DEPTH: usize = 128;
@@ -29,7 +29,7 @@ const AHEAD: usize = 16;
 /// Rows at a time.
 const BLOCK: usize = 32;
 
-/// Columns of a part: whole tiles, whatever the width of vectors.
+/// Columns of a part: whole tiles, whatever the width of vectors. No tile is wider.
 const COLUMNS: usize = 48;
 
 /// Multiplications below which a second thread costs more than it gives.
@@ -181,6 +181,7 @@ impl Job {
         [rows, columns, depth]: [usize; 3],
         finish: Finish<'_>,
     ) -> Self {
+        assert!(simd::available(), "who has no such instructions takes burn's product");
         Self {
             rows,
             a: a.as_ptr(),
@@ -244,7 +245,8 @@ unsafe fn part_in<S: Simd>(job: &Job, rows: Range<usize>, columns: Range<usize>)
                 continue;
             }
             let copy_a = transposed && drive_out(job.a_steps.1, depth.len());
-            let copy_b = drive_out(job.b_step, depth.len());
+            // A copy is for more than one tile.
+            let copy_b = rows.len() > 8 && drive_out(job.b_step, depth.len());
             for first in rows.clone().step_by(BLOCK) {
                 let rows = first..(first + BLOCK).min(rows.end);
                 let mut copy = MaybeUninit::<[f32; DEPTH * BLOCK]>::uninit();
@@ -324,6 +326,7 @@ unsafe fn panel<S: Simd, const V: usize, const PART: bool>(
     mask: S::Mask,
     copied: bool,
 ) {
+    const { assert!(V * S::LANES <= COLUMNS) };
     let mut row = rows.start;
     let mut copy = MaybeUninit::<[f32; DEPTH * COLUMNS]>::uninit();
     let mut job = *job;
@@ -472,7 +475,7 @@ mod tests {
 
     #[test]
     fn products_of_all_shapes_are_the_same_to_the_bit_with_one_thread_and_with_two() {
-        if !crate::kernels::simd::available() {
+        if !simd::available() {
             println!("skipped: products_of_all_shapes: the processor lacks the instructions");
             return;
         }
@@ -488,6 +491,8 @@ mod tests {
             [130, 100, 140],
             [40, 1024, 130],
             [512, 33, 20],
+            [512, 33, 300],
+            [7, 1024, 130],
         ];
         for shape @ [m, n, k] in shapes {
             for (left, relu) in [(Left::AsIs, true), (Left::Transposed, false)] {

@@ -64,7 +64,9 @@ pub fn statistics(x: &[f32], features: usize) -> [Vec<f32>; 2] {
 
 /// `(x − shift) · scale + offset` per feature, then max(·, 0) with `relu`: [rows, features].
 pub fn normalize(x: &[f32], [shift, scale, offset]: [&[f32]; 3], relu: bool) -> Vec<f32> {
-    let part = part(x.len(), shift.len());
+    let features = shift.len();
+    assert!(scale.len() == features && offset.len() == features && x.len() % features == 0);
+    let part = part(x.len(), features);
     // SAFETY: each part is filled, and there are as many as of x.
     unsafe {
         fresh(x.len(), |out| {
@@ -95,7 +97,10 @@ pub fn parameter_gradients(
 
 /// The gradient of the input, [rows, features], as [`loops::input_gradient`] has it.
 pub fn input_gradient(x: &[f32], gradient: &[f32], per_feature: [&[f32]; 5]) -> Vec<f32> {
-    let part = part(x.len(), per_feature[0].len());
+    let features = per_feature[0].len();
+    assert!(per_feature.iter().all(|numbers| numbers.len() == features));
+    assert!(x.len() == gradient.len() && x.len() % features == 0);
+    let part = part(x.len(), features);
     // SAFETY: each part is filled, and there are as many as of x.
     unsafe {
         fresh(x.len(), |out| {

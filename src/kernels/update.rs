@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(momentum.into_data(), expected.into_data());
         assert_eq!(velocity.into_data(), square.into_data());
         assert_eq!(weight.into_data(), moved.into_data());
-        let (old, new) = (v.clone().flatten(0, 1), w.clone().flatten(0, 1));
+        let (old, new) = (tensor(5).flatten(0, 1), w.clone().flatten(0, 1));
         let expected = old.clone().mul_scalar(1.0 - 0.01) + new.clone().mul_scalar(0.01);
         assert_eq!(move_on(old, new, 0.01).into_data(), expected.into_data());
         assert_eq!(w.into_data(), before, "what others hold stays as it was");

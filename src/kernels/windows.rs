@@ -33,6 +33,9 @@ struct Seen {
 impl Windows {
     /// For images of [height, width, channels] that lack rows above and below and columns left and
     /// right.
+    ///
+    /// # Panics
+    /// If the window is larger than the image with what it lacks, or may lie beside the image.
     pub fn over(
         [height, width, channels]: [usize; 3],
         size: [usize; 2],
@@ -42,6 +45,8 @@ impl Windows {
         let image = [height, width];
         let places = |i: usize| {
             let (before, after) = padding[i];
+            assert!(before < size[i] && after < size[i], "the window sees some of the image");
+            assert!(size[i] <= image[i] + before + after, "the window has a place");
             (image[i] + before + after - size[i]) / strides[i] + 1
         };
         Self {
@@ -102,7 +107,7 @@ pub fn patches(windows: &Windows, image: &[f32], rows: Range<usize>, out: &mut [
     }
 }
 
-/// As the function of the library, which is slow where there are few.
+/// As the function of the library, which is slow for three numbers: a row of a common window.
 fn copy(from: &[f32], to: &mut [f32]) {
     if let (Some(from), Some(to)) = (from.as_array::<3>(), to.as_mut_array::<3>()) {
         *to = *from;
@@ -172,7 +177,7 @@ pub fn largest_gradient(
                 let values = image[at + first..][..count].iter().zip(&most);
                 let gradients = out[at + first..][..count].iter_mut().zip(&mut left);
                 for ((value, most), (out, left)) in values.zip(gradients) {
-                    let here = value == most;
+                    let here = value == most || value.is_nan();
                     *out += if here { *left } else { 0.0 };
                     *left = if here { 0.0 } else { *left };
                 }
