@@ -9,6 +9,10 @@
     missing_docs,
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
+#![allow(
+    clippy::too_many_arguments,
+    reason = "operations of a backend take tensors and numbers alone"
+)]
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;

@@ -454,6 +454,8 @@ pub fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     /// The same chains, one number after the other.
@@ -474,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn products_of_all_shapes_are_the_same_to_the_bit_with_one_thread_and_with_two() {
+    fn products_of_all_shapes_are_the_same_to_the_bit_by_any_vectors_and_threads() {
         if !simd::available() {
             println!("skipped: products_of_all_shapes: the processor lacks the instructions");
             return;
@@ -499,22 +501,37 @@ mod tests {
                 let (a, b) = (noise(m * k, 1), noise(k * n, 2));
                 let bias: Vec<f32> = (0..n).map(|j| j as f32 - 3.0).collect();
                 let expected = plainly(&a, left, &b, shape, relu);
-                let finish = Finish { bias: Some(&bias), relu };
-                assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}");
-                let _one = pair::at_work();
-                assert_eq!(product(&a, left, &b, shape, finish), expected, "{shape:?}, two");
-                let by_rows = product_by_rows(&a, left, &b, shape, |first, rows| {
-                    for (i, row) in rows.chunks_exact_mut(n).enumerate() {
-                        row[0] += (first + i) as f32;
-                    }
-                });
-                let mut expected = product(&a, left, &b, shape, Finish::default());
-                for (i, row) in expected.chunks_exact_mut(n).enumerate() {
-                    row[0] += i as f32;
+                for narrow in [false, true] {
+                    simd::NARROW.store(narrow, Ordering::Relaxed);
+                    compare(&a, left, &b, shape, Finish { bias: Some(&bias), relu }, &expected);
                 }
-                assert_eq!(by_rows, expected, "{shape:?}, by rows");
             }
         }
+    }
+
+    /// Each way to a product of this shape with what was worked out plainly.
+    fn compare(
+        a: &[f32],
+        left: Left,
+        b: &[f32],
+        shape: [usize; 3],
+        finish: Finish<'_>,
+        expected: &[f32],
+    ) {
+        let n = shape[1];
+        assert_eq!(product(a, left, b, shape, finish), expected, "{shape:?}");
+        let _one = pair::at_work();
+        assert_eq!(product(a, left, b, shape, finish), expected, "{shape:?}, two");
+        let by_rows = product_by_rows(a, left, b, shape, |first, rows| {
+            for (i, row) in rows.chunks_exact_mut(n).enumerate() {
+                row[0] += (first + i) as f32;
+            }
+        });
+        let mut expected = product(a, left, b, shape, Finish::default());
+        for (i, row) in expected.chunks_exact_mut(n).enumerate() {
+            row[0] += i as f32;
+        }
+        assert_eq!(by_rows, expected, "{shape:?}, by rows");
     }
 
     #[test]

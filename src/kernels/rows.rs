@@ -54,18 +54,24 @@ pub fn sums(x: &[f32], features: usize) -> Vec<f32> {
 pub fn statistics(x: &[f32], features: usize) -> [Vec<f32>; 2] {
     let share = features as f32 / x.len() as f32;
     let mut mean = sums(x, features);
-    mean.iter_mut().for_each(|sum| *sum *= share);
+    for sum in &mut mean {
+        *sum *= share;
+    }
     let mut variance = summed(x.len(), features, features, |part, sums| {
         loops::squares(&x[part], &mean, sums);
     });
-    variance.iter_mut().for_each(|sum| *sum *= share);
+    for sum in &mut variance {
+        *sum *= share;
+    }
     [mean, variance]
 }
 
 /// `(x − shift) · scale + offset` per feature, then max(·, 0) with `relu`: [rows, features].
 pub fn normalize(x: &[f32], [shift, scale, offset]: [&[f32]; 3], relu: bool) -> Vec<f32> {
     let features = shift.len();
-    assert!(scale.len() == features && offset.len() == features && x.len() % features == 0);
+    assert!(
+        scale.len() == features && offset.len() == features && x.len().is_multiple_of(features)
+    );
     let part = part(x.len(), features);
     // SAFETY: each part is filled, and there are as many as of x.
     unsafe {
@@ -99,7 +105,7 @@ pub fn parameter_gradients(
 pub fn input_gradient(x: &[f32], gradient: &[f32], per_feature: [&[f32]; 5]) -> Vec<f32> {
     let features = per_feature[0].len();
     assert!(per_feature.iter().all(|numbers| numbers.len() == features));
-    assert!(x.len() == gradient.len() && x.len() % features == 0);
+    assert!(x.len() == gradient.len() && x.len().is_multiple_of(features));
     let part = part(x.len(), features);
     // SAFETY: each part is filled, and there are as many as of x.
     unsafe {

@@ -92,6 +92,11 @@ pub fn available() -> bool {
     }
 }
 
+/// Makes processors that have the wider vectors work with the narrower ones, for all threads: no number
+/// may depend on it.
+#[cfg(test)]
+pub static NARROW: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512, is_wide};
 
@@ -102,6 +107,10 @@ mod x86 {
 
     /// Whether the processor has the wider of the two.
     pub fn is_wide() -> bool {
+        #[cfg(test)]
+        if super::NARROW.load(std::sync::atomic::Ordering::Relaxed) {
+            return false;
+        }
         is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
     }
 
