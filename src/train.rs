@@ -13,7 +13,7 @@ use burn::optim::GradientsParams;
 
 use crate::backend::{Opened, has_fused_kernels};
 use crate::data::{Dataset, Feed, Scaler};
-use crate::kernels::pair;
+use crate::kernels::{early, pair};
 use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
 use crate::record::{Diagnosis, EpochRow};
@@ -151,7 +151,7 @@ pub fn train(
     backend: &Opened,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
-    let _core = pair::at_work();
+    let mut core = pair::at_work();
     let device = backend.device.clone().autodiff();
     let resident = backend.has_own_memory();
     let scaler = Scaler::of(dataset);
@@ -185,6 +185,7 @@ pub fn train(
     }
     let cross_entropy = Loss::build(&spec.loss, &device);
     let top_k = spec.top_k();
+    let steps_early = optimizer.is_plain_descent() && !network.is_penalized();
 
     let start = Instant::now();
     let seconds = || seconds_before + start.elapsed().as_secs_f64();
@@ -194,6 +195,7 @@ pub fn train(
         let order = row_order(dataset.train.len(), spec.shuffle, seed, epoch);
         let mut meter = Meter::new(order.len());
         let mut learning_rate = 0.0;
+        core.begin_steps();
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             // [batch, pixels] and [batch]
             let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
@@ -204,17 +206,22 @@ pub fn train(
             let logits = network.tapped_logits(images, pass, tap);
             // [1], the mean over the batch and what regularizers add
             let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
-            let gradients = GradientsParams::from_grads(loss.backward(), &network);
-            if let Some(sample) = &mut sample {
-                diagnostics.gradients(sample, &network, &gradients);
-            }
             learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
-            network = optimizer.step(learning_rate, network, gradients).constrained();
+            // Diagnostics want gradients.
+            let rate = (steps_early && sample.is_none()).then_some(learning_rate);
+            network = early::steps(rate, || {
+                let gradients = GradientsParams::from_grads(loss.backward(), &network);
+                if let Some(sample) = &mut sample {
+                    diagnostics.gradients(sample, &network, &gradients);
+                }
+                optimizer.step(learning_rate, network, gradients).constrained()
+            });
             if let Some(sample) = sample {
                 diagnostics.end(&sample, &network);
             }
 
             meter.add(loss.inner(), logits.inner());
+            core.end_step();
             if step % STEPS_PER_REPORT == 0 {
                 observer.step(epoch, step * spec.batch_size);
             }

@@ -23,6 +23,7 @@ use burn_flex::FlexTensor;
 
 use super::batch_norm::{Normalized, inverse_deviations, scales};
 use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
+use super::early;
 use super::product::{Finish, Left, product, product_by_rows, transposed};
 use super::{loops, rows, simd};
 
@@ -158,8 +159,11 @@ impl FusedDense for Flex {
         let (batch, gradient) = (gradient.shape()[0], slice(&gradient));
         let weight_gradient = if wants_weight {
             let shape = [inputs, units, batch];
-            let sums = product(slice(&x), Left::Transposed, gradient, shape, Finish::default());
-            tensor(sums, &[inputs, units])
+            let rate = early::rate();
+            let descent = rate.map(|rate| (slice(&weight), rate));
+            let finish = Finish { descent, ..Finish::default() };
+            let sums = product(slice(&x), Left::Transposed, gradient, shape, finish);
+            gradient_or_step(sums, &[inputs, units], rate.is_some())
         } else {
             nothing()
         };
@@ -217,6 +221,7 @@ impl FusedDense for Flex {
         // With x̂ the normalized x, g the gradient and P = x̂ᵀ g: the weight's gradient is
         // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
         let (gamma, beta, weight) = (slice(&gamma), slice(&beta), slice(&weight));
+        let rate = early::rate();
         let gradients = Mutex::new((vec![0.0; inputs], vec![0.0; inputs]));
         let unfold = |first: usize, sums: &mut [f32]| {
             let rows = first..first + sums.len() / units;
@@ -224,7 +229,7 @@ impl FusedDense for Flex {
             let parameters = [&gamma[rows.clone()], &beta[rows.clone()], weight, &bias_gradient];
             let mut some = [vec![0.0; rows.len()], vec![0.0; rows.len()]];
             let [of_gamma, of_beta] = &mut some;
-            loops::unfold(parameters, sums, of_gamma, of_beta);
+            loops::unfold(parameters, rate, sums, of_gamma, of_beta);
             let mut all = gradients.lock().unwrap_or_else(PoisonError::into_inner);
             all.0[rows.clone()].copy_from_slice(of_gamma);
             all.1[rows].copy_from_slice(of_beta);
@@ -240,17 +245,26 @@ impl FusedDense for Flex {
         (
             tensor(gamma_gradient, &[inputs]),
             tensor(beta_gradient, &[inputs]),
-            tensor(sums, &[inputs, units]),
+            gradient_or_step(sums, &[inputs, units], rate.is_some()),
             tensor(bias_gradient, &[units]),
         )
     }
+}
+
+/// A weight's gradient, or what stands in its place.
+fn gradient_or_step(numbers: Vec<f32>, shape: &[usize], taken: bool) -> FlexTensor {
+    let tensor = tensor(numbers, shape);
+    if taken {
+        early::is_taken(slice(&tensor));
+    }
+    tensor
 }
 
 fn forward(x: &[f32], weight: &FlexTensor, bias: &FlexTensor, relu: bool) -> FlexTensor {
     let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
     let batch = x.len() / inputs;
     let bias = (bias.shape()[0] == units).then(|| slice(bias));
-    let finish = Finish { bias, relu };
+    let finish = Finish { bias, relu, descent: None };
     let output = product(x, Left::AsIs, slice(weight), [batch, units, inputs], finish);
     tensor(output, &[batch, units])
 }
@@ -390,7 +404,7 @@ impl<B: Backend + FusedDense> Backward<B, 4> for NormalizedDensePass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::batch_norm::normalize;
+    use crate::kernels::{batch_norm::normalize, update};
     use burn::tensor::{Device, TensorData, activation::relu};
 
     fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -476,6 +490,44 @@ mod tests {
                     assert!(close, "{a} and {b}: {normalized} {bias} {relu}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_step_taken_in_the_backward_pass_is_the_optimizers_to_the_bit() {
+        if !available() {
+            println!("skipped: dense kernels: the processor lacks the instructions");
+            return;
+        }
+        let device = Device::flex().autodiff();
+        let matrix = |rows: usize, columns: usize, seed| {
+            use crate::rng::{Purpose, Stream};
+            let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+            let numbers: Vec<f32> =
+                (0..rows * columns).map(|_| stream.next_f32() * 4.0 - 1.5).collect();
+            Tensor::<2>::from_data(TensorData::new(numbers, [rows, columns]), &device)
+        };
+        let (batch, inputs, units, rate) = (7, 70, 21, 0.01);
+        let step = |normalized: bool, early: bool| {
+            let x = matrix(batch, inputs, 1);
+            let weight = matrix(inputs, units, 2).require_grad();
+            let output = if normalized {
+                let parameter = |seed| matrix(1, inputs, seed).squeeze_dim(0).require_grad();
+                let parameters: [Tensor<1>; 2] = [parameter(3), parameter(4)];
+                normalized_dense(x, parameters, 1e-3, weight.clone(), None, true).output
+            } else {
+                dense(x, weight.clone(), None, true)
+            };
+            let loss = (output * matrix(batch, units, 5)).sum();
+            early::steps(early.then_some(rate), || {
+                let gradient = weight.grad(&loss.backward()).unwrap();
+                numbers(update::descend(weight.inner(), gradient, rate))
+            })
+        };
+        for normalized in [false, true] {
+            let weight = step(normalized, true);
+            assert_eq!(weight, step(normalized, false), "{normalized}");
+            assert_ne!(weight, numbers(matrix(inputs, units, 2)), "{normalized}");
         }
     }
 }

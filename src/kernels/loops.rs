@@ -131,17 +131,22 @@ pub fn sums(x: &[f32], sums: &mut [f32]) {
 const LANES: usize = 16;
 
 /// Makes of `sums`, P = x̂ᵀ g, the gradient of a weight behind a normalization, `γ P + β Σg`, and
-/// the gradients of γ and β: for each row, the sums of `P · w` and of `Σg · w`.
+/// the gradients of γ and β: for each row, the sums of `P · w` and of `Σg · w`. With a rate, makes of
+/// `sums` the weight minus that gradient times the rate.
 ///
 /// γ and β are [inputs], weight and sums [inputs, units], Σg [units].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn unfold(
     [gamma, beta, weight, total]: [&[f32]; 4],
+    rate: Option<f32>,
     sums: &mut [f32],
     gamma_gradient: &mut [f32],
     beta_gradient: &mut [f32],
 ) {
     let units = total.len();
+    let (stepping, rate) = (rate.is_some(), rate.unwrap_or(0.0));
+    let finish =
+        |gradient: f32, weight: f32| if stepping { weight - gradient * rate } else { gradient };
     let rows = weight.chunks_exact(units).zip(sums.chunks_exact_mut(units));
     for (i, (weight, sums)) in rows.enumerate() {
         let (gamma, beta) = (gamma[i], beta[i]);
@@ -153,13 +158,13 @@ pub fn unfold(
             for j in 0..LANES {
                 of_gamma[j] += sums[j] * weight[j];
                 of_beta[j] += total[j] * weight[j];
-                sums[j] = gamma * sums[j] + beta * total[j];
+                sums[j] = finish(gamma * sums[j] + beta * total[j], weight[j]);
             }
         }
         for j in whole..units {
             of_gamma[j - whole] += sums[j] * weight[j];
             of_beta[j - whole] += total[j] * weight[j];
-            sums[j] = gamma * sums[j] + beta * total[j];
+            sums[j] = finish(gamma * sums[j] + beta * total[j], weight[j]);
         }
         gamma_gradient[i] = of_gamma.iter().sum();
         beta_gradient[i] = of_beta.iter().sum();

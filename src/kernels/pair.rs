@@ -3,14 +3,15 @@
 //! All parts together take some hundred microseconds, which is about what it takes to wake a thread:
 //! the second thread waits for its work in a loop, and sleeps only after a while without any. Parts
 //! are taken one after the other by whoever is free, so that a second thread that comes late does
-//! less; nobody waits for more than a part that it has begun. Parts are the same whether there is a second thread or not, and so
-//! are the results.
+//! less; nobody waits for more than a part that it has begun. Parts are the same whether there is a
+//! second thread or not, and so are the results: whether there is one is decided by what is faster.
 
 #![allow(unsafe_code, reason = "a thread that lives on runs a closure that does not")]
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -21,19 +22,23 @@ static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 /// How long the second thread waits for work before it sleeps. Checkpoints and the like come between.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// How long the second thread may still take for its last part once all others are done: this, or as
-/// long as all of them took, if that is longer. Beyond it, it has lost its core to some other program.
-const LATE: Duration = Duration::from_millis(1);
+/// How long the second thread may still take for its last part while it has a core.
+const SOON: Duration = Duration::from_millis(1);
 
-/// How long one thread works alone after that, doubled each time that it happens again within
-/// [`FORGOTTEN`].
-const ALONE: Duration = Duration::from_millis(10);
+/// Steps for which the other number of threads is tried, at least.
+const TRIED: u32 = 4;
 
-/// See [`ALONE`].
-const MOST_DOUBLINGS: u32 = 6;
+/// And for how long, at least.
+const LONG_ENOUGH: Duration = Duration::from_millis(6);
 
-/// See [`ALONE`].
-const FORGOTTEN: Duration = Duration::from_secs(1);
+/// So many times as long the faster way is kept, doubled each time that the other was slower.
+const KEPT: u32 = 8;
+
+/// See [`KEPT`].
+const MOST_CONFIRMED: u32 = 4;
+
+/// Of the time for a step; what is not clear stays as it is.
+const CLEARLY_FASTER: f64 = 0.97;
 
 /// Looks at an atomic between two looks at the clock.
 const LOOKS: usize = 64;
@@ -74,32 +79,65 @@ static HELPER: Helper = Helper {
     thread: OnceLock::new(),
 };
 
+thread_local! {
+    /// Whether this thread is faster without help.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// A thread at work, for as long as this lives.
+///
+/// It finds out whether a second thread makes its steps faster: on a machine that other programs or
+/// other machines use, too, two cores can be slower than one.
 #[derive(Debug)]
-pub struct AtWork(());
+pub struct AtWork {
+    pace: Pace,
+    /// It belongs to its thread.
+    _thread: PhantomData<*const ()>,
+}
 
 /// Says that this thread will keep a core busy. While there are fewer of them than cores, and only
 /// then, their work goes to two threads.
 pub fn at_work() -> AtWork {
     AT_WORK.fetch_add(1, Ordering::Relaxed);
-    AtWork(())
+    AtWork { pace: Pace::new(), _thread: PhantomData }
+}
+
+impl AtWork {
+    /// Steps follow, which take about the same time each.
+    pub fn begin_steps(&mut self) {
+        self.pace.last = Instant::now();
+    }
+
+    /// A step is done.
+    pub fn end_step(&mut self) {
+        if !are_cores_to_spare() {
+            self.pace = Pace::new();
+            ALONE.set(false);
+        } else if self.pace.step(Instant::now()) {
+            ALONE.set(!ALONE.get());
+        }
+    }
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
         AT_WORK.fetch_sub(1, Ordering::Relaxed);
+        ALONE.set(false);
     }
 }
 
-fn is_a_core_free() -> bool {
+fn are_cores_to_spare() -> bool {
     static CORES: OnceLock<usize> = OnceLock::new();
     let cores = *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
-    (1..cores).contains(&AT_WORK.load(Ordering::Relaxed)) && !lateness::is_remembered()
+    (1..cores).contains(&AT_WORK.load(Ordering::Relaxed))
 }
 
 /// Calls `part` with each number below `parts`, from two threads if there is a core to spare.
 pub fn share(parts: usize, part: &(dyn Fn(usize) + Sync)) {
-    let free = parts > 1 && is_a_core_free() && !HELPER.taken.swap(true, Ordering::Acquire);
+    let free = parts > 1
+        && !ALONE.get()
+        && are_cores_to_spare()
+        && !HELPER.taken.swap(true, Ordering::Acquire);
     if !free {
         (0..parts).for_each(part);
         return;
@@ -110,7 +148,7 @@ pub fn share(parts: usize, part: &(dyn Fn(usize) + Sync)) {
     // SAFETY: we have it, and it is idle.
     unsafe { *HELPER.work.get() = Some(work) };
     HELPER.next.store(0, Ordering::Relaxed);
-    let waiting = Waiting { parts, begun: Instant::now() };
+    let waiting = Waiting { parts };
     HELPER.state.store(READY, Ordering::SeqCst);
     let helper = HELPER.thread.get_or_init(|| {
         let thread = thread::Builder::new().name("second".to_owned()).spawn(help);
@@ -147,7 +185,6 @@ impl Work<'_> {
 
 struct Waiting {
     parts: usize,
-    begun: Instant,
 }
 
 impl Drop for Waiting {
@@ -160,13 +197,10 @@ impl Drop for Waiting {
         let mut failed = false;
         if !not_begun {
             let done = || matches!(state.load(Ordering::Acquire), DONE | FAILED);
-            if !look_until(done, Instant::now() + LATE.max(self.begun.elapsed())) {
+            if !look_until(done, Instant::now() + SOON) {
+                // It has lost its core, perhaps to this very thread.
                 while !done() {
                     thread::yield_now();
-                }
-                // Who fails takes its time to say why.
-                if state.load(Ordering::Acquire) == DONE {
-                    lateness::remember();
                 }
             }
             failed = state.load(Ordering::Acquire) == FAILED;
@@ -214,34 +248,44 @@ fn look_until(is_it: impl Fn() -> bool, deadline: Instant) -> bool {
     }
 }
 
-/// Whether the second thread lately had no core.
-mod lateness {
-    use super::*;
+/// Which of two ways is faster lately, found out by trying: now and then the other way for some steps.
+#[derive(Debug)]
+struct Pace {
+    /// When the last step ended, or the first began.
+    last: Instant,
+    /// Of this way since it was begun to be measured.
+    steps: u32,
+    spent: Duration,
+    /// Seconds for a step of the way that is kept, while the other is tried.
+    kept: Option<f64>,
+    /// How often in a row the other way was tried and slower.
+    confirmed: u32,
+}
 
-    /// Nanoseconds on the clock of [`now`]; 0 is never.
-    static ALONE_UNTIL: AtomicU64 = AtomicU64::new(0);
-    static DOUBLINGS: AtomicU32 = AtomicU32::new(0);
-
-    fn now() -> u64 {
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+impl Pace {
+    fn new() -> Self {
+        let (last, spent) = (Instant::now(), Duration::ZERO);
+        Self { last, steps: 0, spent, kept: None, confirmed: 0 }
     }
 
-    /// Only who has the helper calls this.
-    pub fn remember() {
-        let (now, until) = (now(), ALONE_UNTIL.load(Ordering::Relaxed));
-        let again = until > 0 && now < until + FORGOTTEN.as_nanos() as u64;
-        let doublings = match DOUBLINGS.load(Ordering::Relaxed) {
-            before if again => (before + 1).min(MOST_DOUBLINGS),
-            _ => 0,
+    /// A step ended now. Whether to go on the other way.
+    fn step(&mut self, now: Instant) -> bool {
+        self.spent += now - self.last;
+        self.last = now;
+        self.steps += 1;
+        let trials = if self.kept.is_some() { 1 } else { KEPT << self.confirmed };
+        if self.steps < TRIED * trials || self.spent < LONG_ENOUGH * trials {
+            return false;
+        }
+        let seconds = self.spent.as_secs_f64() / f64::from(self.steps);
+        (self.steps, self.spent) = (0, Duration::ZERO);
+        let Some(kept) = self.kept.take() else {
+            self.kept = Some(seconds);
+            return true;
         };
-        DOUBLINGS.store(doublings, Ordering::Relaxed);
-        ALONE_UNTIL.store(now + ((ALONE.as_nanos() as u64) << doublings), Ordering::Relaxed);
-    }
-
-    pub fn is_remembered() -> bool {
-        let until = ALONE_UNTIL.load(Ordering::Relaxed);
-        until > 0 && now() < until
+        let faster = seconds < kept * CLEARLY_FASTER;
+        self.confirmed = if faster { 0 } else { (self.confirmed + 1).min(MOST_CONFIRMED) };
+        !faster
     }
 }
 
@@ -266,6 +310,33 @@ mod tests {
                 scope.spawn(|| (0..200).for_each(|_| ask()));
             }
         });
+    }
+
+    /// Whether one thread is what is chosen after so many steps, if steps take so many milliseconds
+    /// with two threads and with one.
+    fn is_alone_after(steps: usize, milliseconds: impl Fn(usize) -> [u64; 2]) -> (bool, usize) {
+        let mut pace = Pace::new();
+        let (mut alone, mut times_alone, mut now) = (false, 0, pace.last);
+        for step in 0..steps {
+            now += Duration::from_millis(milliseconds(step)[usize::from(alone)]);
+            times_alone += usize::from(alone);
+            alone ^= pace.step(now);
+        }
+        (pace.kept.is_some() ^ alone, times_alone)
+    }
+
+    #[test]
+    fn the_faster_number_of_threads_is_found_and_found_again() {
+        let (alone, times) = is_alone_after(10_000, |_| [2, 3]);
+        assert!(!alone && times < 200, "{times}");
+        let (alone, times) = is_alone_after(10_000, |_| [3, 2]);
+        assert!(alone && times > 9_800, "{times}");
+        // From one to the other.
+        let (alone, times) =
+            is_alone_after(10_000, |step| if step < 5_000 { [2, 3] } else { [4, 3] });
+        assert!(alone && (4_000..5_200).contains(&times), "{times}");
+        // What makes no difference changes nothing.
+        assert!(!is_alone_after(10_000, |_| [3, 3]).0);
     }
 
     #[test]

@@ -54,6 +54,15 @@ pub struct Finish<'a> {
     pub bias: Option<&'a [f32]>,
     /// Whether max(x, 0) follows.
     pub relu: bool,
+    /// Of which the product, times this rate, is subtracted; [rows, columns].
+    pub descent: Option<(&'a [f32], f32)>,
+}
+
+impl Finish<'_> {
+    fn fits(&self, rows: usize, columns: usize) -> bool {
+        self.bias.is_none_or(|bias| bias.len() == columns)
+            && self.descent.is_none_or(|(weight, _)| weight.len() == rows * columns)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -73,6 +82,9 @@ struct Job {
     /// Null without one.
     bias: *const f32,
     relu: bool,
+    /// What the product is subtracted from, or null, and what it is multiplied by.
+    weight: *const f32,
+    rate: f32,
     /// Whether the product is added to what is there.
     add: bool,
 }
@@ -91,7 +103,7 @@ pub fn product(
     finish: Finish<'_>,
 ) -> Vec<f32> {
     assert!(a.len() == rows * depth && b.len() == depth * columns);
-    assert!(finish.bias.is_none_or(|bias| bias.len() == columns));
+    assert!(finish.fits(rows, columns));
     let mut out = Vec::with_capacity(rows * columns);
     if depth == 0 {
         out.resize(rows * columns, 0.0);
@@ -125,7 +137,7 @@ pub fn product_into(
 ) {
     let [rows, columns, depth] = shape;
     assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
-    assert!(finish.bias.is_none_or(|bias| bias.len() == columns) && out.len() == rows * columns);
+    assert!(finish.fits(rows, columns) && out.len() == rows * columns);
     let job = Job::new(a, left, b, out.as_mut_ptr().cast(), shape, finish);
     // SAFETY: the lengths are those asserted.
     unsafe { part(&job, 0..rows, 0..columns) }
@@ -196,6 +208,8 @@ impl Job {
             depth,
             bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu: finish.relu,
+            weight: finish.descent.map_or(std::ptr::null(), |(weight, _)| weight.as_ptr()),
+            rate: finish.descent.map_or(0.0, |(_, rate)| rate),
             add: false,
         }
     }
@@ -414,18 +428,36 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
             b = b.wrapping_add(b_step);
             left -= 1;
         }
+        // One small loop for each, as the sums stay in registers only if all loops are unrolled.
         let last = depth.end == job.depth;
-        for (r, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let mut value = sum;
-                if last && !job.bias.is_null() {
-                    value = S::add(value, load(job.bias.add(column + v * S::LANES)));
+        if last && !job.bias.is_null() {
+            for r in 0..R {
+                for v in 0..V {
+                    let bias = load(job.bias.add(column + v * S::LANES));
+                    sums[r][v] = S::add(sums[r][v], bias);
                 }
-                if last && job.relu {
-                    value = S::relu(value);
+            }
+        }
+        if last && job.relu {
+            for r in 0..R {
+                for v in 0..V {
+                    sums[r][v] = S::relu(sums[r][v]);
                 }
+            }
+        }
+        if last && !job.weight.is_null() {
+            let (weight, rate) = (job.weight.add(row * columns + column), S::splat(job.rate));
+            for r in 0..R {
+                for v in 0..V {
+                    let weight = load(weight.add(r * columns + v * S::LANES));
+                    sums[r][v] = S::sub(weight, S::mul(sums[r][v], rate));
+                }
+            }
+        }
+        for r in 0..R {
+            for v in 0..V {
                 let to = out.add(r * columns + v * S::LANES);
-                if PART { S::store_part(to, mask, value) } else { S::store(to, value) }
+                if PART { S::store_part(to, mask, sums[r][v]) } else { S::store(to, sums[r][v]) }
             }
         }
     }
@@ -501,9 +533,15 @@ mod tests {
                 let (a, b) = (noise(m * k, 1), noise(k * n, 2));
                 let bias: Vec<f32> = (0..n).map(|j| j as f32 - 3.0).collect();
                 let expected = plainly(&a, left, &b, shape, relu);
+                let weight = noise(m * n, 3);
+                let stepped: Vec<f32> =
+                    weight.iter().zip(&expected).map(|(w, x)| w - x * 0.3).collect();
                 for narrow in [false, true] {
                     simd::NARROW.store(narrow, Ordering::Relaxed);
-                    compare(&a, left, &b, shape, Finish { bias: Some(&bias), relu }, &expected);
+                    let finish = Finish { bias: Some(&bias), relu, descent: None };
+                    compare(&a, left, &b, shape, finish, &expected);
+                    let finish = Finish { descent: Some((&weight, 0.3)), ..finish };
+                    compare(&a, left, &b, shape, finish, &stepped);
                 }
             }
         }

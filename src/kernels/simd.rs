@@ -34,6 +34,10 @@ pub trait Simd: Copy {
     unsafe fn fused(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// a + b
     unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a − b
+    unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a · b
+    unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// max(x, 0), and NaN where x is NaN.
     unsafe fn relu(x: Self::Vector) -> Self::Vector;
 }
@@ -164,6 +168,14 @@ mod x86 {
             unsafe { _mm256_add_ps(a, b) }
         }
         #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn relu(x: __m256) -> __m256 {
             // The second operand is what comes out where one is NaN.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
@@ -215,6 +227,14 @@ mod x86 {
         #[inline(always)]
         unsafe fn add(a: __m512, b: __m512) -> __m512 {
             unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_mul_ps(a, b) }
         }
         #[inline(always)]
         unsafe fn relu(x: __m512) -> __m512 {
@@ -270,6 +290,14 @@ impl Simd for Plain {
     #[inline(always)]
     unsafe fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
         std::array::from_fn(|lane| a[lane] + b[lane])
+    }
+    #[inline(always)]
+    unsafe fn sub(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|lane| a[lane] - b[lane])
+    }
+    #[inline(always)]
+    unsafe fn mul(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+        std::array::from_fn(|lane| a[lane] * b[lane])
     }
     #[inline(always)]
     unsafe fn relu(x: [f32; 8]) -> [f32; 8] {

@@ -16,7 +16,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::buffers::{slice, tensor, whole};
-use super::{loops, pair};
+use super::{early, loops, pair};
 
 /// Numbers below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 50_000;
@@ -24,7 +24,7 @@ const WORTH_A_THREAD: usize = 50_000;
 /// Numbers in a part.
 const PART: usize = 20_000;
 
-/// `w − rate · g`
+/// `w − rate · g`, which the backward pass may have worked out: see [`super::early`].
 ///
 /// # Panics
 /// On a backend other than flex.
@@ -145,6 +145,9 @@ impl FusedUpdate for Flex {
     }
 
     fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
+        if early::was_taken(slice(&gradient.to_contiguous())) {
+            return gradient;
+        }
         let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
         in_parts([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
             loops::descend(weight, gradient, rate as f32);

@@ -204,6 +204,11 @@ impl Network {
         self.layers.iter().filter_map(Block::penalty).fold(loss, |loss, penalty| loss + penalty)
     }
 
+    /// Whether regularizers add to the loss.
+    pub fn is_penalized(&self) -> bool {
+        self.layers.iter().any(|layer| layer.penalty().is_some())
+    }
+
     /// The network with each kernel as its constraint wants it, for after a step.
     #[must_use]
     pub fn constrained(self) -> Self {
