@@ -1,18 +1,22 @@
 //! A piece of work in parts, on two threads where a core is to spare.
 //!
 //! All parts together take some hundred microseconds, which is about what it takes to wake a thread:
-//! the second thread waits for its work in a loop, and sleeps only after a while without any. Parts
-//! are taken one after the other by whoever is free, so that a second thread that comes late does
-//! less; nobody waits for more than a part that it has begun. Parts are the same whether there is a
-//! second thread or not, and so are the results: whether there is one is decided by what is faster.
+//! the second thread waits for its work in a loop, and sleeps only after a while without any. Each
+//! thread begins with its half of the parts, one after the other, and goes on with those of the other
+//! half that are left, so that a second thread that comes late does less; nobody waits for more than a
+//! part that it has begun. Parts are the same whether there is a second thread or not, and so are the
+//! results: whether there is one is decided by what is faster.
+//!
+//! Between cores that share no cache, a line of memory takes half a microsecond there and back. Hence
+//! what both write to lies in few lines, and is written to seldom.
 
 #![allow(unsafe_code, reason = "a thread that lives on runs a closure that does not")]
 
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -55,27 +59,41 @@ struct Work<'a> {
     part: &'a (dyn Fn(usize) + Sync),
 }
 
+/// Alone in its lines of memory, which processors fetch in pairs.
+#[repr(align(128))]
+struct Line<T>(T);
+
 struct Helper {
     /// Whether one of the threads that ask for help has it.
-    taken: AtomicBool,
-    state: AtomicU8,
-    asleep: AtomicBool,
-    work: UnsafeCell<Option<Work<'static>>>,
-    /// The first part that nobody has begun.
-    next: AtomicUsize,
+    taken: Line<AtomicBool>,
+    /// What the helper is told, in one line.
+    message: Line<Message>,
+    /// The first part of the asking thread's half that nobody has begun.
+    next: Line<AtomicUsize>,
+    asleep: Line<AtomicBool>,
     thread: OnceLock<Thread>,
+}
+
+struct Message {
+    state: AtomicU8,
+    work: UnsafeCell<Option<Work<'static>>>,
+    /// The first part of the helper's half that nobody has begun.
+    next: AtomicUsize,
 }
 
 // SAFETY: `work` is written by who has `taken` while the state is IDLE, and read by who has turned
 // READY into RUNNING.
-unsafe impl Sync for Helper {}
+unsafe impl Sync for Message {}
 
 static HELPER: Helper = Helper {
-    taken: AtomicBool::new(false),
-    state: AtomicU8::new(IDLE),
-    asleep: AtomicBool::new(false),
-    work: UnsafeCell::new(None),
-    next: AtomicUsize::new(0),
+    taken: Line(AtomicBool::new(false)),
+    message: Line(Message {
+        state: AtomicU8::new(IDLE),
+        work: UnsafeCell::new(None),
+        next: AtomicUsize::new(0),
+    }),
+    next: Line(AtomicUsize::new(0)),
+    asleep: Line(AtomicBool::new(false)),
     thread: OnceLock::new(),
 };
 
@@ -137,7 +155,7 @@ pub fn share(parts: usize, part: &(dyn Fn(usize) + Sync)) {
     let free = parts > 1
         && !ALONE.get()
         && are_cores_to_spare()
-        && !HELPER.taken.swap(true, Ordering::Acquire);
+        && !HELPER.taken.0.swap(true, Ordering::Acquire);
     if !free {
         (0..parts).for_each(part);
         return;
@@ -145,40 +163,65 @@ pub fn share(parts: usize, part: &(dyn Fn(usize) + Sync)) {
     let work = Work { parts, part };
     // SAFETY: `Waiting` does not let go before the other thread is done with it, even in a panic.
     let work: Work<'static> = unsafe { std::mem::transmute(work) };
+    let message = &HELPER.message.0;
+    HELPER.next.0.store(0, Ordering::Relaxed);
+    message.next.store(work.half(), Ordering::Relaxed);
     // SAFETY: we have it, and it is idle.
-    unsafe { *HELPER.work.get() = Some(work) };
-    HELPER.next.store(0, Ordering::Relaxed);
+    unsafe { *message.work.get() = Some(work) };
     let waiting = Waiting { parts };
-    HELPER.state.store(READY, Ordering::SeqCst);
+    message.state.store(READY, Ordering::Release);
     let helper = HELPER.thread.get_or_init(|| {
         let thread = thread::Builder::new().name("second".to_owned()).spawn(help);
         // Without a thread, all is done by this one.
         thread.map_or_else(|_| thread::current(), |handle| handle.thread().clone())
     });
-    if HELPER.asleep.load(Ordering::SeqCst) {
+    // Who falls asleep at this very moment may be missed, until it is asked the next time: to be sure
+    // would cost a wait for the store above.
+    if HELPER.asleep.0.load(Ordering::Relaxed) {
         helper.unpark();
     }
-    work.take_parts();
+    work.take_parts([&HELPER.next.0, &message.next]);
     drop(waiting);
 }
 
 /// Calls `work` with each item, from two threads if there is a core to spare.
 pub fn each<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync) {
-    let items: Vec<_> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
-    share(items.len(), &|i| {
-        let item = items[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-        work(item.expect("each part is taken once"));
+    struct Items<T>(Vec<UnsafeCell<Option<T>>>);
+    // SAFETY: the threads take different items.
+    unsafe impl<T: Send> Sync for Items<T> {}
+    impl<T> Items<T> {
+        /// # Safety
+        /// Each is taken once.
+        unsafe fn take(&self, i: usize) -> Option<T> {
+            // SAFETY: nobody else looks at this one.
+            unsafe { (*self.0[i].get()).take() }
+        }
+    }
+    let items = Items(items.into_iter().map(|item| UnsafeCell::new(Some(item))).collect());
+    share(items.0.len(), &|i| {
+        // SAFETY: `share` calls this once for each i.
+        work(unsafe { items.take(i) }.expect("each part is taken once"));
     });
 }
 
 impl Work<'_> {
-    fn take_parts(self) {
-        loop {
-            let part = HELPER.next.fetch_add(1, Ordering::Relaxed);
-            if part >= self.parts {
-                break;
+    /// Parts of the asking thread's half.
+    fn half(self) -> usize {
+        self.parts.div_ceil(2)
+    }
+
+    /// Does all parts that are left, those of the own half first; of both halves, what is next.
+    fn take_parts(self, own_and_other: [&AtomicUsize; 2]) {
+        let is_helpers = |next: &AtomicUsize| std::ptr::eq(next, &raw const HELPER.message.0.next);
+        for next in own_and_other {
+            let end = if is_helpers(next) { self.parts } else { self.half() };
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= end {
+                    break;
+                }
+                (self.part)(part);
             }
-            (self.part)(part);
         }
     }
 }
@@ -190,8 +233,9 @@ struct Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         // After a panic there are parts left that nobody needs.
-        HELPER.next.fetch_max(self.parts, Ordering::Relaxed);
-        let state = &HELPER.state;
+        HELPER.next.0.fetch_max(self.parts, Ordering::Relaxed);
+        HELPER.message.0.next.fetch_max(self.parts, Ordering::Relaxed);
+        let state = &HELPER.message.0.state;
         let not_begun =
             state.compare_exchange(READY, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok();
         let mut failed = false;
@@ -206,29 +250,34 @@ impl Drop for Waiting {
             failed = state.load(Ordering::Acquire) == FAILED;
             state.store(IDLE, Ordering::Release);
         }
-        HELPER.taken.store(false, Ordering::Release);
+        HELPER.taken.0.store(false, Ordering::Release);
         assert!(!failed || thread::panicking(), "the second thread failed");
     }
 }
 
 /// The life of the second thread.
 fn help() {
-    let state = &HELPER.state;
-    let begin =
-        || state.compare_exchange(READY, RUNNING, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+    let Message { state, work, next } = &HELPER.message.0;
+    // Only to look leaves the line to who writes to it.
+    let begin = || {
+        state.load(Ordering::Relaxed) == READY
+            && state.compare_exchange(READY, RUNNING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    };
     loop {
         if look_until(begin, Instant::now() + PATIENCE) {
             // SAFETY: RUNNING makes it ours, and whoever gave it waits.
-            let work = unsafe { *HELPER.work.get() };
+            let work = unsafe { *work.get() };
             let work = work.expect("there is work when it is ready");
-            let result = std::panic::catch_unwind(AssertUnwindSafe(|| work.take_parts()));
+            let parts = || work.take_parts([next, &HELPER.next.0]);
+            let result = std::panic::catch_unwind(AssertUnwindSafe(parts));
             state.store(if result.is_ok() { DONE } else { FAILED }, Ordering::Release);
         } else {
-            HELPER.asleep.store(true, Ordering::SeqCst);
+            let asleep = &HELPER.asleep.0;
+            asleep.store(true, Ordering::SeqCst);
             if state.load(Ordering::SeqCst) != READY {
                 thread::park();
             }
-            HELPER.asleep.store(false, Ordering::SeqCst);
+            asleep.store(false, Ordering::SeqCst);
         }
     }
 }
