@@ -79,7 +79,25 @@ fn a_new_file_passes_every_check_and_is_never_written_over_another() {
     let bench = Bench::with("other.yaml", DOUBTFUL);
     bench.bn_runner("new first_try").exits(0).prints("wrote first_try.yaml");
     bench.bn_runner("check first_try.yaml --deny-warnings").exits(0).prints("trials: 6");
-    bench.bn_runner("new first_try").exits(1).says("cannot write a new file `first_try.yaml`");
+    bench.bn_runner("new first_try").exits(2).says("`first_try.yaml` is there already");
     bench.bn_runner("new Bad").exits(2).says("`Bad` cannot be an experiment's name");
     assert_eq!(bench.names("."), ["data", "first_try.yaml", "other.yaml"]);
+}
+
+#[test]
+fn the_files_in_the_readme_have_no_mistakes() {
+    let readme = include_str!("../README.md");
+    let block = |start: &str| {
+        let (_, rest) = readme.split_once(&format!("```yaml\n{start}")).expect("it is there");
+        format!("{start}{}", rest.split_once("```").expect("it ends").0)
+    };
+    let example = block("name: my_experiment");
+    let bench = Bench::with("example.yaml", &example);
+    bench.bn_runner("check example.yaml --deny-warnings").exits(0);
+    // The random grid is one for `sgd` alone.
+    let (shared, _) = example.split_once("variants:").expect("it has variants");
+    let (before, rest) = shared.split_once("expect:").expect("it has claims");
+    let (_, after) = rest.split_once("\n\n").expect("something follows");
+    bench.write("random.yaml", format!("{before}{after}\n{}", block("grid:\n  random:")));
+    bench.bn_runner("check random.yaml --deny-warnings").exits(0);
 }

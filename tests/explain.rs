@@ -63,14 +63,19 @@ fn a_name_of_two_kinds_is_explained_as_both() {
 }
 
 #[test]
-fn an_unknown_name_gets_the_nearest_one_and_where_it_is_a_key() {
+fn an_unknown_name_gets_the_nearest_one_and_a_key_what_it_means() {
     let bench = Bench::new();
     bench
         .bn_runner("explain batchnorm")
         .exits(2)
         .says("nothing is called `batchnorm`; did you mean `batch_normalization`?");
     bench
-        .bn_runner("explain momentum")
-        .exits(2)
-        .says("it is a key of `batch_normalization`, `sgd`");
+        .bn_runner("explain expect")
+        .exits(0)
+        .prints("expect, a key of `experiment`\n\n  expect: list")
+        .prints("docs/claims.md");
+    let momentum = bench.bn_runner("explain momentum").exits(0);
+    for owner in ["`batch_normalization`", "`sgd`"] {
+        assert!(momentum.stdout.contains(&format!("a key of {owner}")), "{momentum}");
+    }
 }

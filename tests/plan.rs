@@ -79,7 +79,16 @@ fn a_dry_run_names_what_has_changed() {
     let rate = "training.optimizer.sgd.learning_rate 0.1 → 0.2";
     assert_eq!(why(dry), ["", "", rate, rate]);
     bench.write("tiny.yaml", TINY);
-    assert_eq!(why(&format!("{dry} -s training.epochs=4")), ["training.epochs 3 → 4"; 4]);
+    assert_eq!(
+        why(&format!("{dry} -s training.epochs=4")),
+        ["training.epochs 3 → 4; goes on after epoch 3"; 4]
+    );
+    // Nothing is left of epoch 2.
+    assert_eq!(why(&format!("{dry} -s training.epochs=2")), ["training.epochs 3 → 2"; 4]);
+    bench
+        .bn_runner(&format!("{dry} -s training.epochs=2"))
+        .exits(0)
+        .prints("finished results of 4 are in their way and are moved to `previous` beside them");
     assert_eq!(
         why(&format!("{dry} -s training.epochs=4 -s training.batch_size=8 -b ndarray")),
         ["backend flex → ndarray, training.batch_size 16 → 8, training.epochs 3 → 4"; 4]

@@ -1,5 +1,6 @@
 //! The claims of a file, held against what was recorded.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -43,22 +44,30 @@ pub struct Verdict {
     pub claim: Claim,
     /// What became of it.
     pub outcome: ClaimOutcome,
-    /// Seeds that it was decided over.
-    pub n: usize,
+    /// Seeds that it was decided over, if it was.
+    pub n: Option<usize>,
     /// Its left side, of means over seeds.
     pub left: Option<f64>,
     /// Its right side.
     pub right: Option<f64>,
     /// The difference of the sides seed by seed, where a claim asks for its probability.
     pub difference: Option<Difference>,
-    /// Why it failed in spite of its means, or is undecided; empty otherwise.
+    /// Why it failed in spite of its means, or is undecided, or what makes it doubtful; empty otherwise.
     pub reason: String,
 }
 
 /// Holds claims against the results of their experiment. Each quantity is a mean over `seeds`, and a
 /// seed that lacks a number leaves the claim undecided: without it, the mean would be of others.
 pub fn judge(claims: &[Claim], results: &ExperimentResults, seeds: &[u64]) -> Vec<Verdict> {
-    claims.iter().map(|claim| judge_one(claim, results, seeds)).collect()
+    let judged = |claim| {
+        let verdict = judge_one(claim, results, seeds);
+        let reason = match timed_otherwise(claim, results) {
+            Some(note) if verdict.reason.is_empty() => note,
+            Some(_) | None => verdict.reason,
+        };
+        Verdict { reason, ..verdict }
+    };
+    claims.iter().map(judged).collect()
 }
 
 fn judge_one(claim: &Claim, results: &ExperimentResults, seeds: &[u64]) -> Verdict {
@@ -66,7 +75,7 @@ fn judge_one(claim: &Claim, results: &ExperimentResults, seeds: &[u64]) -> Verdi
     let verdict = |outcome, left, right, difference, reason| Verdict {
         claim: claim.clone(),
         outcome,
-        n: seeds.len(),
+        n: (outcome != ClaimOutcome::Undecided).then_some(seeds.len()),
         left,
         right,
         difference,
@@ -113,6 +122,29 @@ fn judge_one(claim: &Claim, results: &ExperimentResults, seeds: &[u64]) -> Verdi
             decided(ordered && significant, Some(difference), reason)
         }
     }
+}
+
+/// What to think of where a claim compares seconds of trials that shared the machine with different
+/// numbers of others.
+fn timed_otherwise(claim: &Claim, results: &ExperimentResults) -> Option<String> {
+    let is_time = |quantity| match quantity {
+        Quantity::SecondsTo(_) | Quantity::EpochSeconds | Quantity::TrainSeconds => true,
+        Quantity::Last(_)
+        | Quantity::At(..)
+        | Quantity::Best(_)
+        | Quantity::EpochsTo(_)
+        | Quantity::TestAccuracy
+        | Quantity::TestLoss
+        | Quantity::Params => false,
+    };
+    let terms = [&claim.left, &claim.right].into_iter().flat_map(Expression::terms);
+    let timed: Vec<&Term> = terms.filter(|term| is_time(term.quantity)).collect();
+    let cases =
+        results.cases.iter().filter(|case| timed.iter().any(|term| term.case == case.label));
+    let jobs: BTreeSet<usize> =
+        cases.flat_map(|case| &case.trials).map(|trial| trial.manifest.jobs).collect();
+    let jobs: Vec<String> = jobs.iter().map(|jobs| format!("-j {jobs}")).collect();
+    (jobs.len() > 1).then(|| format!("some were timed with {}", jobs.join(", others with ")))
 }
 
 /// One side of a claim.
@@ -250,7 +282,7 @@ fn expectations_table(experiment: &str, verdicts: &[Verdict]) -> Table {
             Cell::text(experiment),
             Cell::text(&*verdict.claim.text),
             Cell::text(verdict.outcome.as_str()),
-            Cell::count(verdict.n),
+            verdict.n.map_or(Cell::Missing, Cell::count),
             Cell::number(verdict.left),
             Cell::number(verdict.right),
             Cell::number(verdict.left.zip(verdict.right).map(|(left, right)| left - right)),
@@ -366,6 +398,22 @@ expect:
     }
 
     #[test]
+    fn seconds_of_trials_that_ran_otherwise_are_told_apart() {
+        let mut results = results();
+        let claims =
+            [claim("quick.epoch_seconds < 2 * slow.epoch_seconds"), claim("slow.loss < 9")];
+        let reasons = |results: &ExperimentResults| {
+            let verdicts = judge(&claims, results, &[1, 2, 3]);
+            verdicts.into_iter().map(|verdict| verdict.reason).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(&results), ["", ""]);
+        let jobs = results.cases[0].trials[1].manifest.jobs;
+        results.cases[0].trials[1].manifest.jobs = jobs + 1;
+        let note = format!("some were timed with -j {jobs}, others with -j {}", jobs + 1);
+        assert_eq!(reasons(&results), [&*note, ""]);
+    }
+
+    #[test]
     fn what_some_seed_lacks_leaves_a_claim_undecided() {
         for (text, reason) in [
             (
@@ -406,7 +454,7 @@ expect:
             std::fs::read_to_string(&path).unwrap(),
             "experiment,claim,outcome,n,left,right,difference,ci95_low,ci95_high,p,reason\n\
              '=e,slow.params < 1,failed,3,271346.0,1.0,271345.0,,,,\n\
-             '=e,slow.params > quick.seconds_to(val_loss < 0) + 0.5 with p < 0.1,undecided,3,\
+             '=e,slow.params > quick.seconds_to(val_loss < 0) + 0.5 with p < 0.1,undecided,,\
              271346.0,,,,,,`quick` never reached val_loss < 0 with any seed\n"
         );
         write_expectations(folder.path(), "e", &[]).unwrap();

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::run::Planned;
+use crate::launch::goes_on_after;
 use crate::model::counts;
 use crate::numbers::{bytes, duration, thousands};
 use crate::plan::{Cause, Earlier, Standing, Trial};
-use crate::record::State;
+use crate::record::{Manifest, State, Status};
 use crate::render::{Lean, plain_table};
 use crate::train::NUMERICS_VERSION;
 
@@ -22,11 +23,12 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
         let mut of_case = None;
         for (trial, standing) in planned.trials.iter().zip(&planned.standings) {
             let parameters = counts(&planned.prepared.placed[trial.case]).total;
+            let begun = begun(standing, trial);
             rows.push([
                 state(standing).as_str().to_owned(),
                 trial.dir.path().display().to_string(),
                 thousands(parameters),
-                why(standing, trial, &planned.datasets[trial.case].checksum),
+                why(standing, trial, begun, &planned.datasets[trial.case].checksum),
             ]);
             total.trials += 1;
             match standing {
@@ -36,6 +38,7 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
                 Standing::Open(cause) => {
                     total.open += 1;
                     total.interrupted += usize::from(matches!(cause, Cause::CutOff(_)));
+                    total.aside += usize::from(is_kept_aside(cause, trial));
                     let rows = planned.datasets[trial.case].train.len();
                     let estimate = match of_case {
                         Some((case, estimate)) if case == trial.case => estimate,
@@ -44,7 +47,11 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
                     of_case = Some((trial.case, estimate));
                     total.bytes += estimate.bytes;
                     match estimate.seconds {
-                        Some(seconds) => total.seconds += seconds,
+                        Some(seconds) => {
+                            let epochs = trial.case().setup.training.epochs.max(1);
+                            let left = epochs.saturating_sub(begun.unwrap_or(0));
+                            total.seconds += seconds * left as f64 / epochs as f64;
+                        }
                         None => total.unknown += 1,
                     }
                 }
@@ -72,7 +79,32 @@ fn state(standing: &Standing) -> State {
     }
 }
 
-fn why(standing: &Standing, trial: &Trial, data: &str) -> String {
+/// Epochs that are there already of a trial that is to be trained.
+fn begun(standing: &Standing, trial: &Trial) -> Option<usize> {
+    match standing {
+        Standing::Open(
+            Cause::Changed(_) | Cause::Lacks(_) | Cause::CutOff(_) | Cause::Failed(_),
+        ) => goes_on_after(trial),
+        Standing::Open(Cause::New | Cause::Forced | Cause::Elsewhere)
+        | Standing::Done
+        | Standing::DoneIn(_)
+        | Standing::Failed(_) => None,
+    }
+}
+
+/// Whether a trial's folder holds finished results, which are moved aside for it.
+fn is_kept_aside(cause: &Cause, trial: &Trial) -> bool {
+    let is_finished = |manifest: &Manifest| manifest.status == Status::Completed;
+    match cause {
+        Cause::Changed(recorded) => is_finished(recorded),
+        Cause::Forced => trial.dir.read_manifest().as_ref().is_some_and(is_finished),
+        Cause::New | Cause::Lacks(_) | Cause::CutOff(_) | Cause::Failed(_) | Cause::Elsewhere => {
+            false
+        }
+    }
+}
+
+fn why(standing: &Standing, trial: &Trial, begun: Option<usize>, data: &str) -> String {
     match standing {
         Standing::Done => String::new(),
         Standing::DoneIn(dir) => format!("as {}, to be taken over", dir.path().display()),
@@ -91,7 +123,11 @@ fn why(standing: &Standing, trial: &Trial, data: &str) -> String {
                 changes.truncate(CHANGES_SHOWN);
                 changes.push(format!("and {more} more"));
             }
-            changes.join(", ")
+            let onwards = match begun {
+                Some(epoch) => format!("; goes on after epoch {epoch}"),
+                None => String::new(),
+            };
+            format!("{}{onwards}", changes.join(", "))
         }
     }
 }
@@ -105,6 +141,8 @@ struct Total {
     failed: usize,
     open: usize,
     interrupted: usize,
+    /// Finished results that are moved aside.
+    aside: usize,
     /// Of trials whose time is known.
     seconds: f64,
     unknown: usize,
@@ -143,8 +181,15 @@ impl Total {
                 out.display(),
             ),
         };
+        let aside = match self.aside {
+            0 => String::new(),
+            count => format!(
+                "finished results of {} are in their way and are moved to `previous` beside them\n",
+                thousands(count)
+            ),
+        };
         format!(
-            "{trials} trials: {}\ntime: {time}\ndisk: about {}\n",
+            "{trials} trials: {}\n{aside}time: {time}\ndisk: about {}\n",
             parts.join(", "),
             bytes(self.bytes),
         )

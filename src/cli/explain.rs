@@ -36,8 +36,13 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
     let mut entries = entries();
     if let Some(name) = &args.name {
         if !entries.iter().any(|entry| entry.name == *name) {
-            eprintln!("{}", unknown(name, &entries));
-            return Ok(ExitCode::from(2));
+            let keys = keys(name, &entries);
+            if keys.is_empty() || !matches!(args.format, Format::Text) {
+                eprintln!("{}", unknown(name, &entries));
+                return Ok(ExitCode::from(2));
+            }
+            print(&keys)?;
+            return Ok(ExitCode::SUCCESS);
         }
         entries.retain(|entry| entry.name == *name);
     }
@@ -60,13 +65,29 @@ fn unknown(name: &str, entries: &[Entry]) -> String {
     if let Some(near) = nearest(name, &names) {
         text.push_str(&format!("; did you mean `{near}`?"));
     }
-    let has = |entry: &&Entry| entry.parameters.iter().any(|parameter| parameter.name == name);
-    let owners: Vec<String> =
-        entries.iter().filter(has).map(|entry| format!("`{}`", entry.name)).collect();
-    if !owners.is_empty() {
-        text.push_str(&format!("\n  it is a key of {}", owners.join(", ")));
-    }
     text + "\n  `bn-runner explain` lists all names"
+}
+
+/// What a key means in each part of a file that has it, those where it means the same together.
+fn keys(name: &str, entries: &[Entry]) -> String {
+    let mut meanings: Vec<(&Parameter, Vec<String>)> = Vec::new();
+    for entry in entries {
+        for parameter in entry.parameters.iter().filter(|parameter| parameter.name == name) {
+            let owner = format!("`{}`", entry.name);
+            let same = |(known, _): &&mut (&Parameter, _)| {
+                signature(known) == signature(parameter) && known.about == parameter.about
+            };
+            match meanings.iter_mut().find(same) {
+                Some((_, owners)) => owners.push(owner),
+                None => meanings.push((parameter, vec![owner])),
+            }
+        }
+    }
+    let told = meanings.into_iter().map(|(parameter, owners)| {
+        let head = wrapped(&format!("{name}, a key of {}", owners.join(", ")), 0);
+        format!("{head}\n{}{}", wrapped(&signature(parameter), 2), wrapped(&parameter.about, 6))
+    });
+    told.collect::<Vec<_>>().join("\n")
 }
 
 /// All names by kind.

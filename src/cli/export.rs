@@ -54,8 +54,10 @@ enum Format {
     /// A list of objects.
     Json,
     /// Markdown, rounded.
+    #[value(alias = "markdown")]
     Md,
     /// LaTeX, rounded.
+    #[value(alias = "latex")]
     Tex,
     /// All digits, with commas.
     Csv,

@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
 use crate::analysis::{Nothing, UnknownName};
@@ -131,6 +132,7 @@ impl FileArgs {
 struct SourceArgs {
     /// Folder with the four Fashion-MNIST files, looked into first.
     #[arg(long, value_name = "FOLDER", env = "BN_RUNNER_DATA_DIR", hide_env_values = true)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     data_dir: Option<PathBuf>,
 
     /// Address of a folder with the four files, asked before the public mirrors.
@@ -145,8 +147,9 @@ struct SourceArgs {
 impl SourceArgs {
     fn options(&self, progress: bool) -> DataOptions {
         DataOptions {
-            data_dir: self.data_dir.clone(),
-            url: self.data_url.clone(),
+            // A variable that is empty is as good as none.
+            data_dir: self.data_dir.clone().filter(|folder| !folder.as_os_str().is_empty()),
+            url: self.data_url.clone().filter(|url| !url.is_empty()),
             offline: self.offline,
             cache_dir: None,
             progress,

@@ -34,6 +34,10 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
         eprintln!("error: {why}");
         return Ok(ExitCode::from(2));
     }
+    if path.exists() {
+        eprintln!("error: `{}` is there already: choose another name", path.display());
+        return Ok(ExitCode::from(2));
+    }
     write_new(&path, &STARTER.replace("@SCHEMA@", &schema_line(&path)?).replace("@NAME@", &name))?;
     print(&format!(
         "wrote {path}\nnext: bn-runner check {path} && bn-runner run {path}\n",

@@ -32,6 +32,7 @@ use queue::{Next, Queue};
 use recorder::Recorder;
 pub use replay::{Difference, Pair, Recorded, replay};
 use resume::Resume;
+pub use resume::goes_on_after;
 
 /// How often it is looked whether another process has come to its end.
 const POLL: Duration = Duration::from_millis(250);

@@ -1,5 +1,7 @@
 //! Finds what an earlier run of a trial has left to go on from.
 
+use std::collections::HashMap;
+
 use crate::model::Placed;
 use crate::plan::Trial;
 use crate::record::{DiagnosticsTexts, Manifest, Status};
@@ -28,6 +30,21 @@ pub struct Resume {
     pub unfinished: Option<Manifest>,
 }
 
+/// The epoch after which a trial would go on, where it would not begin anew.
+pub fn goes_on_after(trial: &Trial) -> Option<usize> {
+    let checkpoints = trial.dir.checkpoints();
+    let wanted = trial.case().setup.training.epochs;
+    checkpoints.epochs().into_iter().filter(|epoch| *epoch <= wanted).find(|epoch| {
+        let notes = std::fs::read(checkpoints.of(*epoch)).ok().and_then(|file| notes(&file).ok());
+        notes.is_some_and(|notes| is_of(&notes, trial))
+    })
+}
+
+/// Whether a checkpoint with these notes is of a trial, or of a shorter or longer run of it.
+fn is_of(notes: &HashMap<String, String>, trial: &Trial) -> bool {
+    notes.get(LINEAGE) == Some(&trial.lineage) && notes.contains_key(METRICS)
+}
+
 impl Resume {
     /// The latest checkpoint in a trial's folder that is of this trial, or of a shorter or longer
     /// run of the same lineage. What cannot be read is passed over: an older one will do, or none.
@@ -40,7 +57,7 @@ impl Resume {
                 |epoch| {
                     let content = std::fs::read(checkpoints.of(epoch)).ok()?;
                     let notes = notes(&content).ok()?;
-                    if notes.get(LINEAGE) != Some(&trial.lineage) || !notes.contains_key(METRICS) {
+                    if !is_of(&notes, trial) {
                         return None;
                     }
                     let checkpoint = Checkpoint::from_bytes(&content, placed).ok()?;

@@ -31,12 +31,16 @@ fn matches(pattern: &str, trial: &[&str; 3]) -> bool {
         .any(|here| parts.iter().zip(here).all(|(pattern, part)| matches_part(pattern, part)))
 }
 
-/// A part matches as a whole or in one of its pieces between commas: `learning_rate=0.01` matches
-/// `bn_after,learning_rate=0.01`, and so does `bn_after`.
+/// A part matches as a whole or in pieces between commas, in any order: `learning_rate=0.01`,
+/// `bn_after` and `learning_rate=0.01,bn_after` match `bn_after,batch_size=32,learning_rate=0.01`.
 fn matches_part(pattern: &str, part: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let fits = |text: &str| glob(&pattern, &text.chars().collect::<Vec<_>>());
-    fits(part) || part.split(',').any(fits)
+    let fits = |pattern: &str, text: &str| {
+        let [pattern, text] = [pattern, text].map(|text| text.chars().collect::<Vec<_>>());
+        glob(&pattern, &text)
+    };
+    let has = |piece: &str| part.split(',').any(|text| fits(piece, text));
+    // A set may have a comma in it.
+    fits(pattern, part) || has(pattern) || pattern.split(',').all(has)
 }
 
 /// `*` stands for any characters, `?` for one, `[abc]`, `[a-z]` and `[!a]` for one of a set.
@@ -82,6 +86,9 @@ mod tests {
             "bn_*",
             "learning_rate=0.01",
             "units=[1-3]??",
+            "units=[3,4]00",
+            "units=300,bn_*",
+            "bn_after,units=300/seed-12",
             "seed-1?",
             "seed-[!23]2",
             "*",
@@ -105,6 +112,7 @@ mod tests {
             "bn_before/seed-12",
             "*/*/*/*",
             "seed-[!1]2",
+            "bn_after,units=200",
             "seed-[12",
         ] {
             assert!(!matches(pattern, &trial), "{pattern}");

@@ -31,7 +31,7 @@ pub fn claims_table(experiments: &[(&str, &[Verdict])]) -> String {
     if rows.iter().any(|(_, verdict)| p(verdict).is_some()) {
         column("p", true, &|_, verdict| p(verdict).map_or_else(String::new, probability));
     }
-    column("n", true, &|_, verdict| verdict.n.to_string());
+    column("n", true, &|_, verdict| verdict.n.map_or_else(String::new, |n| n.to_string()));
     if rows.iter().any(|(_, verdict)| !verdict.reason.is_empty()) {
         column("reason", false, &|_, verdict| verdict.reason.clone());
     }
