@@ -25,6 +25,8 @@ const NARROWEST_CELL: f64 = 38.0;
 const WIDEST_CELL: f64 = 84.0;
 const CELL_HEIGHT: f64 = 24.0;
 const LOWEST_CELL: f64 = 11.0;
+/// Where few rows would leave no room for the name of their key.
+const TALLEST_CELL: f64 = 44.0;
 const PANEL_GAP: f64 = 16.0;
 /// The bar that explains the colours, and the room it takes.
 const BAR: (f64, f64) = (120.0, 8.0);
@@ -176,7 +178,9 @@ fn table(
     let height = |cell: f64| {
         lines as f64 * (line_room + rows.len() as f64 * cell) + (lines - 1) as f64 * PANEL_GAP
     };
-    let body = frame.panel_height(options, height(CELL_HEIGHT), below, height(LOWEST_CELL))?;
+    let name_of_rows = TextStyle::new(AXIS_TITLE_SIZE).width(&names[1]);
+    let cell = (name_of_rows / rows.len() as f64).clamp(CELL_HEIGHT, TALLEST_CELL);
+    let body = frame.panel_height(options, height(cell), below, height(LOWEST_CELL))?;
     let cell_height = (body - height(0.0)) / (lines * rows.len()) as f64;
     let (mut canvas, top) = frame.sheet(body, below);
 
@@ -238,13 +242,15 @@ fn table(
             }
             let style = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
             let middle = (cells_top + bottom) / 2.0;
-            let name = style.fit(&names[1], (bottom - cells_top).max(40.0));
+            let name = style.fit(&names[1], bottom - cells_top + line_room);
             canvas.text_upwards(&name, (MARGIN + AXIS_TITLE_SIZE, middle), style);
         }
     }
-    let style = TextStyle::new(AXIS_TITLE_SIZE);
+    let style = TextStyle::new(AXIS_TITLE_SIZE).align(Align::Middle);
     let left = MARGIN + labels;
-    canvas.text(&style.fit(&names[0], room), (left, top + body + AXIS_TITLE_SIZE), style);
+    let used = (beside - 1) as f64 * (block_width + PANEL_GAP) + columns.len() as f64 * cell_width;
+    let place = (left + used / 2.0, top + body + AXIS_TITLE_SIZE);
+    canvas.text(&style.fit(&names[0], used.max(room / 2.0)), place, style);
     colour_bar(&mut canvas, (left, top + body + below - BAR.1 - 3.0), metric, low, high);
     Ok(Some(canvas))
 }

@@ -103,7 +103,7 @@ pub fn draw(
         let half = layout.pitch() * BAR;
         let bar = (panel.place(mean, 0.0).0, y + half);
         canvas.rectangle((panel.left, y - half), bar, shown.style.colour.lighter(BAR_SHARE));
-        if costs.len() > 1 {
+        if shown.case.count(Status::Completed) > 1 {
             let radius = DOT.min(half * 0.5);
             let places: Vec<f64> = costs.iter().map(|cost| panel.place(*cost, 0.0).0).collect();
             for (x, drop) in places.iter().zip(spread(&places, 2.0 * radius + 0.4, half)) {
@@ -121,7 +121,9 @@ fn number(costs: &[f64], seeds: usize, epochs: usize, unit: TimeAxis) -> String 
     };
     let decimals = match unit {
         TimeAxis::Epoch if costs.len() == 1 => 0,
-        TimeAxis::Epoch | TimeAxis::Seconds => 1,
+        TimeAxis::Epoch => 1,
+        // Two digits at least, and tenths where there are more before the point.
+        TimeAxis::Seconds => (1.0 - aggregate.mean.max(0.001).log10().floor()).max(1.0) as usize,
     };
     let mut text = format!("{:.decimals$}", aggregate.mean);
     if let Some(std) = aggregate.std {
@@ -143,5 +145,7 @@ mod tests {
         assert_eq!(number(&[4.0], 1, 10, TimeAxis::Epoch), "4");
         assert_eq!(number(&[4.0, 5.0], 3, 10, TimeAxis::Epoch), "4.5 ± 0.7 (2 of 3 seeds)");
         assert_eq!(number(&[4.25], 1, 10, TimeAxis::Seconds), "4.2");
+        assert_eq!(number(&[42.25], 1, 10, TimeAxis::Seconds), "42.2");
+        assert_eq!(number(&[0.08, 0.09], 2, 10, TimeAxis::Seconds), "0.085 ± 0.007");
     }
 }
