@@ -21,7 +21,7 @@ use crate::rng::{Purpose, Stream};
 use crate::spec::{Setup, TrainingSpec};
 
 use callbacks::Callbacks;
-pub use checkpoint::{Checkpoint, notes};
+pub use checkpoint::{Checkpoint, notes, notes_in};
 use diagnostics::Diagnostics;
 pub use loss::Loss;
 pub use meter::Score;
@@ -216,12 +216,18 @@ pub fn train(
                 }
                 optimizer.step(learning_rate, network, gradients).constrained()
             });
+            let sampled = sample.is_some();
             if let Some(sample) = sample {
                 diagnostics.end(&sample, &network);
             }
 
             meter.add(loss.inner(), logits.inner());
-            core.end_step();
+            // Those that are looked at take longer, and the last of an epoch may have fewer rows.
+            if sampled || rows.len() < spec.batch_size {
+                core.begin_steps();
+            } else {
+                core.end_step();
+            }
             if step % STEPS_PER_REPORT == 0 {
                 observer.step(epoch, step * spec.batch_size);
             }

@@ -88,7 +88,7 @@ fn a_dry_run_names_what_has_changed() {
     bench
         .bn_runner(&format!("{dry} -s training.epochs=2"))
         .exits(0)
-        .prints("finished results of 4 are in their way and are moved to `previous` beside them");
+        .prints("finished results in the folders of 4 trials are moved to `previous` beside them");
     assert_eq!(
         why(&format!("{dry} -s training.epochs=4 -s training.batch_size=8 -b ndarray")),
         ["backend flex → ndarray, training.batch_size 16 → 8, training.epochs 3 → 4"; 4]

@@ -61,11 +61,9 @@ pub struct Verdict {
 pub fn judge(claims: &[Claim], results: &ExperimentResults, seeds: &[u64]) -> Vec<Verdict> {
     let judged = |claim| {
         let verdict = judge_one(claim, results, seeds);
-        let reason = match timed_otherwise(claim, results) {
-            Some(note) if verdict.reason.is_empty() => note,
-            Some(_) | None => verdict.reason,
-        };
-        Verdict { reason, ..verdict }
+        let own = Some(verdict.reason).filter(|reason| !reason.is_empty());
+        let reasons: Vec<String> = own.into_iter().chain(timed_otherwise(claim, results)).collect();
+        Verdict { reason: reasons.join("; "), ..verdict }
     };
     claims.iter().map(judged).collect()
 }
@@ -143,8 +141,8 @@ fn timed_otherwise(claim: &Claim, results: &ExperimentResults) -> Option<String>
         results.cases.iter().filter(|case| timed.iter().any(|term| term.case == case.label));
     let jobs: BTreeSet<usize> =
         cases.flat_map(|case| &case.trials).map(|trial| trial.manifest.jobs).collect();
-    let jobs: Vec<String> = jobs.iter().map(|jobs| format!("-j {jobs}")).collect();
-    (jobs.len() > 1).then(|| format!("some were timed with {}", jobs.join(", others with ")))
+    let jobs: Vec<String> = jobs.iter().map(|jobs| format!("{jobs} at a time")).collect();
+    (jobs.len() > 1).then(|| format!("some trials ran {}", jobs.join(", others ")))
 }
 
 /// One side of a claim.
@@ -400,17 +398,21 @@ expect:
     #[test]
     fn seconds_of_trials_that_ran_otherwise_are_told_apart() {
         let mut results = results();
-        let claims =
-            [claim("quick.epoch_seconds < 2 * slow.epoch_seconds"), claim("slow.loss < 9")];
+        let claims = [
+            claim("quick.epoch_seconds < 2 * slow.epoch_seconds"),
+            claim("slow.seconds_to(loss < 0) < 1"),
+            claim("slow.loss < 9"),
+        ];
         let reasons = |results: &ExperimentResults| {
             let verdicts = judge(&claims, results, &[1, 2, 3]);
             verdicts.into_iter().map(|verdict| verdict.reason).collect::<Vec<_>>()
         };
-        assert_eq!(reasons(&results), ["", ""]);
+        let never = "`slow` never reached loss < 0 with any seed";
+        assert_eq!(reasons(&results), ["", never, ""]);
         let jobs = results.cases[0].trials[1].manifest.jobs;
         results.cases[0].trials[1].manifest.jobs = jobs + 1;
-        let note = format!("some were timed with -j {jobs}, others with -j {}", jobs + 1);
-        assert_eq!(reasons(&results), [&*note, ""]);
+        let note = format!("some trials ran {jobs} at a time, others {} at a time", jobs + 1);
+        assert_eq!(reasons(&results), [&*note, &format!("{never}; {note}"), ""]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::launch::goes_on_after;
 use crate::model::counts;
 use crate::numbers::{bytes, duration, thousands};
 use crate::plan::{Cause, Earlier, Standing, Trial};
-use crate::record::{Manifest, State, Status};
+use crate::record::{State, Status};
 use crate::render::{Lean, plain_table};
 use crate::train::NUMERICS_VERSION;
 
@@ -31,6 +31,7 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
                 why(standing, trial, begun, &planned.datasets[trial.case].checksum),
             ]);
             total.trials += 1;
+            total.aside += usize::from(is_moved_aside(standing, trial));
             match standing {
                 Standing::Done => total.done += 1,
                 Standing::DoneIn(_) => total.elsewhere += 1,
@@ -38,7 +39,6 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
                 Standing::Open(cause) => {
                     total.open += 1;
                     total.interrupted += usize::from(matches!(cause, Cause::CutOff(_)));
-                    total.aside += usize::from(is_kept_aside(cause, trial));
                     let rows = planned.datasets[trial.case].train.len();
                     let estimate = match of_case {
                         Some((case, estimate)) if case == trial.case => estimate,
@@ -93,12 +93,15 @@ fn begun(standing: &Standing, trial: &Trial) -> Option<usize> {
 }
 
 /// Whether a trial's folder holds finished results, which are moved aside for it.
-fn is_kept_aside(cause: &Cause, trial: &Trial) -> bool {
-    let is_finished = |manifest: &Manifest| manifest.status == Status::Completed;
-    match cause {
-        Cause::Changed(recorded) => is_finished(recorded),
-        Cause::Forced => trial.dir.read_manifest().as_ref().is_some_and(is_finished),
-        Cause::New | Cause::Lacks(_) | Cause::CutOff(_) | Cause::Failed(_) | Cause::Elsewhere => {
+fn is_moved_aside(standing: &Standing, trial: &Trial) -> bool {
+    match standing {
+        Standing::DoneIn(_)
+        | Standing::Open(Cause::Changed(_) | Cause::Forced | Cause::Lacks(_)) => {
+            trial.dir.read_manifest().is_some_and(|manifest| manifest.status == Status::Completed)
+        }
+        Standing::Done
+        | Standing::Failed(_)
+        | Standing::Open(Cause::New | Cause::CutOff(_) | Cause::Failed(_) | Cause::Elsewhere) => {
             false
         }
     }
@@ -164,8 +167,15 @@ impl Total {
         };
         parts.push(format!("{} to train{begun}", thousands(self.open)));
         let trials = thousands(self.trials);
+        let aside = match self.aside {
+            0 => String::new(),
+            count => format!(
+                "finished results in the folders of {} trials are moved to `previous` beside them\n",
+                thousands(count)
+            ),
+        };
         if self.open == 0 {
-            return format!("{trials} trials: {}\n", parts.join(", "));
+            return format!("{trials} trials: {}\n{aside}", parts.join(", "));
         }
         let jobs = jobs.min(self.open);
         let about = duration(self.seconds / jobs as f64);
@@ -179,13 +189,6 @@ impl Total {
                 thousands(known),
                 thousands(unknown),
                 out.display(),
-            ),
-        };
-        let aside = match self.aside {
-            0 => String::new(),
-            count => format!(
-                "finished results of {} are in their way and are moved to `previous` beside them\n",
-                thousands(count)
             ),
         };
         format!(

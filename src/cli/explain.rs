@@ -16,8 +16,8 @@ const WIDTH: usize = 80;
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A layer, function, optimizer, schedule, callback, loss, warning or section; all are listed
-    /// if left out.
+    /// A layer, function, optimizer, schedule, callback, loss, warning, section or key; all but keys
+    /// are listed if left out.
     name: Option<String>,
 
     /// What is printed: text for people, json for programs.
@@ -37,7 +37,7 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
     if let Some(name) = &args.name {
         if !entries.iter().any(|entry| entry.name == *name) {
             let keys = keys(name, &entries);
-            if keys.is_empty() || !matches!(args.format, Format::Text) {
+            if keys.is_empty() || matches!(args.format, Format::Json) {
                 eprintln!("{}", unknown(name, &entries));
                 return Ok(ExitCode::from(2));
             }
@@ -62,6 +62,13 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
 fn unknown(name: &str, entries: &[Entry]) -> String {
     let names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
     let mut text = format!("error: nothing is called `{name}`");
+    let has = |entry: &&Entry| entry.parameters.iter().any(|parameter| parameter.name == name);
+    if let Some(owner) = entries.iter().find(has) {
+        let owner = &owner.name;
+        return format!(
+            "error: `{name}` is a key: JSON has it with what it is a key of, as `{owner}`"
+        );
+    }
     if let Some(near) = nearest(name, &names) {
         text.push_str(&format!("; did you mean `{near}`?"));
     }

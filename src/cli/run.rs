@@ -50,7 +50,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "SEEDS", value_delimiter = ',')]
     seeds: Option<Vec<u64>>,
 
-    /// Only trials that match, as in `--only bn_after`, `--only 'learning_rate=0.0*'`,
+    /// Only trials that match, as in `--only bn_after`, `--only 'bn_*,learning_rate=0.0*'` (both),
     /// `--only batch_norm/bn_after/seed-1`; repeatable.
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,

@@ -13,9 +13,9 @@ thread_local! {
     static TAKEN: RefCell<Vec<*const f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs a backward pass and the optimizer's step. With a rate, the optimizer does nothing with a
-/// gradient but [`super::update::descend`] at that rate, and no gradient is looked at in between;
-/// without one, nothing is taken early.
+/// Runs a backward pass and the optimizer's step. With a rate, each weight has one use in the loss, the
+/// optimizer does nothing with a gradient but [`super::update::descend`] at that rate, and no gradient
+/// is looked at in between; without one, nothing is taken early.
 ///
 /// # Panics
 /// When a new weight was not asked for: something else was done with what is no gradient.

@@ -35,6 +35,12 @@ const TRIED: u32 = 4;
 /// And for how long, at least.
 const LONG_ENOUGH: Duration = Duration::from_millis(6);
 
+/// Where steps are slow, the faster way is not kept for longer than this and so many steps.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// See [`LONGEST`].
+const MANY: u32 = 64;
+
 /// So many times as long the faster way is kept, doubled each time that the other was slower.
 const KEPT: u32 = 8;
 
@@ -126,7 +132,8 @@ impl AtWork {
         self.pace.last = Instant::now();
     }
 
-    /// A step is done.
+    /// A step is done that took what it takes the others. After one that did not, `begin_steps` leaves it
+    /// out of account.
     pub fn end_step(&mut self) {
         if !are_cores_to_spare() {
             self.pace = Pace::new();
@@ -323,7 +330,9 @@ impl Pace {
         self.last = now;
         self.steps += 1;
         let trials = if self.kept.is_some() { 1 } else { KEPT << self.confirmed };
-        if self.steps < TRIED * trials || self.spent < LONG_ENOUGH * trials {
+        let enough = self.steps >= TRIED * trials && self.spent >= LONG_ENOUGH * trials;
+        let long = self.kept.is_none() && self.steps >= MANY && self.spent >= LONGEST;
+        if !enough && !long {
             return false;
         }
         let seconds = self.spent.as_secs_f64() / f64::from(self.steps);
@@ -361,6 +370,52 @@ mod tests {
         });
     }
 
+    /// Shares two parts, of which the first waits for the second to begin, until that was begun by
+    /// another thread; other tests may have the helper or the cores for a while.
+    fn with_a_helper<T>(second: impl Fn() + Sync, then: impl Fn(thread::Result<()>) -> T) -> T {
+        let here = thread::current().id();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            let elsewhere = AtomicBool::new(false);
+            let work = |part| {
+                if part == 0 {
+                    look_until(
+                        || elsewhere.load(Ordering::Acquire),
+                        Instant::now() + Duration::from_millis(20),
+                    );
+                } else if thread::current().id() != here {
+                    elsewhere.store(true, Ordering::Release);
+                    second();
+                }
+            };
+            let shared = AssertUnwindSafe(|| share(2, &work));
+            let result = std::panic::catch_unwind(shared);
+            if elsewhere.load(Ordering::Acquire) {
+                return then(result);
+            }
+        }
+        panic!("no second thread came");
+    }
+
+    #[test]
+    fn a_second_thread_does_its_half_and_its_panic_is_not_lost() {
+        if thread::available_parallelism().map_or(1, usize::from) < 2 {
+            println!("skipped: a_second_thread: there is one core");
+            return;
+        }
+        let _core = at_work();
+        with_a_helper(|| {}, |result| assert!(result.is_ok()));
+        with_a_helper(
+            || panic!("on purpose"),
+            |result| {
+                let why = result.unwrap_err();
+                assert_eq!(why.downcast_ref::<&str>(), Some(&"the second thread failed"));
+            },
+        );
+        // And is there again.
+        with_a_helper(|| {}, |result| assert!(result.is_ok()));
+    }
+
     /// Whether one thread is what is chosen after so many steps, if steps take so many milliseconds
     /// with two threads and with one.
     fn is_alone_after(steps: usize, milliseconds: impl Fn(usize) -> [u64; 2]) -> (bool, usize) {
@@ -384,6 +439,12 @@ mod tests {
         let (alone, times) =
             is_alone_after(10_000, |step| if step < 5_000 { [2, 3] } else { [4, 3] });
         assert!(alone && (4_000..5_200).contains(&times), "{times}");
+        // Slow steps are not waited for for minutes.
+        let (alone, times) = is_alone_after(300, |_| [1500, 1000]);
+        assert!(alone && times > 240, "{times}");
+        let (alone, times) =
+            is_alone_after(2_000, |step| if step < 1_000 { [1000, 1500] } else { [1500, 1000] });
+        assert!(alone && times > 900, "{times}");
         // What makes no difference changes nothing.
         assert!(!is_alone_after(10_000, |_| [3, 3]).0);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::Placed;
 use crate::plan::Trial;
 use crate::record::{DiagnosticsTexts, Manifest, Status};
-use crate::train::{Checkpoint, notes};
+use crate::train::{Checkpoint, notes, notes_in};
 
 /// The key of a trial's lineage among a checkpoint's notes.
 pub const LINEAGE: &str = "lineage";
@@ -32,12 +32,14 @@ pub struct Resume {
 
 /// The epoch after which a trial would go on, where it would not begin anew.
 pub fn goes_on_after(trial: &Trial) -> Option<usize> {
+    trial.dir.read_manifest()?;
     let checkpoints = trial.dir.checkpoints();
     let wanted = trial.case().setup.training.epochs;
-    checkpoints.epochs().into_iter().filter(|epoch| *epoch <= wanted).find(|epoch| {
-        let notes = std::fs::read(checkpoints.of(*epoch)).ok().and_then(|file| notes(&file).ok());
-        notes.is_some_and(|notes| is_of(&notes, trial))
-    })
+    checkpoints
+        .epochs()
+        .into_iter()
+        .filter(|epoch| *epoch <= wanted)
+        .find(|epoch| notes_in(&checkpoints.of(*epoch)).is_ok_and(|notes| is_of(&notes, trial)))
 }
 
 /// Whether a checkpoint with these notes is of a trial, or of a shorter or longer run of it.

@@ -39,8 +39,25 @@ fn matches_part(pattern: &str, part: &str) -> bool {
         glob(&pattern, &text)
     };
     let has = |piece: &str| part.split(',').any(|text| fits(piece, text));
-    // A set may have a comma in it.
-    fits(pattern, part) || has(pattern) || pattern.split(',').all(has)
+    fits(pattern, part) || pieces(pattern).into_iter().all(has)
+}
+
+/// What is between the commas of a pattern that are in no set.
+fn pieces(pattern: &str) -> Vec<&str> {
+    let (mut pieces, mut start, mut is_in_set) = (Vec::new(), 0, false);
+    for (place, c) in pattern.char_indices() {
+        match c {
+            '[' => is_in_set = pattern[place..].contains(']'),
+            ']' => is_in_set = false,
+            ',' if !is_in_set => {
+                pieces.push(&pattern[start..place]);
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(&pattern[start..]);
+    pieces
 }
 
 /// `*` stands for any characters, `?` for one, `[abc]`, `[a-z]` and `[!a]` for one of a set.
@@ -88,6 +105,7 @@ mod tests {
             "units=[1-3]??",
             "units=[3,4]00",
             "units=300,bn_*",
+            "units=[3,4]00,bn_*",
             "bn_after,units=300/seed-12",
             "seed-1?",
             "seed-[!23]2",

@@ -7,7 +7,9 @@ use crate::record::{EpochRow, Status};
 
 use super::axis::Axis;
 use super::canvas::Canvas;
-use super::figure::{Frame, Notes, Options, TimeAxis, facts, hidden, shown_cases, spoken};
+use super::figure::{
+    Frame, Notes, Options, ShownCase, TimeAxis, facts, hidden, shown_cases, spoken,
+};
 use super::final_accuracy::spread;
 use super::panel::Panel;
 use super::rows::{self, CLOSEST_ROW, Rows};
@@ -51,7 +53,8 @@ pub fn draw(
         .collect();
 
     let mut facts = facts(std::slice::from_ref(results), hidden(results, cases.len()), &[]);
-    if costs.iter().any(|costs| costs.len() > 1) {
+    let has_marks = |shown: &ShownCase| shown.case.count(Status::Completed) > 1;
+    if cases.iter().zip(&costs).any(|(shown, costs)| has_marks(shown) && !costs.is_empty()) {
         facts.push(
             "bar: mean over seeds, beside it ± 1 standard deviation; marks: single seeds"
                 .to_owned(),
@@ -65,7 +68,7 @@ pub fn draw(
         };
         facts.push(format!("target: {which}"));
     }
-    let partly = |(shown, costs): (&super::figure::ShownCase, &Vec<f64>)| {
+    let partly = |(shown, costs): (&ShownCase, &Vec<f64>)| {
         !costs.is_empty() && costs.len() < shown.case.count(Status::Completed)
     };
     if cases.iter().zip(&costs).any(partly) {
@@ -103,7 +106,7 @@ pub fn draw(
         let half = layout.pitch() * BAR;
         let bar = (panel.place(mean, 0.0).0, y + half);
         canvas.rectangle((panel.left, y - half), bar, shown.style.colour.lighter(BAR_SHARE));
-        if shown.case.count(Status::Completed) > 1 {
+        if has_marks(shown) {
             let radius = DOT.min(half * 0.5);
             let places: Vec<f64> = costs.iter().map(|cost| panel.place(*cost, 0.0).0).collect();
             for (x, drop) in places.iter().zip(spread(&places, 2.0 * radius + 0.4, half)) {

@@ -4,6 +4,9 @@
 //! tensors are YAML, which gives every 64-bit number back to the bit.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use safetensors::tensor::SafeTensors;
@@ -137,6 +140,24 @@ impl Checkpoint {
 pub fn notes(content: &[u8]) -> Result<HashMap<String, String>> {
     let (_, header) = SafeTensors::read_metadata(content)?;
     Ok(header.metadata().clone().unwrap_or_default())
+}
+
+/// As [`notes`], of a file, whose numbers are neither read nor checked.
+///
+/// # Errors
+/// When it does not begin as a safetensors file does.
+pub fn notes_in(path: &Path) -> Result<HashMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__", default)]
+        notes: HashMap<String, String>,
+    }
+    let mut file = File::open(path)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let mut header = Vec::new();
+    file.take(u64::from_le_bytes(length)).read_to_end(&mut header)?;
+    Ok(serde_json::from_slice::<Header>(&header)?.notes)
 }
 
 fn named<'a>(prefix: &str, weights: &'a Weights) -> Vec<NamedTensor<'a>> {
