@@ -5,6 +5,7 @@ use multiversion::multiversion;
 
 use super::augment::Augmenter;
 use super::{Dataset, Split, Standardization, standardization};
+use crate::kernels::prefetch;
 use crate::spec::{Augment, Scaling};
 
 /// Turns pixel bytes into the numbers that a network sees.
@@ -172,7 +173,10 @@ impl<'d> Feed<'d> {
     ) -> (Tensor<2>, Tensor<1, Int>) {
         let mut images = Vec::with_capacity(rows.len() * self.pixels);
         let mut labels = Vec::with_capacity(rows.len());
-        for &row in rows {
+        for (place, &row) in rows.iter().enumerate() {
+            if let Some(&next) = rows.get(place + 1) {
+                prefetch(self.split.image(next as usize));
+            }
             let image = match &mut augmenter {
                 Some(augmenter) => augmenter.image(self.split, row),
                 None => self.split.image(row as usize),

@@ -18,5 +18,6 @@ pub mod pooling;
 pub mod product;
 mod rows;
 mod simd;
+pub use simd::prefetch;
 pub mod update;
 pub mod windows;

@@ -467,18 +467,19 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
 /// [rows, columns] → [columns, rows]
 pub fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     assert_eq!(values.len(), rows * columns);
-    // SAFETY: each place is written: of each column, each row.
+    // SAFETY: each place is written: of each column, each row, by blocks or one by one.
     unsafe {
         fresh(values.len(), |out| {
-            // Blocks of 16 by 16 numbers, which are whole cache lines on both sides.
-            for first_row in (0..rows).step_by(16) {
-                for first_column in (0..columns).step_by(16) {
-                    for column in first_column..(first_column + 16).min(columns) {
-                        let to = &mut out[column * rows..(column + 1) * rows];
-                        for row in first_row..(first_row + 16).min(rows) {
-                            to[row].write(values[row * columns + column]);
-                        }
-                    }
+            let to = out.as_mut_ptr().cast();
+            let blocks = simd::transpose_blocks(values.as_ptr(), to, rows, columns);
+            let [whole_rows, whole_columns] = match blocks {
+                true => [rows / 8 * 8, columns / 8 * 8],
+                false => [0, 0],
+            };
+            for column in 0..columns {
+                let first = if column < whole_columns { whole_rows } else { 0 };
+                for row in first..rows {
+                    out[column * rows + row].write(values[row * columns + column]);
                 }
             }
         })
@@ -575,10 +576,14 @@ mod tests {
     }
 
     #[test]
-    fn transposing_twice_changes_nothing() {
-        let values = noise(33 * 50, 1);
-        let turned = transposed(&values, 33, 50);
-        assert_eq!(turned[7 * 33 + 20], values[20 * 50 + 7]);
-        assert_eq!(transposed(&turned, 50, 33), values);
+    fn transposing_moves_each_number_to_its_place() {
+        for [rows, columns] in [[33, 50], [8, 8], [32, 300], [7, 9], [16, 5], [1, 20]] {
+            let values = noise(rows * columns, 1);
+            let turned = transposed(&values, rows, columns);
+            for (place, value) in values.iter().enumerate() {
+                let [row, column] = [place / columns, place % columns];
+                assert_eq!(turned[column * rows + row], *value, "{rows} {columns}");
+            }
+        }
     }
 }

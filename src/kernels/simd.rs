@@ -96,6 +96,41 @@ pub fn available() -> bool {
     }
 }
 
+/// Says that these bytes will be read soon: where they are is nothing that a processor could guess.
+pub fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it reads nothing, and all processors of this kind have it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
+/// Writes the transpose of the whole blocks of 8 by 8 in [rows, columns] to [columns, rows]; whether it
+/// can.
+///
+/// # Safety
+/// Both have room for rows · columns numbers.
+pub unsafe fn transpose_blocks(
+    from: *const f32,
+    to: *mut f32,
+    rows: usize,
+    columns: usize,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if available() {
+            // SAFETY: asked just now; and as the caller promises.
+            unsafe { x86::transpose_blocks(from, to, rows, columns) }
+            return true;
+        }
+    }
+    let _ = (from, to, rows, columns);
+    false
+}
+
 /// Makes processors that have the wider vectors work with the narrower ones, for all threads: no number
 /// may depend on it.
 #[cfg(test)]
@@ -116,6 +151,42 @@ mod x86 {
             return false;
         }
         is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
+    }
+
+    /// See [`super::transpose_blocks`].
+    #[target_feature(enable = "avx2")]
+    pub unsafe fn transpose_blocks(from: *const f32, to: *mut f32, rows: usize, columns: usize) {
+        for row in (0..rows / 8 * 8).step_by(8) {
+            for column in (0..columns / 8 * 8).step_by(8) {
+                // SAFETY: the block is within both.
+                unsafe {
+                    let line = |i: usize| _mm256_loadu_ps(from.add((row + i) * columns + column));
+                    // Pairs of rows, then fours, then all eight.
+                    let low = |i| _mm256_unpacklo_ps(line(i), line(i + 1));
+                    let high = |i| _mm256_unpackhi_ps(line(i), line(i + 1));
+                    let (a, b) =
+                        ([low(0), low(2), low(4), low(6)], [high(0), high(2), high(4), high(6)]);
+                    let first = |x, y| _mm256_shuffle_ps::<0b01_00_01_00>(x, y);
+                    let last = |x, y| _mm256_shuffle_ps::<0b11_10_11_10>(x, y);
+                    let top =
+                        [first(a[0], a[1]), last(a[0], a[1]), first(b[0], b[1]), last(b[0], b[1])];
+                    let bottom =
+                        [first(a[2], a[3]), last(a[2], a[3]), first(b[2], b[3]), last(b[2], b[3])];
+                    for i in 0..4 {
+                        let place = |i: usize| to.add((column + i) * rows + row);
+                        let halves = (top[i], bottom[i]);
+                        _mm256_storeu_ps(
+                            place(i),
+                            _mm256_permute2f128_ps::<0x20>(halves.0, halves.1),
+                        );
+                        _mm256_storeu_ps(
+                            place(i + 4),
+                            _mm256_permute2f128_ps::<0x31>(halves.0, halves.1),
+                        );
+                    }
+                }
+            }
+        }
     }
 
     /// 8 lanes, 16 registers.
