@@ -185,7 +185,7 @@ pub fn train(
     }
     let cross_entropy = Loss::build(&spec.loss, &device);
     let top_k = spec.top_k();
-    let steps_early = optimizer.is_plain_descent() && !network.is_penalized();
+    let steps_early = optim::is_plain_descent(&spec.optimizer) && !network.is_penalized();
 
     let start = Instant::now();
     let seconds = || seconds_before + start.elapsed().as_secs_f64();
@@ -208,7 +208,8 @@ pub fn train(
             let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
             learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
             // Diagnostics want gradients.
-            let rate = (steps_early && sample.is_none()).then_some(learning_rate);
+            let sampled = sample.is_some();
+            let rate = (steps_early && !sampled).then_some(learning_rate);
             network = early::steps(rate, || {
                 let gradients = GradientsParams::from_grads(loss.backward(), &network);
                 if let Some(sample) = &mut sample {
@@ -216,7 +217,6 @@ pub fn train(
                 }
                 optimizer.step(learning_rate, network, gradients).constrained()
             });
-            let sampled = sample.is_some();
             if let Some(sample) = sample {
                 diagnostics.end(&sample, &network);
             }

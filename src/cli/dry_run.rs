@@ -7,7 +7,7 @@ use crate::launch::goes_on_after;
 use crate::model::counts;
 use crate::numbers::{bytes, duration, thousands};
 use crate::plan::{Cause, Earlier, Standing, Trial};
-use crate::record::{State, Status};
+use crate::record::{Manifest, State, Status};
 use crate::render::{Lean, plain_table};
 use crate::train::NUMERICS_VERSION;
 
@@ -94,10 +94,11 @@ fn begun(standing: &Standing, trial: &Trial) -> Option<usize> {
 
 /// Whether a trial's folder holds finished results, which are moved aside for it.
 fn is_moved_aside(standing: &Standing, trial: &Trial) -> bool {
+    let is_finished = |manifest: &Manifest| manifest.status == Status::Completed;
     match standing {
-        Standing::DoneIn(_)
-        | Standing::Open(Cause::Changed(_) | Cause::Forced | Cause::Lacks(_)) => {
-            trial.dir.read_manifest().is_some_and(|manifest| manifest.status == Status::Completed)
+        Standing::Open(Cause::Changed(recorded)) => is_finished(recorded),
+        Standing::DoneIn(_) | Standing::Open(Cause::Forced | Cause::Lacks(_)) => {
+            trial.dir.read_manifest().as_ref().is_some_and(is_finished)
         }
         Standing::Done
         | Standing::Failed(_)

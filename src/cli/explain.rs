@@ -36,13 +36,20 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
     let mut entries = entries();
     if let Some(name) = &args.name {
         if !entries.iter().any(|entry| entry.name == *name) {
-            let keys = keys(name, &entries);
-            if keys.is_empty() || matches!(args.format, Format::Json) {
-                eprintln!("{}", unknown(name, &entries));
-                return Ok(ExitCode::from(2));
-            }
-            print(&keys)?;
-            return Ok(ExitCode::SUCCESS);
+            let meanings = meanings(name, &entries);
+            let error = match (&meanings[..], args.format) {
+                ([], _) => unknown(name, &entries),
+                ([(_, owners), ..], Format::Json) => format!(
+                    "error: `{name}` is a key: JSON has it with what it is a key of, as {}",
+                    owners[0]
+                ),
+                (_, Format::Text) => {
+                    print(&explained_key(name, &meanings))?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+            };
+            eprintln!("{error}");
+            return Ok(ExitCode::from(2));
         }
         entries.retain(|entry| entry.name == *name);
     }
@@ -62,22 +69,18 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
 fn unknown(name: &str, entries: &[Entry]) -> String {
     let names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
     let mut text = format!("error: nothing is called `{name}`");
-    let has = |entry: &&Entry| entry.parameters.iter().any(|parameter| parameter.name == name);
-    if let Some(owner) = entries.iter().find(has) {
-        let owner = &owner.name;
-        return format!(
-            "error: `{name}` is a key: JSON has it with what it is a key of, as `{owner}`"
-        );
-    }
     if let Some(near) = nearest(name, &names) {
         text.push_str(&format!("; did you mean `{near}`?"));
     }
     text + "\n  `bn-runner explain` lists all names"
 }
 
+/// What a key means, and the parts of a file in which it does.
+type Meaning<'a> = (&'a Parameter, Vec<String>);
+
 /// What a key means in each part of a file that has it, those where it means the same together.
-fn keys(name: &str, entries: &[Entry]) -> String {
-    let mut meanings: Vec<(&Parameter, Vec<String>)> = Vec::new();
+fn meanings<'a>(name: &str, entries: &'a [Entry]) -> Vec<Meaning<'a>> {
+    let mut meanings: Vec<Meaning> = Vec::new();
     for entry in entries {
         for parameter in entry.parameters.iter().filter(|parameter| parameter.name == name) {
             let owner = format!("`{}`", entry.name);
@@ -90,7 +93,11 @@ fn keys(name: &str, entries: &[Entry]) -> String {
             }
         }
     }
-    let told = meanings.into_iter().map(|(parameter, owners)| {
+    meanings
+}
+
+fn explained_key(name: &str, meanings: &[Meaning<'_>]) -> String {
+    let told = meanings.iter().map(|(parameter, owners)| {
         let head = wrapped(&format!("{name}, a key of {}", owners.join(", ")), 0);
         format!("{head}\n{}{}", wrapped(&signature(parameter), 2), wrapped(&parameter.about, 6))
     });

@@ -1,6 +1,6 @@
 //! `bn-runner new`: a starter file to change, with every section explained.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,11 +34,16 @@ pub fn new(args: &NewArgs) -> Result<ExitCode> {
         eprintln!("error: {why}");
         return Ok(ExitCode::from(2));
     }
-    if path.exists() {
-        eprintln!("error: `{}` is there already: choose another name", path.display());
-        return Ok(ExitCode::from(2));
+    let text = STARTER.replace("@SCHEMA@", &schema_line(&path)?).replace("@NAME@", &name);
+    match write_new(&path, &text) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            eprintln!("error: `{}` is there already: choose another name", path.display());
+            return Ok(ExitCode::from(2));
+        }
+        written => {
+            written.with_context(|| format!("cannot write a new file `{}`", path.display()))?;
+        }
     }
-    write_new(&path, &STARTER.replace("@SCHEMA@", &schema_line(&path)?).replace("@NAME@", &name))?;
     print(&format!(
         "wrote {path}\nnext: bn-runner check {path} && bn-runner run {path}\n",
         path = path.display()
@@ -62,8 +67,6 @@ fn schema_line(file: &Path) -> Result<String> {
 }
 
 /// Never over a file that is there.
-fn write_new(path: &Path, text: &str) -> Result<()> {
-    std::fs::File::create_new(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write a new file `{}`", path.display()))
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()))
 }

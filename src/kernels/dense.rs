@@ -411,20 +411,22 @@ mod tests {
         tensor.into_data().try_into_vec().unwrap()
     }
 
+    fn noise(count: usize, seed: u32) -> Vec<f32> {
+        use crate::rng::{Purpose, Stream};
+        let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+        (0..count).map(|_| stream.next_f32() * 4.0 - 1.5).collect()
+    }
+
+    fn matrix(rows: usize, columns: usize, seed: u32, device: &Device) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(noise(rows * columns, seed), [rows, columns]), device)
+    }
+
     /// Output, mean and variance where there is a normalization, and all gradients for a loss that
     /// weighs each output differently.
     fn run(fused: bool, normalized: bool, with_bias: bool, with_relu: bool) -> Vec<Vec<f32>> {
         let device = Device::flex().autodiff();
         let (batch, inputs, units) = (7, 37, 21);
-        let noise = |n: usize, seed: u32| -> Vec<f32> {
-            use crate::rng::{Purpose, Stream};
-            let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
-            (0..n).map(|_| stream.next_f32() * 4.0 - 1.5).collect()
-        };
-        let matrix = |rows: usize, columns: usize, seed| {
-            let data = TensorData::new(noise(rows * columns, seed), [rows, columns]);
-            Tensor::<2>::from_data(data, &device)
-        };
+        let matrix = |rows, columns, seed| matrix(rows, columns, seed, &device);
         let vector = |size: usize, seed| {
             let data = TensorData::new(noise(size, seed), [size]);
             Tensor::<1>::from_data(data, &device).require_grad()
@@ -500,13 +502,7 @@ mod tests {
             return;
         }
         let device = Device::flex().autodiff();
-        let matrix = |rows: usize, columns: usize, seed| {
-            use crate::rng::{Purpose, Stream};
-            let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
-            let numbers: Vec<f32> =
-                (0..rows * columns).map(|_| stream.next_f32() * 4.0 - 1.5).collect();
-            Tensor::<2>::from_data(TensorData::new(numbers, [rows, columns]), &device)
-        };
+        let matrix = |rows, columns, seed| matrix(rows, columns, seed, &device);
         let (batch, inputs, units, rate) = (7, 70, 21, 0.01);
         let step = |normalized: bool, early: bool| {
             let x = matrix(batch, inputs, 1);

@@ -187,7 +187,8 @@ pub fn share(parts: usize, part: &(dyn Fn(usize) + Sync)) {
     if HELPER.asleep.0.load(Ordering::Relaxed) {
         helper.unpark();
     }
-    work.take_parts([&HELPER.next.0, &message.next]);
+    let [own, helpers] = work.halves();
+    work.take_parts([own, helpers]);
     drop(waiting);
 }
 
@@ -217,11 +218,14 @@ impl Work<'_> {
         self.parts.div_ceil(2)
     }
 
-    /// Does all parts that are left, those of the own half first; of both halves, what is next.
-    fn take_parts(self, own_and_other: [&AtomicUsize; 2]) {
-        let is_helpers = |next: &AtomicUsize| std::ptr::eq(next, &raw const HELPER.message.0.next);
-        for next in own_and_other {
-            let end = if is_helpers(next) { self.parts } else { self.half() };
+    /// The asking thread's half and the helper's: the first part that nobody has begun, and the end.
+    fn halves(self) -> [(&'static AtomicUsize, usize); 2] {
+        [(&HELPER.next.0, self.half()), (&HELPER.message.0.next, self.parts)]
+    }
+
+    /// Does all parts that are left, those of the first half first.
+    fn take_parts(self, halves: [(&AtomicUsize, usize); 2]) {
+        for (next, end) in halves {
             loop {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 if part >= end {
@@ -264,7 +268,7 @@ impl Drop for Waiting {
 
 /// The life of the second thread.
 fn help() {
-    let Message { state, work, next } = &HELPER.message.0;
+    let Message { state, work, .. } = &HELPER.message.0;
     // Only to look leaves the line to who writes to it.
     let begin = || {
         state.load(Ordering::Relaxed) == READY
@@ -275,7 +279,8 @@ fn help() {
             // SAFETY: RUNNING makes it ours, and whoever gave it waits.
             let work = unsafe { *work.get() };
             let work = work.expect("there is work when it is ready");
-            let parts = || work.take_parts([next, &HELPER.next.0]);
+            let [askers, own] = work.halves();
+            let parts = || work.take_parts([own, askers]);
             let result = std::panic::catch_unwind(AssertUnwindSafe(parts));
             state.store(if result.is_ok() { DONE } else { FAILED }, Ordering::Release);
         } else {

@@ -145,10 +145,11 @@ impl FusedUpdate for Flex {
     }
 
     fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
-        if early::was_taken(slice(&gradient.to_contiguous())) {
+        let gradient = gradient.to_contiguous();
+        if early::was_taken(slice(&gradient)) {
             return gradient;
         }
-        let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
+        let mut weight = whole(weight);
         in_parts([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
             loops::descend(weight, gradient, rate as f32);
         });

@@ -1,6 +1,7 @@
 //! Finds what an earlier run of a trial has left to go on from.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use crate::model::Placed;
 use crate::plan::Trial;
@@ -33,13 +34,18 @@ pub struct Resume {
 /// The epoch after which a trial would go on, where it would not begin anew.
 pub fn goes_on_after(trial: &Trial) -> Option<usize> {
     trial.dir.read_manifest()?;
+    latest(trial, |path, epoch| {
+        notes_in(path).is_ok_and(|notes| is_of(&notes, trial)).then_some(epoch)
+    })
+}
+
+/// What is found in the latest of the checkpoints in a trial's folder, none of them beyond the trial's
+/// end, in which anything is found.
+fn latest<T>(trial: &Trial, find: impl Fn(&Path, usize) -> Option<T>) -> Option<T> {
     let checkpoints = trial.dir.checkpoints();
     let wanted = trial.case().setup.training.epochs;
-    checkpoints
-        .epochs()
-        .into_iter()
-        .filter(|epoch| *epoch <= wanted)
-        .find(|epoch| notes_in(&checkpoints.of(*epoch)).is_ok_and(|notes| is_of(&notes, trial)))
+    let mut epochs = checkpoints.epochs().into_iter().filter(|epoch| *epoch <= wanted);
+    epochs.find_map(|epoch| find(&checkpoints.of(epoch), epoch))
 }
 
 /// Whether a checkpoint with these notes is of a trial, or of a shorter or longer run of it.
@@ -52,20 +58,12 @@ impl Resume {
     /// run of the same lineage. What cannot be read is passed over: an older one will do, or none.
     pub fn find(trial: &Trial, placed: &[Placed]) -> Option<Self> {
         let manifest = trial.dir.read_manifest()?;
-        let wanted = trial.case().setup.training.epochs;
-        let checkpoints = trial.dir.checkpoints();
-        let (checkpoint, content, mut notes) =
-            checkpoints.epochs().into_iter().filter(|epoch| *epoch <= wanted).find_map(
-                |epoch| {
-                    let content = std::fs::read(checkpoints.of(epoch)).ok()?;
-                    let notes = notes(&content).ok()?;
-                    if !is_of(&notes, trial) {
-                        return None;
-                    }
-                    let checkpoint = Checkpoint::from_bytes(&content, placed).ok()?;
-                    Some((checkpoint, content, notes))
-                },
-            )?;
+        let (checkpoint, content, mut notes) = latest(trial, |path, _| {
+            let content = std::fs::read(path).ok()?;
+            let notes = notes(&content).ok().filter(|notes| is_of(notes, trial))?;
+            let checkpoint = Checkpoint::from_bytes(&content, placed).ok()?;
+            Some((checkpoint, content, notes))
+        })?;
         let metrics = notes.remove(METRICS)?;
         let diagnostics = notes.remove(DIAGNOSTICS).zip(notes.remove(HISTOGRAMS));
         let diagnostics =

@@ -31,13 +31,7 @@ pub use state::{Number, OptimizerState, StateTensor};
 /// Builds the optimizer that a file asks for.
 pub fn build(spec: &OptimizerSpec) -> NetworkOptimizer {
     match spec {
-        OptimizerSpec::Sgd(keys) => {
-            let optimizer = with_common_keys(spec, sgd::KerasSgd::new(keys));
-            let plain = keys.momentum == 0.0
-                && spec.clipping() == Clipping::default()
-                && spec.weight_decay().is_none();
-            NetworkOptimizer { plain, ..optimizer }
-        }
+        OptimizerSpec::Sgd(keys) => with_common_keys(spec, sgd::KerasSgd::new(keys)),
         OptimizerSpec::Rmsprop(keys) => with_common_keys(spec, rmsprop::KerasRmsprop::new(keys)),
         OptimizerSpec::Adagrad(keys) => with_common_keys(spec, adagrad::KerasAdagrad::new(keys)),
         OptimizerSpec::Adadelta(keys) => with_common_keys(spec, adadelta::KerasAdadelta::new(keys)),
@@ -49,12 +43,17 @@ pub fn build(spec: &OptimizerSpec) -> NetworkOptimizer {
     }
 }
 
+/// Whether a step subtracts gradients times the rate, and looks at nothing else.
+pub fn is_plain_descent(spec: &OptimizerSpec) -> bool {
+    let OptimizerSpec::Sgd(keys) = spec else { return false };
+    keys.momentum == 0.0 && spec.clipping() == Clipping::default() && spec.weight_decay().is_none()
+}
+
 fn with_common_keys(spec: &OptimizerSpec, optimizer: impl Optimizer) -> NetworkOptimizer {
     NetworkOptimizer {
         clipping: spec.clipping(),
         rule: Arc::new(decay::Decayed { decay: spec.weight_decay(), optimizer }),
         states: Vec::new(),
-        plain: false,
     }
 }
 
@@ -68,15 +67,9 @@ pub struct NetworkOptimizer {
     rule: Arc<dyn DynOptimizer>,
     /// One for each parameter of the network, in burn's order.
     states: Vec<Option<DynState>>,
-    plain: bool,
 }
 
 impl NetworkOptimizer {
-    /// Whether a step subtracts gradients times the rate, and looks at nothing else.
-    pub fn is_plain_descent(&self) -> bool {
-        self.plain
-    }
-
     /// One step of all parameters that have a gradient: clip, decay, step, in Keras' order.
     pub fn step<M: Module>(
         &mut self,
