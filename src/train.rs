@@ -3,6 +3,7 @@
 mod callbacks;
 mod checkpoint;
 mod diagnostics;
+mod direct;
 mod loss;
 mod meter;
 
@@ -13,7 +14,7 @@ use burn::optim::GradientsParams;
 
 use crate::backend::{Opened, has_fused_kernels};
 use crate::data::{Dataset, Feed, Scaler};
-use crate::kernels::{early, pair};
+use crate::kernels::pair;
 use crate::model::{Network, Pass, Placed, Weights};
 use crate::optim::{self, Schedule};
 use crate::record::{Diagnosis, EpochRow};
@@ -23,6 +24,7 @@ use crate::spec::{Setup, TrainingSpec};
 use callbacks::Callbacks;
 pub use checkpoint::{Checkpoint, notes, notes_in};
 use diagnostics::Diagnostics;
+use direct::Direct;
 pub use loss::Loss;
 pub use meter::Score;
 use meter::{Meter, Reading, Scores};
@@ -185,7 +187,7 @@ pub fn train(
     }
     let cross_entropy = Loss::build(&spec.loss, &device);
     let top_k = spec.top_k();
-    let steps_early = optim::is_plain_descent(&spec.optimizer) && !network.is_penalized();
+    let mut direct = Direct::of(&network, spec, &device);
 
     let start = Instant::now();
     let seconds = || seconds_before + start.elapsed().as_secs_f64();
@@ -197,31 +199,37 @@ pub fn train(
         let mut learning_rate = 0.0;
         core.begin_steps();
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
-            // [batch, pixels] and [batch]
-            let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
-            let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
-            let mut sample = diagnostics.begin(step, &network);
-            // [batch, classes]
-            let tap = sample.as_mut().map(|sample| &mut sample.tap);
-            let logits = network.tapped_logits(images, pass, tap);
-            // [1], the mean over the batch and what regularizers add
-            let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
             learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
-            // Diagnostics want gradients.
-            let sampled = sample.is_some();
-            let rate = (steps_early && !sampled).then_some(learning_rate);
-            network = early::steps(rate, || {
+            let sampled = diagnostics.looks_at(step);
+            if let Some(direct) = direct.as_mut().filter(|_| !sampled) {
+                let (loss, logits) = direct.step(&training, epoch as u32, rows, learning_rate);
+                meter.add_numbers(loss, logits, rows.len());
+            } else {
+                if let Some(direct) = &direct {
+                    network = direct.network(network, placed, &device);
+                }
+                // [batch, pixels] and [batch]
+                let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
+                let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
+                let mut sample = diagnostics.begin(step, &network);
+                // [batch, classes]
+                let tap = sample.as_mut().map(|sample| &mut sample.tap);
+                let logits = network.tapped_logits(images, pass, tap);
+                // [1], the mean over the batch and what regularizers add
+                let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
                 let gradients = GradientsParams::from_grads(loss.backward(), &network);
                 if let Some(sample) = &mut sample {
                     diagnostics.gradients(sample, &network, &gradients);
                 }
-                optimizer.step(learning_rate, network, gradients).constrained()
-            });
-            if let Some(sample) = sample {
-                diagnostics.end(&sample, &network);
+                network = optimizer.step(learning_rate, network, gradients).constrained();
+                if let Some(sample) = sample {
+                    diagnostics.end(&sample, &network);
+                }
+                meter.add(loss.inner(), logits.inner());
+                if let Some(direct) = &mut direct {
+                    direct.go_on_from(&network);
+                }
             }
-
-            meter.add(loss.inner(), logits.inner());
             // Those that are looked at take longer, and the last of an epoch may have fewer rows.
             if sampled || rows.len() < spec.batch_size {
                 core.begin_steps();
@@ -239,6 +247,9 @@ pub fn train(
             meter.read(|i| training.label(order[i] as usize), &top_k);
         if let Some((step, loss)) = first_bad {
             return Err(TrainError::Diverged { epoch, step: step + 1, loss });
+        }
+        if let Some(direct) = &direct {
+            network = direct.network(network, placed, &device);
         }
         let diagnosis = diagnostics.epoch(epoch, &network);
         let validation = evaluate(&network, &validation, spec)

@@ -146,10 +146,23 @@ impl<'d> Feed<'d> {
 
     /// As [`batch`](Self::batch), with images as an epoch changes them.
     pub fn batch_of_epoch(&self, epoch: u32, rows: &[u32]) -> (Tensor<2>, Tensor<1, Int>) {
-        let augmenter = self
-            .augment
-            .map(|Augmentation { spec, seed, width }| Augmenter::new(spec, seed, epoch, width));
-        self.gather(rows, augmenter)
+        self.gather(rows, self.augmenter(epoch))
+    }
+
+    /// The images of [`batch_of_epoch`](Self::batch_of_epoch), [batch, pixels], in the place of what is
+    /// in `images`.
+    ///
+    /// # Panics
+    /// When the rows are in a device's own memory.
+    pub fn images_of_epoch(&self, epoch: u32, rows: &[u32], images: &mut Vec<f32>) {
+        let Rows::Host(scaler) = &self.rows else { unreachable!("the rows are the device's") };
+        images.clear();
+        self.gather_into(scaler, rows, self.augmenter(epoch), images);
+    }
+
+    fn augmenter(&self, epoch: u32) -> Option<Augmenter> {
+        let of = |Augmentation { spec, seed, width }| Augmenter::new(spec, seed, epoch, width);
+        self.augment.map(of)
     }
 
     fn gather(&self, rows: &[u32], augmenter: Option<Augmenter>) -> (Tensor<2>, Tensor<1, Int>) {
@@ -169,10 +182,24 @@ impl<'d> Feed<'d> {
         &self,
         scaler: &Scaler,
         rows: &[u32],
-        mut augmenter: Option<Augmenter>,
+        augmenter: Option<Augmenter>,
     ) -> (Tensor<2>, Tensor<1, Int>) {
         let mut images = Vec::with_capacity(rows.len() * self.pixels);
-        let mut labels = Vec::with_capacity(rows.len());
+        self.gather_into(scaler, rows, augmenter, &mut images);
+        let labels = rows.iter().map(|&row| i32::from(self.label(row as usize))).collect();
+        let images = TensorData::new(images, [rows.len(), self.pixels]);
+        let labels = TensorData::new::<i32, _>(labels, [rows.len()]);
+        (Tensor::from_data(images, &self.device), Tensor::from_data(labels, &self.device))
+    }
+
+    /// Appends the numbers of some images.
+    fn gather_into(
+        &self,
+        scaler: &Scaler,
+        rows: &[u32],
+        mut augmenter: Option<Augmenter>,
+        images: &mut Vec<f32>,
+    ) {
         for (place, &row) in rows.iter().enumerate() {
             if let Some(&next) = rows.get(place + 1) {
                 prefetch(self.split.image(next as usize));
@@ -181,11 +208,7 @@ impl<'d> Feed<'d> {
                 Some(augmenter) => augmenter.image(self.split, row),
                 None => self.split.image(row as usize),
             };
-            scaler.scale_into(image, &mut images);
-            labels.push(i32::from(self.split.labels()[row as usize]));
+            scaler.scale_into(image, images);
         }
-        let images = TensorData::new(images, [rows.len(), self.pixels]);
-        let labels = TensorData::new(labels, [rows.len()]);
-        (Tensor::from_data(images, &self.device), Tensor::from_data(labels, &self.device))
     }
 }

@@ -108,7 +108,7 @@ impl FusedConvolution for Flex {
         let (x, kernel, bias) = (x.to_contiguous(), kernel.to_contiguous(), bias.to_contiguous());
         let (batch, filters) = (x.shape()[0], kernel.shape()[3]);
         let bias = (bias.shape()[0] == filters).then(|| slice(&bias));
-        let finish = Finish { bias, relu, descent: None };
+        let finish = Finish { bias, relu };
         let (of_image, of_output) = (windows.pixels(), windows.stops() * filters);
         assert_eq!(slice(&x).len(), batch * of_image, "images of the size that the windows have");
         let images = batch.div_ceil(PARTS).max(1);

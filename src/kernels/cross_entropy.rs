@@ -62,31 +62,11 @@ impl FusedCrossEntropy for Flex {
         let logits = logits.to_contiguous();
         let [batch, classes] = [logits.shape()[0], logits.shape()[1]];
         let labels = labels.into_data();
-        let share = 1.0 / batch as f32;
-        let everywhere = smoothing / classes as f32;
+        let labels = labels.iter::<i64>().map(|label| label as usize);
         let mut gradient = vec![0.0; batch * classes];
-        let mut total = 0.0;
-        let rows = slice(&logits).chunks_exact(classes).zip(gradient.chunks_exact_mut(classes));
-        for ((logits, gradient), label) in rows.zip(labels.iter::<i64>()) {
-            let label = label as usize;
-            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let mut sum = 0.0;
-            for (weight, logit) in gradient.iter_mut().zip(logits) {
-                *weight = (logit - highest).exp();
-                sum += *weight;
-            }
-            // −log softmax(z) = log Σ exp(z − highest) − (z − highest)
-            let surprise = |logit: f32| sum.ln() - (logit - highest);
-            total += (1.0 - smoothing) * surprise(logits[label]);
-            if smoothing > 0.0 {
-                total += everywhere * logits.iter().map(|logit| surprise(*logit)).sum::<f32>();
-            }
-            for weight in gradient.iter_mut() {
-                *weight = (*weight / sum - everywhere) * share;
-            }
-            gradient[label] -= (1.0 - smoothing) * share;
-        }
-        (tensor(vec![total * share], &[1]), tensor(gradient, &[batch, classes]))
+        let logits = slice(&logits);
+        let loss = loss_and_gradient(logits, classes, labels, smoothing, &mut gradient);
+        (tensor(vec![loss], &[1]), tensor(gradient, &[batch, classes]))
     }
 
     fn cross_entropy_backward(unit_gradient: FlexTensor, gradient: FlexTensor) -> FlexTensor {
@@ -97,6 +77,41 @@ impl FusedCrossEntropy for Flex {
         let scaled = slice(&unit_gradient).iter().map(|unit| unit * factor).collect();
         tensor(scaled, &[unit_gradient.shape()[0], unit_gradient.shape()[1]])
     }
+}
+
+/// The loss as [`cross_entropy`] has it, and the gradient of the logits where the loss has 1; both
+/// matrices are [batch, classes].
+pub fn loss_and_gradient(
+    logits: &[f32],
+    classes: usize,
+    labels: impl Iterator<Item = usize>,
+    smoothing: f32,
+    gradient: &mut [f32],
+) -> f32 {
+    assert_eq!(logits.len(), gradient.len());
+    let share = 1.0 / (logits.len() / classes) as f32;
+    let everywhere = smoothing / classes as f32;
+    let mut total = 0.0;
+    let rows = logits.chunks_exact(classes).zip(gradient.chunks_exact_mut(classes));
+    for ((logits, gradient), label) in rows.zip(labels) {
+        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for (weight, logit) in gradient.iter_mut().zip(logits) {
+            *weight = (logit - highest).exp();
+            sum += *weight;
+        }
+        // −log softmax(z) = log Σ exp(z − highest) − (z − highest)
+        let surprise = |logit: f32| sum.ln() - (logit - highest);
+        total += (1.0 - smoothing) * surprise(logits[label]);
+        if smoothing > 0.0 {
+            total += everywhere * logits.iter().map(|logit| surprise(*logit)).sum::<f32>();
+        }
+        for weight in gradient.iter_mut() {
+            *weight = (*weight / sum - everywhere) * share;
+        }
+        gradient[label] -= (1.0 - smoothing) * share;
+    }
+    total * share
 }
 
 impl<B: Backend + FusedCrossEntropy, C: CheckpointStrategy> FusedCrossEntropy for Autodiff<B, C> {

@@ -10,8 +10,6 @@
     reason = "operations of a backend take tensors and numbers alone"
 )]
 
-use std::sync::{Mutex, PoisonError};
-
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -23,7 +21,6 @@ use burn_flex::FlexTensor;
 
 use super::batch_norm::{Normalized, inverse_deviations, scales};
 use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
-use super::early;
 use super::product::{Finish, Left, product, product_by_rows, transposed};
 use super::{loops, rows, simd};
 
@@ -159,11 +156,8 @@ impl FusedDense for Flex {
         let (batch, gradient) = (gradient.shape()[0], slice(&gradient));
         let weight_gradient = if wants_weight {
             let shape = [inputs, units, batch];
-            let rate = early::rate();
-            let descent = rate.map(|rate| (slice(&weight), rate));
-            let finish = Finish { descent, ..Finish::default() };
-            let sums = product(slice(&x), Left::Transposed, gradient, shape, finish);
-            gradient_or_step(sums, &[inputs, units], rate.is_some())
+            let sums = product(slice(&x), Left::Transposed, gradient, shape, Finish::default());
+            tensor(sums, &[inputs, units])
         } else {
             nothing()
         };
@@ -221,50 +215,37 @@ impl FusedDense for Flex {
         // With x̂ the normalized x, g the gradient and P = x̂ᵀ g: the weight's gradient is
         // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
         let (gamma, beta, weight) = (slice(&gamma), slice(&beta), slice(&weight));
-        let rate = early::rate();
-        let gradients = Mutex::new((vec![0.0; inputs], vec![0.0; inputs]));
-        let unfold = |first: usize, sums: &mut [f32]| {
-            let rows = first..first + sums.len() / units;
-            let weight = &weight[rows.start * units..rows.end * units];
-            let parameters = [&gamma[rows.clone()], &beta[rows.clone()], weight, &bias_gradient];
-            let mut some = [vec![0.0; rows.len()], vec![0.0; rows.len()]];
-            let [of_gamma, of_beta] = &mut some;
-            loops::unfold(parameters, rate, sums, of_gamma, of_beta);
-            let mut all = gradients.lock().unwrap_or_else(PoisonError::into_inner);
-            all.0[rows.clone()].copy_from_slice(of_gamma);
-            all.1[rows].copy_from_slice(of_beta);
-        };
-        let inverse = inverse_deviations(slice(&variance), epsilon);
+        let (x, inverse) = (slice(&x), inverse_deviations(slice(&variance), epsilon));
+        let [mut of_weight, mut of_gamma, mut of_beta] =
+            [inputs * units, inputs, inputs].map(|count| vec![0.0; count]);
+        let beside =
+            [(&mut of_weight[..], units), (&mut of_gamma[..], 1), (&mut of_beta[..], 1)];
         // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared by the system.
-        let sums = with_scratch(slice(&x).len(), |normalized| {
-            loops::standardize(slice(&x), slice(&mean), &inverse, normalized);
-            product_by_rows(normalized, Left::Transposed, slice(&gradient), shape, unfold)
+        let mut normalized = vec![0.0; x.len()];
+        loops::standardize(x, slice(&mean), &inverse, &mut normalized);
+        let (left, gradient) = (Left::Transposed, slice(&gradient));
+        product_by_rows(&normalized, left, gradient, shape, beside, |first, sums, beside| {
+            let [of_weight, of_gamma, of_beta] = beside;
+            let rows = first..first + of_gamma.len();
+            let weight = &weight[rows.start * units..rows.end * units];
+            let parameters = [&gamma[rows.clone()], &beta[rows], weight, &bias_gradient];
+            loops::unfold(parameters, sums, of_gamma, of_beta);
+            of_weight.copy_from_slice(sums);
         });
-        let (gamma_gradient, beta_gradient) =
-            gradients.into_inner().unwrap_or_else(PoisonError::into_inner);
         (
-            tensor(gamma_gradient, &[inputs]),
-            tensor(beta_gradient, &[inputs]),
-            gradient_or_step(sums, &[inputs, units], rate.is_some()),
+            tensor(of_gamma, &[inputs]),
+            tensor(of_beta, &[inputs]),
+            tensor(of_weight, &[inputs, units]),
             tensor(bias_gradient, &[units]),
         )
     }
-}
-
-/// A weight's gradient, or what stands in its place.
-fn gradient_or_step(numbers: Vec<f32>, shape: &[usize], taken: bool) -> FlexTensor {
-    let tensor = tensor(numbers, shape);
-    if taken {
-        early::is_taken(slice(&tensor));
-    }
-    tensor
 }
 
 fn forward(x: &[f32], weight: &FlexTensor, bias: &FlexTensor, relu: bool) -> FlexTensor {
     let [inputs, units] = [weight.shape()[0], weight.shape()[1]];
     let batch = x.len() / inputs;
     let bias = (bias.shape()[0] == units).then(|| slice(bias));
-    let finish = Finish { bias, relu, descent: None };
+    let finish = Finish { bias, relu };
     let output = product(x, Left::AsIs, slice(weight), [batch, units, inputs], finish);
     tensor(output, &[batch, units])
 }
@@ -492,38 +473,6 @@ mod tests {
                     assert!(close, "{a} and {b}: {normalized} {bias} {relu}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn a_step_taken_in_the_backward_pass_is_the_optimizers_to_the_bit() {
-        if !available() {
-            println!("skipped: dense kernels: the processor lacks the instructions");
-            return;
-        }
-        let device = Device::flex().autodiff();
-        let matrix = |rows, columns, seed| matrix(rows, columns, seed, &device);
-        let (batch, inputs, units, rate) = (7, 70, 21, 0.01);
-        let step = |normalized: bool, early: bool| {
-            let x = matrix(batch, inputs, 1);
-            let weight = matrix(inputs, units, 2).require_grad();
-            let output = if normalized {
-                let parameter = |seed| matrix(1, inputs, seed).squeeze_dim(0).require_grad();
-                let parameters: [Tensor<1>; 2] = [parameter(3), parameter(4)];
-                normalized_dense(x, parameters, 1e-3, weight.clone(), None, true).output
-            } else {
-                dense(x, weight.clone(), None, true)
-            };
-            let loss = (output * matrix(batch, units, 5)).sum();
-            early::steps(early.then_some(rate), || {
-                let gradient = weight.grad(&loss.backward()).unwrap();
-                numbers(update::descend(weight.inner(), gradient, rate))
-            })
-        };
-        for normalized in [false, true] {
-            let weight = step(normalized, true);
-            assert_eq!(weight, step(normalized, false), "{normalized}");
-            assert_ne!(weight, numbers(matrix(inputs, units, 2)), "{normalized}");
         }
     }
 }

@@ -3,8 +3,6 @@
 //! Every number is made by the same operations in the same order whatever the instruction set, so
 //! that results do not depend on the processor.
 
-use std::mem::MaybeUninit;
-
 use multiversion::multiversion;
 
 use super::buffers::Place;
@@ -76,7 +74,7 @@ pub fn input_gradient(
     x: &[f32],
     gradient: &[f32],
     [mean, inverse_deviation, scale, a, b]: [&[f32]; 5],
-    out: &mut [MaybeUninit<f32>],
+    out: &mut [impl Place],
 ) {
     let features = mean.len();
     let rows = x.chunks_exact(features).zip(gradient.chunks_exact(features));
@@ -88,7 +86,7 @@ pub fn input_gradient(
         let (a, b, out) = (&a[..features], &b[..features], &mut out[..features]);
         for j in 0..features {
             let normalized = (row[j] - mean[j]) * inverse[j];
-            out[j].write(scale[j] * (gradient[j] - a[j] - normalized * b[j]));
+            out[j].put(scale[j] * (gradient[j] - a[j] - normalized * b[j]));
         }
     }
 }
@@ -131,22 +129,17 @@ pub fn sums(x: &[f32], sums: &mut [f32]) {
 const LANES: usize = 16;
 
 /// Makes of `sums`, P = x̂ᵀ g, the gradient of a weight behind a normalization, `γ P + β Σg`, and
-/// the gradients of γ and β: for each row, the sums of `P · w` and of `Σg · w`. With a rate, makes of
-/// `sums` the weight minus that gradient times the rate.
+/// the gradients of γ and β: for each row, the sums of `P · w` and of `Σg · w`.
 ///
 /// γ and β are [inputs], weight and sums [inputs, units], Σg [units].
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn unfold(
     [gamma, beta, weight, total]: [&[f32]; 4],
-    rate: Option<f32>,
     sums: &mut [f32],
     gamma_gradient: &mut [f32],
     beta_gradient: &mut [f32],
 ) {
     let units = total.len();
-    let (stepping, rate) = (rate.is_some(), rate.unwrap_or(0.0));
-    let finish =
-        |gradient: f32, weight: f32| if stepping { weight - gradient * rate } else { gradient };
     let rows = weight.chunks_exact(units).zip(sums.chunks_exact_mut(units));
     for (i, (weight, sums)) in rows.enumerate() {
         let (gamma, beta) = (gamma[i], beta[i]);
@@ -158,16 +151,24 @@ pub fn unfold(
             for j in 0..LANES {
                 of_gamma[j] += sums[j] * weight[j];
                 of_beta[j] += total[j] * weight[j];
-                sums[j] = finish(gamma * sums[j] + beta * total[j], weight[j]);
+                sums[j] = gamma * sums[j] + beta * total[j];
             }
         }
         for j in whole..units {
             of_gamma[j - whole] += sums[j] * weight[j];
             of_beta[j - whole] += total[j] * weight[j];
-            sums[j] = finish(gamma * sums[j] + beta * total[j], weight[j]);
+            sums[j] = gamma * sums[j] + beta * total[j];
         }
         gamma_gradient[i] = of_gamma.iter().sum();
         beta_gradient[i] = of_beta.iter().sum();
+    }
+}
+
+/// `moving · kept + batch · share`
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn move_on(moving: &mut [f32], batch: &[f32], [kept, share]: [f32; 2]) {
+    for (moving, batch) in moving.iter_mut().zip(batch) {
+        *moving = *moving * kept + batch * share;
     }
 }
 

@@ -15,7 +15,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::buffers::{Place, fresh};
+use super::buffers::{Place, fresh, with_scratch};
 use super::pair;
 use super::simd::{self, Simd, dispatch};
 
@@ -54,15 +54,6 @@ pub struct Finish<'a> {
     pub bias: Option<&'a [f32]>,
     /// Whether max(x, 0) follows.
     pub relu: bool,
-    /// Of which the product, times this rate, is subtracted; [rows, columns].
-    pub descent: Option<(&'a [f32], f32)>,
-}
-
-impl Finish<'_> {
-    fn fits(&self, rows: usize, columns: usize) -> bool {
-        self.bias.is_none_or(|bias| bias.len() == columns)
-            && self.descent.is_none_or(|(weight, _)| weight.len() == rows * columns)
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -82,9 +73,6 @@ struct Job {
     /// Null without one.
     bias: *const f32,
     relu: bool,
-    /// What the product is subtracted from, or null, and what it is multiplied by.
-    weight: *const f32,
-    rate: f32,
     /// Whether the product is added to what is there.
     add: bool,
 }
@@ -99,19 +87,29 @@ pub fn product(
     a: &[f32],
     left: Left,
     b: &[f32],
-    [rows, columns, depth]: [usize; 3],
+    shape: [usize; 3],
     finish: Finish<'_>,
 ) -> Vec<f32> {
-    assert!(a.len() == rows * depth && b.len() == depth * columns);
-    assert!(finish.fits(rows, columns));
-    let mut out = Vec::with_capacity(rows * columns);
+    // SAFETY: all of it is written.
+    unsafe { fresh(shape[0] * shape[1], |out| product_to(a, left, b, shape, finish, out)) }
+}
+
+/// As [`product`], to a place of [rows, columns], all of which is written.
+pub fn product_to(
+    a: &[f32],
+    left: Left,
+    b: &[f32],
+    shape: [usize; 3],
+    finish: Finish<'_>,
+    out: &mut [impl Place],
+) {
+    let [rows, columns, depth] = shape;
     if depth == 0 {
-        assert!(finish.descent.is_none(), "a step of no rows");
-        out.resize(rows * columns, 0.0);
-        return out;
+        out.iter_mut().for_each(|out| out.put(0.0));
+        return;
     }
-    let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], finish);
-    // SAFETY: the lengths are those asserted, and no two parts have a place in common.
+    let job = Job::new(a, left, b, shape, finish, place(out, shape));
+    // SAFETY: no two parts have a place in common.
     unsafe {
         // Many rows of a share what is copied of b for some columns.
         let by_rows = rows > columns && (left == Left::Transposed || columns < 2 * COLUMNS);
@@ -122,12 +120,10 @@ pub fn product(
             let cuts = Cuts::of(columns, COLUMNS);
             job.share(cuts.count(), &|i| part(&job, 0..rows, cuts.get(i)));
         }
-        out.set_len(rows * columns);
     }
-    out
 }
 
-/// As [`product`], by this thread alone, to a place of [rows, columns].
+/// As [`product_to`], by this thread alone. There is at least one number in the inner dimension.
 pub fn product_into(
     a: &[f32],
     left: Left,
@@ -136,53 +132,74 @@ pub fn product_into(
     finish: Finish<'_>,
     out: &mut [impl Place],
 ) {
-    let [rows, columns, depth] = shape;
-    assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
-    assert!(finish.fits(rows, columns) && out.len() == rows * columns);
-    let job = Job::new(a, left, b, out.as_mut_ptr().cast(), shape, finish);
-    // SAFETY: the lengths are those asserted.
-    unsafe { part(&job, 0..rows, 0..columns) }
+    let job = Job::new(a, left, b, shape, finish, place(out, shape));
+    // SAFETY: this is the only part.
+    unsafe { part(&job, 0..shape[0], 0..shape[1]) }
 }
 
-/// Adds a · b to [rows, columns], by this thread alone.
+/// Adds a · b to [rows, columns], by this thread alone. There is at least one number in the inner
+/// dimension.
 pub fn add_product(a: &[f32], left: Left, b: &[f32], shape: [usize; 3], out: &mut [f32]) {
-    let [rows, columns, depth] = shape;
-    assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
-    assert!(out.len() == rows * columns);
-    let job = Job::new(a, left, b, out.as_mut_ptr(), shape, Finish::default());
-    // SAFETY: the lengths are those asserted.
-    unsafe { part(&Job { add: true, ..job }, 0..rows, 0..columns) }
+    let job = Job::new(a, left, b, shape, Finish::default(), place(out, shape));
+    // SAFETY: this is the only part.
+    unsafe { part(&Job { add: true, ..job }, 0..shape[0], 0..shape[1]) }
 }
 
-/// As [`product`] without a finish, for a result of many rows: `then` is called with some rows of it at
-/// a time and the number of the first, while they are still in a near cache, from any thread. There is
-/// at least one number in the inner dimension.
-pub fn product_by_rows(
+/// Calls `then` with some rows of a · b at a time, in a near cache, from any thread: with the number of
+/// the first, with the rows, and with the rows of the same numbers of each matrix `beside` it, whose
+/// columns are told. There is at least one number in the inner dimension.
+pub fn product_by_rows<const N: usize>(
     a: &[f32],
     left: Left,
     b: &[f32],
-    [rows, columns, depth]: [usize; 3],
-    then: impl Fn(usize, &mut [f32]) + Sync,
-) -> Vec<f32> {
-    assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
-    let mut out = Vec::with_capacity(rows * columns);
-    let job = Job::new(a, left, b, out.as_mut_ptr(), [rows, columns, depth], Finish::default());
+    shape: [usize; 3],
+    beside: [(&mut [f32], usize); N],
+    then: impl Fn(usize, &mut [f32], [&mut [f32]; N]) + Sync,
+) {
+    let [rows, columns, _] = shape;
+    let job = Job::new(a, left, b, shape, Finish::default(), std::ptr::null_mut());
+    let beside = beside.map(|(numbers, width)| {
+        assert_eq!(numbers.len(), rows * width);
+        (Shared(numbers.as_mut_ptr()), width)
+    });
     let cuts = Cuts::of(rows, BLOCK);
     let some_rows = |i| {
         let rows = cuts.get(i);
-        // SAFETY: the lengths are those asserted, and these rows are written by this part alone,
-        // which fills them.
-        let filled = unsafe {
-            part(&job, rows.clone(), 0..columns);
-            let first = job.out.add(rows.start * columns);
-            std::slice::from_raw_parts_mut(first, rows.len() * columns)
-        };
-        then(rows.start, filled);
+        with_scratch(rows.len() * columns, |sums| {
+            // What the part takes for the first row of all is not there.
+            let out = sums.as_mut_ptr().wrapping_sub(rows.start * columns);
+            // SAFETY: of these rows there is room for all numbers.
+            unsafe { part(&job.to(out), rows.clone(), 0..columns) };
+            // SAFETY: the lengths are those asserted, and each part has rows of its own.
+            let beside = beside.each_ref().map(|(numbers, width)| unsafe {
+                numbers.slice(rows.start * width..rows.end * width)
+            });
+            then(rows.start, sums, beside);
+        });
     };
     job.share(cuts.count(), &some_rows);
-    // SAFETY: all parts together have filled it.
-    unsafe { out.set_len(rows * columns) };
-    out
+}
+
+/// The beginning of numbers of which threads take different ones.
+struct Shared(*mut f32);
+
+// SAFETY: who takes a slice promises that nobody else has it.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// # Safety
+    /// The numbers are there, and nobody else reads or writes them meanwhile.
+    #[expect(clippy::mut_from_ref, reason = "the numbers are not this struct's own")]
+    unsafe fn slice(&self, range: Range<usize>) -> &mut [f32] {
+        // SAFETY: as the caller promises.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
+    }
+}
+
+/// Where a product of this shape goes to.
+fn place(out: &mut [impl Place], [rows, columns, _]: [usize; 3]) -> *mut f32 {
+    assert_eq!(out.len(), rows * columns);
+    out.as_mut_ptr().cast()
 }
 
 impl Job {
@@ -190,11 +207,13 @@ impl Job {
         a: &[f32],
         left: Left,
         b: &[f32],
-        out: *mut f32,
         [rows, columns, depth]: [usize; 3],
         finish: Finish<'_>,
+        out: *mut f32,
     ) -> Self {
         assert!(simd::available(), "who has no such instructions takes burn's product");
+        assert!(a.len() == rows * depth && b.len() == depth * columns && depth > 0);
+        assert!(finish.bias.is_none_or(|bias| bias.len() == columns));
         Self {
             rows,
             a: a.as_ptr(),
@@ -209,10 +228,13 @@ impl Job {
             depth,
             bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu: finish.relu,
-            weight: finish.descent.map_or(std::ptr::null(), |(weight, _)| weight.as_ptr()),
-            rate: finish.descent.map_or(0.0, |(_, rate)| rate),
             add: false,
         }
+    }
+
+    /// The same with another result.
+    fn to(&self, out: *mut f32) -> Self {
+        Self { out, ..*self }
     }
 
     /// Does all parts, from two threads if that is worth it.
@@ -446,15 +468,6 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
                 }
             }
         }
-        if last && !job.weight.is_null() {
-            let (weight, rate) = (job.weight.add(row * columns + column), S::splat(job.rate));
-            for r in 0..R {
-                for v in 0..V {
-                    let weight = load(weight.add(r * columns + v * S::LANES));
-                    sums[r][v] = S::sub(weight, S::mul(sums[r][v], rate));
-                }
-            }
-        }
         for r in 0..R {
             for v in 0..V {
                 let to = out.add(r * columns + v * S::LANES);
@@ -466,23 +479,25 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
 
 /// [rows, columns] → [columns, rows]
 pub fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    assert_eq!(values.len(), rows * columns);
-    // SAFETY: each place is written: of each column, each row, by blocks or one by one.
-    unsafe {
-        fresh(values.len(), |out| {
-            let to = out.as_mut_ptr().cast();
-            let blocks = simd::transpose_blocks(values.as_ptr(), to, rows, columns);
-            let [whole_rows, whole_columns] = match blocks {
-                true => [rows / 8 * 8, columns / 8 * 8],
-                false => [0, 0],
-            };
-            for column in 0..columns {
-                let first = if column < whole_columns { whole_rows } else { 0 };
-                for row in first..rows {
-                    out[column * rows + row].write(values[row * columns + column]);
-                }
-            }
-        })
+    // SAFETY: all of it is written.
+    unsafe { fresh(values.len(), |out| transpose_to(values, [rows, columns], out)) }
+}
+
+/// As [`transposed`], to a place of [columns, rows], all of which is written.
+pub fn transpose_to(values: &[f32], [rows, columns]: [usize; 2], out: &mut [impl Place]) {
+    assert!(values.len() == rows * columns && out.len() == rows * columns);
+    let to = out.as_mut_ptr().cast();
+    // SAFETY: both have as many numbers as told.
+    let blocks = unsafe { simd::transpose_blocks(values.as_ptr(), to, rows, columns) };
+    let [whole_rows, whole_columns] = match blocks {
+        true => [rows / 8 * 8, columns / 8 * 8],
+        false => [0, 0],
+    };
+    for column in 0..columns {
+        let first = if column < whole_columns { whole_rows } else { 0 };
+        for row in first..rows {
+            out[column * rows + row].put(values[row * columns + column]);
+        }
     }
 }
 
@@ -535,16 +550,11 @@ mod tests {
                 let (a, b) = (noise(m * k, 1), noise(k * n, 2));
                 let bias: Vec<f32> = (0..n).map(|j| j as f32 - 3.0).collect();
                 let expected = plainly(&a, left, &b, shape, relu);
-                let weight = noise(m * n, 3);
-                let stepped: Vec<f32> =
-                    weight.iter().zip(&expected).map(|(w, x)| w - x * 0.3).collect();
                 // The wide ones last: they stay for the other tests.
                 for narrow in [true, false] {
                     simd::NARROW.store(narrow, Ordering::Relaxed);
-                    let finish = Finish { bias: Some(&bias), relu, descent: None };
+                    let finish = Finish { bias: Some(&bias), relu };
                     compare(&a, left, &b, shape, finish, &expected);
-                    let finish = Finish { descent: Some((&weight, 0.3)), ..finish };
-                    compare(&a, left, &b, shape, finish, &stepped);
                 }
             }
         }
@@ -563,14 +573,17 @@ mod tests {
         assert_eq!(product(a, left, b, shape, finish), expected, "{shape:?}");
         let _one = pair::at_work();
         assert_eq!(product(a, left, b, shape, finish), expected, "{shape:?}, two");
-        let by_rows = product_by_rows(a, left, b, shape, |first, rows| {
-            for (i, row) in rows.chunks_exact_mut(n).enumerate() {
-                row[0] += (first + i) as f32;
+        let [mut by_rows, mut firsts] = [vec![0.0; shape[0] * n], vec![0.0; shape[0]]];
+        let beside = [(&mut by_rows[..], n), (&mut firsts[..], 1)];
+        product_by_rows(a, left, b, shape, beside, |first, sums, [rows, firsts]| {
+            rows.copy_from_slice(sums);
+            for (i, (row, own)) in rows.chunks_exact(n).zip(firsts).enumerate() {
+                *own = row[0] + (first + i) as f32;
             }
         });
-        let mut expected = product(a, left, b, shape, Finish::default());
-        for (i, row) in expected.chunks_exact_mut(n).enumerate() {
-            row[0] += i as f32;
+        let expected = product(a, left, b, shape, Finish::default());
+        for (i, row) in expected.chunks_exact(n).enumerate() {
+            assert_eq!(firsts[i], row[0] + i as f32, "{shape:?}, by rows");
         }
         assert_eq!(by_rows, expected, "{shape:?}, by rows");
     }

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code, reason = "fresh memory is filled and never cleared")]
 
-use super::buffers::fresh;
+use super::buffers::{Place, fresh};
 use super::{loops, pair};
 
 /// Numbers up to which a matrix stays whole.
@@ -67,19 +67,26 @@ pub fn statistics(x: &[f32], features: usize) -> [Vec<f32>; 2] {
 }
 
 /// `(x − shift) · scale + offset` per feature, then max(·, 0) with `relu`: [rows, features].
-pub fn normalize(x: &[f32], [shift, scale, offset]: [&[f32]; 3], relu: bool) -> Vec<f32> {
+pub fn normalize(x: &[f32], per_feature: [&[f32]; 3], relu: bool) -> Vec<f32> {
+    // SAFETY: all of it is written.
+    unsafe { fresh(x.len(), |out| normalize_to(x, per_feature, relu, out)) }
+}
+
+/// As [`normalize`], to a place of the same shape, all of which is written.
+pub fn normalize_to(
+    x: &[f32],
+    [shift, scale, offset]: [&[f32]; 3],
+    relu: bool,
+    out: &mut [impl Place],
+) {
     let features = shift.len();
     assert!(
         scale.len() == features && offset.len() == features && x.len().is_multiple_of(features)
     );
+    assert_eq!(x.len(), out.len());
     let part = part(x.len(), features);
-    // SAFETY: each part is filled, and there are as many as of x.
-    unsafe {
-        fresh(x.len(), |out| {
-            let parts = out.chunks_mut(part).zip(x.chunks(part)).collect();
-            pair::each(parts, |(out, x)| loops::normalize(x, shift, scale, offset, relu, out));
-        })
-    }
+    let parts = out.chunks_mut(part).zip(x.chunks(part)).collect();
+    pair::each(parts, |(out, x)| loops::normalize(x, shift, scale, offset, relu, out));
 }
 
 /// The gradients of gamma and beta, both [features], as [`loops::parameter_gradients`] has them.
@@ -103,19 +110,26 @@ pub fn parameter_gradients(
 
 /// The gradient of the input, [rows, features], as [`loops::input_gradient`] has it.
 pub fn input_gradient(x: &[f32], gradient: &[f32], per_feature: [&[f32]; 5]) -> Vec<f32> {
+    // SAFETY: all of it is written.
+    unsafe { fresh(x.len(), |out| input_gradient_to(x, gradient, per_feature, out)) }
+}
+
+/// As [`input_gradient`], to a place of the same shape, all of which is written.
+pub fn input_gradient_to(
+    x: &[f32],
+    gradient: &[f32],
+    per_feature: [&[f32]; 5],
+    out: &mut [impl Place],
+) {
     let features = per_feature[0].len();
     assert!(per_feature.iter().all(|numbers| numbers.len() == features));
     assert!(x.len() == gradient.len() && x.len().is_multiple_of(features));
+    assert_eq!(x.len(), out.len());
     let part = part(x.len(), features);
-    // SAFETY: each part is filled, and there are as many as of x.
-    unsafe {
-        fresh(x.len(), |out| {
-            let parts = out.chunks_mut(part).zip(x.chunks(part)).zip(gradient.chunks(part));
-            pair::each(parts.collect(), |((out, x), gradient)| {
-                loops::input_gradient(x, gradient, per_feature, out);
-            });
-        })
-    }
+    let parts = out.chunks_mut(part).zip(x.chunks(part)).zip(gradient.chunks(part));
+    pair::each(parts.collect(), |((out, x), gradient)| {
+        loops::input_gradient(x, gradient, per_feature, out);
+    });
 }
 
 /// Sets the gradient to zero where relu's output is; both are [rows, features].

@@ -11,12 +11,12 @@
 )]
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
-use super::buffers::{slice, tensor, whole};
-use super::{early, loops, pair};
+use super::buffers::{slice, whole};
+use super::{loops, pair};
 
 /// Numbers below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 50_000;
@@ -24,7 +24,7 @@ const WORTH_A_THREAD: usize = 50_000;
 /// Numbers in a part.
 const PART: usize = 20_000;
 
-/// `w − rate · g`, which the backward pass may have worked out: see [`super::early`].
+/// `w − rate · g`
 ///
 /// # Panics
 /// On a backend other than flex.
@@ -138,18 +138,14 @@ pub trait FusedUpdate: Backend {
 
 impl FusedUpdate for Flex {
     fn move_on(moving: FlexTensor, batch: FlexTensor, share: f64) -> FlexTensor {
-        let (moving, batch) = (moving.to_contiguous(), batch.to_contiguous());
-        let (kept, share) = ((1.0 - share) as f32, share as f32);
-        let numbers = slice(&moving).iter().zip(slice(&batch));
-        tensor(numbers.map(|(old, new)| old * kept + new * share).collect(), &moving.shape())
+        let (mut moving, batch) = (whole(moving), batch.to_contiguous());
+        let shares = [1.0 - share, share].map(|share| share as f32);
+        loops::move_on(moving.storage_mut(), slice(&batch), shares);
+        moving
     }
 
     fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
-        let gradient = gradient.to_contiguous();
-        if early::was_taken(slice(&gradient)) {
-            return gradient;
-        }
-        let mut weight = whole(weight);
+        let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
         in_parts([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
             loops::descend(weight, gradient, rate as f32);
         });

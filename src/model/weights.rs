@@ -252,7 +252,8 @@ impl ModuleVisitor for GradientReader<'_> {
     }
 }
 
-fn numbers(data: TensorData) -> Vec<f32> {
+/// The numbers of a tensor, row by row.
+pub(super) fn numbers(data: TensorData) -> Vec<f32> {
     data.convert::<f32>().try_into_vec().expect("converted to 32-bit numbers")
 }
 

@@ -82,10 +82,15 @@ impl<'a> Diagnostics<'a> {
         Self { groups: &setup.diagnostics, placed, steps, layers }
     }
 
+    /// Whether a step is one that is looked at.
+    pub fn looks_at(&self, step: usize) -> bool {
+        !self.groups.is_off() && self.steps.contains(&step)
+    }
+
     /// What a step is watched with, if it is one that is looked at. To be asked before its forward
     /// pass, which moves moving statistics on.
     pub fn begin(&self, step: usize, network: &Network) -> Option<Sample> {
-        if self.groups.is_off() || !self.steps.contains(&step) {
+        if !self.looks_at(step) {
             return None;
         }
         let wants_weights = self.has(Group::Weights) || self.has(Group::BatchNorm);

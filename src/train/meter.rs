@@ -19,8 +19,12 @@ pub struct Score {
 /// a GPU wait for the host at every step.
 pub struct Meter {
     rows: usize,
-    losses: Vec<Tensor<1>>,
-    logits: Vec<Tensor<2>>,
+    /// Rows of each step, its loss, and the scores of all rows.
+    sizes: Vec<usize>,
+    losses: Vec<f32>,
+    logits: Vec<f32>,
+    /// The latest steps, as far as they are still on the device.
+    on_device: Vec<(Tensor<1>, Tensor<2>)>,
 }
 
 /// What a meter has read.
@@ -57,28 +61,44 @@ impl Score {
 impl Meter {
     /// A meter for so many rows.
     pub fn new(rows: usize) -> Self {
-        Self { rows, losses: Vec::new(), logits: Vec::new() }
+        let [losses, logits] = [Vec::new(), Vec::new()];
+        Self { rows, sizes: Vec::new(), losses, logits, on_device: Vec::new() }
     }
 
     /// Adds a step: its mean loss [1] and its scores [batch, classes].
     pub fn add(&mut self, loss: Tensor<1>, logits: Tensor<2>) {
+        self.on_device.push((loss, logits));
+    }
+
+    /// As [`add`](Self::add), of numbers on the host.
+    pub fn add_numbers(&mut self, loss: f32, logits: &[f32], rows: usize) {
+        self.read_back();
+        self.sizes.push(rows);
         self.losses.push(loss);
-        self.logits.push(logits);
+        self.logits.extend_from_slice(logits);
+    }
+
+    fn read_back(&mut self) {
+        if self.on_device.is_empty() {
+            return;
+        }
+        let (losses, logits): (Vec<_>, Vec<_>) = self.on_device.drain(..).unzip();
+        self.sizes.extend(logits.iter().map(|logits| logits.dims()[0]));
+        self.losses.extend(to_vec(Tensor::cat(losses, 0)));
+        self.logits.extend(to_vec(Tensor::cat(logits, 0)));
     }
 
     /// Reads back what was added. `label` gives the class of the i-th row added, `top_k` each k
     /// whose accuracy is asked for.
-    pub fn read(self, label: impl Fn(usize) -> u8, top_k: &[usize]) -> Reading {
-        let sizes: Vec<usize> = self.logits.iter().map(|logits| logits.dims()[0]).collect();
-        let losses = to_vec(Tensor::cat(self.losses, 0));
+    pub fn read(mut self, label: impl Fn(usize) -> u8, top_k: &[usize]) -> Reading {
+        self.read_back();
+        let Self { rows, sizes, losses, logits, .. } = self;
         let first_bad = losses.iter().copied().enumerate().find(|(_, loss)| !loss.is_finite());
         let total: f64 =
             losses.iter().zip(&sizes).map(|(&loss, &size)| f64::from(loss) * size as f64).sum();
 
-        let logits = Tensor::cat(self.logits, 0);
-        let [rows, classes] = logits.dims();
-        assert_eq!(rows, self.rows, "every row was added once");
-        let scores = Scores { classes, logits: to_vec(logits) };
+        assert_eq!(rows, sizes.iter().sum::<usize>(), "every row was added once");
+        let scores = Scores { classes: logits.len() / rows, logits };
         let share = |is_right: &dyn Fn(&[f32], usize) -> bool| {
             let rows = scores.rows().enumerate();
             let right = rows.filter(|(i, row)| is_right(row, usize::from(label(*i)))).count();

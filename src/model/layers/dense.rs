@@ -5,9 +5,11 @@ use burn::nn::Linear;
 use burn::tensor::{Tensor, TensorData};
 
 use super::kernel::Rules;
+use super::stack::parameter;
 use super::{Build, Values, activation};
 use crate::backend;
 use crate::kernels::dense as kernel;
+use crate::kernels::stack::Layer;
 use crate::spec::{self, Activation};
 
 #[derive(Module, Debug)]
@@ -65,6 +67,21 @@ impl Dense {
         }
         let bias = self.linear.bias.as_ref().map(Param::val);
         (self.fused && self.rules.trainable).then(|| (self.linear.weight.val(), bias, relu))
+    }
+
+    /// The layer for the kernel that takes whole steps of training; `None` where it does what the kernel
+    /// does not. With `scores`, without its activation.
+    pub fn layer(&self, scores: bool) -> Option<Layer> {
+        let relu = self.activation == Activation::Relu && !scores;
+        let is_known = relu || scores || self.activation == Activation::Linear;
+        let is_plain = self.rules.regularizer.is_none() && self.rules.constraint.is_none();
+        if !(self.fused && self.rules.trainable && is_known && is_plain) {
+            return None;
+        }
+        let Linear { weight, bias } = &self.linear;
+        let bias = bias.as_ref().map(|bias| parameter(bias, true));
+        let [_, units] = weight.dims();
+        Some(Layer::Dense { kernel: parameter(weight, true), bias, units, relu })
     }
 
     pub fn penalty(&self) -> Option<Tensor<1>> {

@@ -13,6 +13,7 @@ mod kernel;
 mod noise;
 mod normalization;
 mod pooling;
+mod stack;
 mod tap;
 
 use burn::module::{Module, Param};

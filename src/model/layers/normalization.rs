@@ -6,9 +6,10 @@ use burn::tensor::module::layer_norm;
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::dense::Dense;
+use super::stack::{moving, parameter};
 use super::{Build, Data, Pass, Values};
 use crate::backend;
-use crate::kernels::{batch_norm, dense::normalized_dense, update};
+use crate::kernels::{batch_norm, dense::normalized_dense, stack::Layer, update};
 use crate::spec::{self, Initializer};
 
 #[derive(Module, Debug)]
@@ -111,6 +112,19 @@ impl BatchNormalization {
         let norm = &self.norm;
         let parameters = [norm.gamma.val(), norm.beta.val()];
         batch_norm::normalize(x, parameters, norm.epsilon, false).output
+    }
+
+    /// The layer for the kernel that takes whole steps of training; `None` where it is frozen.
+    pub fn layer(&self) -> Option<Layer> {
+        let BatchNorm { gamma, beta, running_mean, running_var, .. } = &self.norm;
+        (self.fused && self.trainable).then(|| Layer::BatchNormalization {
+            gamma: parameter(gamma, self.scale),
+            beta: parameter(beta, self.center),
+            moving: [running_mean, running_var].map(moving),
+            epsilon: self.norm.epsilon,
+            share: self.norm.momentum,
+            relu: false,
+        })
     }
 
     pub fn tensors(&self) -> Vec<TensorData> {

@@ -1,0 +1,183 @@
+//! Whole steps of training for a stack of dense layers and batch normalizations, without a graph.
+//!
+//! burn notes each operation of a step in a graph and asks for memory for each result: for layers of
+//! some hundred units that costs as much as a third of the arithmetic. What such a stack computes is
+//! known beforehand. Here the same loops run one after the other over memory that is kept, and
+//! parameters are changed where they are. All numbers are those of the burn modules, to the bit.
+
+mod dense;
+mod normalization;
+mod parameter;
+
+use super::cross_entropy::loss_and_gradient;
+use super::simd;
+use dense::DenseStage;
+use normalization::NormalizationStage;
+pub use parameter::{Parameter, Step};
+
+/// A layer with its variables.
+#[derive(Debug, Clone)]
+pub enum Layer {
+    /// `x · kernel + bias`, then max(·, 0) with `relu`.
+    Dense {
+        /// [inputs, units]
+        kernel: Parameter,
+        /// [units]
+        bias: Option<Parameter>,
+        /// Its columns.
+        units: usize,
+        /// Whether relu follows.
+        relu: bool,
+    },
+    /// Normalization over the batch, then max(·, 0) with `relu`; all variables are [features].
+    BatchNormalization {
+        /// γ, not trained where there is no such variable.
+        gamma: Parameter,
+        /// β, likewise.
+        beta: Parameter,
+        /// The moving mean and variance.
+        moving: [Vec<f32>; 2],
+        /// What is added to variances.
+        epsilon: f64,
+        /// Of the batch in the moving statistics.
+        share: f64,
+        /// Whether relu follows.
+        relu: bool,
+    },
+}
+
+/// A stack that is trained.
+#[derive(Debug)]
+pub struct Stack {
+    stages: Vec<Stage>,
+    flow: Flow,
+    smoothing: f32,
+}
+
+/// One layer, or two that are faster together.
+#[derive(Debug)]
+enum Stage {
+    Dense(DenseStage),
+    Normalization(NormalizationStage),
+    /// At the input, which wants no gradient.
+    NormalizedDense(NormalizationStage, DenseStage),
+}
+
+/// What goes back from stage to stage, and room to work in.
+#[derive(Debug, Default)]
+struct Flow {
+    /// Of the loss by what the stage gave out, [batch, outputs]; after it, by what it took in.
+    gradient: Vec<f32>,
+    /// The next gradient while it is made.
+    next: Vec<f32>,
+    /// The gradient with its dimensions exchanged, and a product with it.
+    turned: [Vec<f32>; 2],
+}
+
+impl Stack {
+    /// Whether this processor has the instructions.
+    pub fn available() -> bool {
+        simd::available()
+    }
+
+    /// A stack of layers, the last of which gives the scores of classes, that is trained by
+    /// cross-entropy with this label smoothing.
+    pub fn new(layers: Vec<Layer>, smoothing: f32) -> Self {
+        let mut stages: Vec<Stage> = Vec::new();
+        for layer in layers {
+            let first = stages.len() == 1;
+            match layer {
+                Layer::Dense { kernel, bias, units, relu } => {
+                    let dense = DenseStage::new(kernel, bias, units, relu);
+                    match stages.pop() {
+                        Some(Stage::Normalization(norm)) if first && !norm.relu => {
+                            stages.push(Stage::NormalizedDense(norm, dense));
+                        }
+                        before => {
+                            stages.extend(before);
+                            stages.push(Stage::Dense(dense));
+                        }
+                    }
+                }
+                Layer::BatchNormalization { gamma, beta, moving, epsilon, share, relu } => {
+                    stages.push(Stage::Normalization(NormalizationStage::new(
+                        [gamma, beta],
+                        moving,
+                        [epsilon, share],
+                        relu,
+                    )));
+                }
+            }
+        }
+        Self { stages, flow: Flow::default(), smoothing }
+    }
+
+    /// One step on images [batch, inputs] and their classes [batch]; the mean loss before it.
+    pub fn step(&mut self, images: &[f32], labels: &[u8], step: Step) -> f32 {
+        let mut x = images;
+        for stage in &mut self.stages {
+            stage.forward(x);
+            x = stage.output();
+        }
+        let gradient = &mut self.flow.gradient;
+        gradient.resize(x.len(), 0.0);
+        let classes = labels.iter().map(|&label| usize::from(label));
+        let width = x.len() / labels.len();
+        let loss = loss_and_gradient(x, width, classes, self.smoothing, gradient);
+        for i in (0..self.stages.len()).rev() {
+            let (before, after) = self.stages.split_at_mut(i);
+            let x = before.last().map_or(images, Stage::output);
+            after[0].backward(x, &mut self.flow, i > 0, step);
+        }
+        loss
+    }
+
+    /// The scores of the last step, [batch, classes].
+    pub fn logits(&self) -> &[f32] {
+        self.stages.last().map_or(&[], Stage::output)
+    }
+
+    /// The values of all variables, in Keras' order.
+    pub fn values(&self) -> Vec<&[f32]> {
+        let mut values = Vec::new();
+        for stage in &self.stages {
+            match stage {
+                Stage::Dense(dense) => values.extend(dense.values()),
+                Stage::Normalization(norm) => values.extend(norm.values()),
+                Stage::NormalizedDense(norm, dense) => {
+                    values.extend(norm.values().chain(dense.values()));
+                }
+            }
+        }
+        values
+    }
+}
+
+impl Stage {
+    fn output(&self) -> &[f32] {
+        match self {
+            Self::Dense(dense) | Self::NormalizedDense(_, dense) => &dense.output,
+            Self::Normalization(norm) => &norm.output,
+        }
+    }
+
+    fn forward(&mut self, x: &[f32]) {
+        match self {
+            Self::Dense(dense) => dense.forward(x),
+            Self::Normalization(norm) => norm.forward(x),
+            Self::NormalizedDense(norm, dense) => {
+                norm.forward(x);
+                dense.forward(&norm.output);
+            }
+        }
+    }
+
+    /// Changes the parameters by a step, and the gradient to that of x where that is wanted.
+    fn backward(&mut self, x: &[f32], flow: &mut Flow, wants_x: bool, step: Step) {
+        match self {
+            Self::Dense(dense) => dense.backward(x, flow, wants_x, step),
+            Self::Normalization(norm) => norm.backward(x, flow, wants_x, step),
+            Self::NormalizedDense(norm, dense) => dense.backward_normalized(norm, x, flow, step),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Networks of dense layers, batch normalizations and relu, for the kernel that takes whole steps.
+
+use burn::module::{Param, RunningState};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Block, Network};
+use crate::kernels::stack::{Layer, Parameter, Stack};
+use crate::model::shape::Placed;
+use crate::model::weights::numbers;
+use crate::spec::Activation;
+
+impl Network {
+    /// The network's layers for whole steps of training by cross-entropy with this label smoothing;
+    /// `None` where it has others than the kernel knows, is on another device, or is not all trained.
+    pub fn stack(&self, smoothing: f32) -> Option<Stack> {
+        let is_plain = self.image.is_none() && Stack::available();
+        let mut layers = Vec::new();
+        let (last, others) = self.layers.split_last().filter(|_| is_plain)?;
+        for block in others {
+            match block {
+                Block::Flatten(_) => {}
+                Block::Dense(dense) => layers.push(dense.layer(false)?),
+                Block::BatchNormalization(norm) => layers.push(norm.layer()?),
+                Block::Activation(block) if block.activation == Activation::Relu => {
+                    match layers.last_mut()? {
+                        Layer::Dense { relu, .. } | Layer::BatchNormalization { relu, .. } => {
+                            *relu = true;
+                        }
+                    }
+                }
+                _ => return None,
+            }
+        }
+        // `place` lets nothing but a dense layer or softmax stand last, and softmax is the loss's.
+        if let Block::Dense(dense) = last {
+            layers.push(dense.layer(true)?);
+        }
+        if layers.is_empty() {
+            return None;
+        }
+        Some(Stack::new(layers, smoothing))
+    }
+
+    /// The network with the values of its stack after some steps.
+    #[must_use]
+    pub fn with_stack(self, stack: &Stack, placed: &[Placed], device: &Device) -> Self {
+        let variables = placed.iter().flat_map(|layer| &layer.variables);
+        let values = stack.values().into_iter().zip(variables);
+        let data = values.map(|(values, variable)| {
+            TensorData::new(values.to_vec(), variable.shape.clone())
+        });
+        self.with_tensors(data.collect(), device)
+    }
+}
+
+/// A parameter's values on the host.
+pub(super) fn parameter<const D: usize>(param: &Param<Tensor<D>>, is_trained: bool) -> Parameter {
+    Parameter { values: numbers(param.val().into_data()), is_trained }
+}
+
+/// Moving statistics on the host.
+pub(super) fn moving(state: &RunningState<Tensor<1>>) -> Vec<f32> {
+    numbers(state.value_sync().into_data())
+}
