@@ -124,46 +124,6 @@ pub fn sums(x: &[f32], sums: &mut [f32]) {
     }
 }
 
-/// Numbers that are summed side by side, so that the order of sums is the same for every width of
-/// vectors.
-const LANES: usize = 16;
-
-/// Makes of `sums`, P = x̂ᵀ g, the gradient of a weight behind a normalization, `γ P + β Σg`, and
-/// the gradients of γ and β: for each row, the sums of `P · w` and of `Σg · w`.
-///
-/// γ and β are [inputs], weight and sums [inputs, units], Σg [units].
-#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
-pub fn unfold(
-    [gamma, beta, weight, total]: [&[f32]; 4],
-    sums: &mut [f32],
-    gamma_gradient: &mut [f32],
-    beta_gradient: &mut [f32],
-) {
-    let units = total.len();
-    let rows = weight.chunks_exact(units).zip(sums.chunks_exact_mut(units));
-    for (i, (weight, sums)) in rows.enumerate() {
-        let (gamma, beta) = (gamma[i], beta[i]);
-        let (mut of_gamma, mut of_beta) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        let whole = units / LANES * LANES;
-        for start in (0..whole).step_by(LANES) {
-            let (weight, total) = (&weight[start..start + LANES], &total[start..start + LANES]);
-            let sums = &mut sums[start..start + LANES];
-            for j in 0..LANES {
-                of_gamma[j] += sums[j] * weight[j];
-                of_beta[j] += total[j] * weight[j];
-                sums[j] = gamma * sums[j] + beta * total[j];
-            }
-        }
-        for j in whole..units {
-            of_gamma[j - whole] += sums[j] * weight[j];
-            of_beta[j - whole] += total[j] * weight[j];
-            sums[j] = gamma * sums[j] + beta * total[j];
-        }
-        gamma_gradient[i] = of_gamma.iter().sum();
-        beta_gradient[i] = of_beta.iter().sum();
-    }
-}
-
 /// `moving · kept + batch · share`
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn move_on(moving: &mut [f32], batch: &[f32], [kept, share]: [f32; 2]) {

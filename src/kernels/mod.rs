@@ -19,5 +19,6 @@ mod rows;
 mod simd;
 pub use simd::prefetch;
 pub mod stack;
+mod unfold;
 pub mod update;
 pub mod windows;

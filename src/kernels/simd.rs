@@ -40,6 +40,9 @@ pub trait Simd: Copy {
     unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// max(x, 0), and NaN where x is NaN.
     unsafe fn relu(x: Self::Vector) -> Self::Vector;
+    /// The sum of sixteen numbers, in the first vector if that holds as many: one half is added to the
+    /// other until one number is left.
+    unsafe fn sum(sixteen: [Self::Vector; 2]) -> f32;
 }
 
 /// Compiles a function for each width and calls the widest that the processor has: `dispatch!(name,
@@ -251,6 +254,16 @@ mod x86 {
             // The second operand is what comes out where one is NaN.
             unsafe { _mm256_max_ps(_mm256_setzero_ps(), x) }
         }
+        #[inline(always)]
+        unsafe fn sum([first, last]: [__m256; 2]) -> f32 {
+            unsafe {
+                let eight = _mm256_add_ps(first, last);
+                let last = _mm256_extractf128_ps::<1>(eight);
+                let four = _mm_add_ps(_mm256_castps256_ps128(eight), last);
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+            }
+        }
     }
 
     /// 16 lanes, 32 registers.
@@ -310,6 +323,14 @@ mod x86 {
         #[inline(always)]
         unsafe fn relu(x: __m512) -> __m512 {
             unsafe { _mm512_max_ps(_mm512_setzero_ps(), x) }
+        }
+        #[inline(always)]
+        unsafe fn sum([sixteen, _]: [__m512; 2]) -> f32 {
+            unsafe {
+                let first = _mm512_castps512_ps256(sixteen);
+                let last = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(sixteen));
+                Avx2::sum([first, _mm256_castpd_ps(last)])
+            }
         }
     }
 }
@@ -373,5 +394,15 @@ impl Simd for Plain {
     #[inline(always)]
     unsafe fn relu(x: [f32; 8]) -> [f32; 8] {
         x.map(|x| if x < 0.0 { 0.0 } else { x })
+    }
+    #[inline(always)]
+    unsafe fn sum([first, last]: [[f32; 8]; 2]) -> f32 {
+        let mut sums: [f32; 8] = std::array::from_fn(|lane| first[lane] + last[lane]);
+        for half in [4, 2, 1] {
+            for lane in 0..half {
+                sums[lane] += sums[lane + half];
+            }
+        }
+        sums[0]
     }
 }

@@ -3,7 +3,8 @@
 use super::super::product::{
     Finish, Left, product_by_rows, product_into, product_to, transpose_to,
 };
-use super::super::{loops, rows};
+use super::super::rows;
+use super::super::unfold::unfold;
 use super::normalization::NormalizationStage;
 use super::{Flow, Parameter, Step};
 
@@ -95,9 +96,9 @@ impl DenseStage {
         product_by_rows(normalized, Left::Transposed, gradient, shape, beside, |first, sums, beside| {
             let [kernel, of_gamma, of_beta] = beside;
             let rows = first..first + of_gamma.len();
-            let parameters = [&gamma[rows.clone()], &beta[rows], kernel, &of_bias];
-            loops::unfold(parameters, sums, of_gamma, of_beta);
-            step.take(kernel, sums);
+            let parameters = [&gamma[rows.clone()], &beta[rows], &of_bias];
+            let Step::Descent { rate } = step;
+            unfold(parameters, Some(rate), sums, kernel, [of_gamma, of_beta]);
         });
         norm.gamma.step(&of_gamma, step);
         norm.beta.step(&of_beta, step);

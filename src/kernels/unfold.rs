@@ -1,0 +1,173 @@
+//! What follows from a dense layer's gradient for a batch normalization before it.
+
+#![allow(unsafe_code, reason = "vector instructions take pointers")]
+
+use super::simd::{self, Simd, dispatch};
+
+/// Numbers that are summed side by side, so that the order of sums is the same for every width of
+/// vectors.
+const LANES: usize = 16;
+
+/// Puts in the place of a weight behind a normalization its gradient, `γ P + β Σg`, or with a rate the
+/// weight minus that gradient times the rate; and the gradients of γ and β: for each row, the sums of
+/// `P · w` and of `Σg · w`.
+///
+/// γ and β are [inputs], weight and P = x̂ᵀ g [inputs, units], Σg [units].
+pub fn unfold(
+    [gamma, beta, total]: [&[f32]; 3],
+    rate: Option<f32>,
+    products: &[f32],
+    weight: &mut [f32],
+    [of_gamma, of_beta]: [&mut [f32]; 2],
+) {
+    assert!(simd::available(), "who has no such instructions takes burn's operations");
+    let units = total.len();
+    assert!(products.len() == weight.len() && weight.len() == gamma.len() * units);
+    assert!([beta.len(), of_gamma.len(), of_beta.len()] == [gamma.len(); 3]);
+    let work = Work { gamma, beta, total, rate, products };
+    // SAFETY: the lengths are those asserted, and there are such instructions.
+    unsafe { rows(&work, weight, of_gamma, of_beta) }
+}
+
+struct Work<'a> {
+    gamma: &'a [f32],
+    beta: &'a [f32],
+    total: &'a [f32],
+    rate: Option<f32>,
+    products: &'a [f32],
+}
+
+dispatch!(rows, rows_in, (
+    work: &Work<'_>, weight: &mut [f32], of_gamma: &mut [f32], of_beta: &mut [f32]
+));
+
+#[inline(always)]
+unsafe fn rows_in<S: Simd>(
+    work: &Work<'_>,
+    weight: &mut [f32],
+    of_gamma: &mut [f32],
+    of_beta: &mut [f32],
+) {
+    let units = work.total.len();
+    let whole = units / S::LANES * S::LANES;
+    for (row, weight) in weight.chunks_exact_mut(units).enumerate() {
+        let products = &work.products[row * units..(row + 1) * units];
+        // SAFETY: all three have as many numbers, and the caller has the instructions.
+        unsafe {
+            // No closures here: what they call is not always compiled into the loop.
+            let rate = match work.rate {
+                Some(rate) => Some(S::splat(rate)),
+                None => None,
+            };
+            let mut line = Row::<S> {
+                products: products.as_ptr(),
+                total: work.total.as_ptr(),
+                weight: weight.as_mut_ptr(),
+                factors: [S::splat(work.gamma[row]), S::splat(work.beta[row])],
+                rate,
+                sums: [[S::splat(0.0); 2]; 2],
+            };
+            let all = S::mask(S::LANES);
+            for at in (0..whole).step_by(S::LANES) {
+                line.unfold::<false>(at, all);
+            }
+            if whole < units {
+                line.unfold::<true>(whole, S::mask(units - whole));
+            }
+            of_gamma[row] = S::sum(line.sums[0]);
+            of_beta[row] = S::sum(line.sums[1]);
+        }
+    }
+}
+
+/// One row on its way.
+struct Row<S: Simd> {
+    products: *const f32,
+    total: *const f32,
+    weight: *mut f32,
+    /// γ and β.
+    factors: [S::Vector; 2],
+    rate: Option<S::Vector>,
+    /// Those of γ's gradient and of β's, [`LANES`] each: in one vector, or in two in turn.
+    sums: [[S::Vector; 2]; 2],
+}
+
+impl<S: Simd> Row<S> {
+    /// The numbers from one place on, as many as there are in a vector.
+    #[inline(always)]
+    unsafe fn unfold<const PART: bool>(&mut self, at: usize, mask: S::Mask) {
+        const { assert!(S::LANES == LANES || 2 * S::LANES == LANES) };
+        // SAFETY: within the row, as the caller promises.
+        unsafe {
+            let load = |from: *const f32| {
+                if PART { S::load_part(from.add(at), mask) } else { S::load(from.add(at)) }
+            };
+            let (product, total) = (load(self.products), load(self.total));
+            let weight = load(self.weight);
+            let [gamma, beta] = self.factors;
+            let turn = at / S::LANES % (LANES / S::LANES);
+            let [of_gamma, of_beta] = &mut self.sums;
+            of_gamma[turn] = S::fused(product, weight, of_gamma[turn]);
+            of_beta[turn] = S::fused(total, weight, of_beta[turn]);
+            let gradient = S::fused(gamma, product, S::mul(beta, total));
+            let result = match self.rate {
+                None => gradient,
+                Some(rate) => S::sub(weight, S::mul(gradient, rate)),
+            };
+            let to = self.weight.add(at);
+            if PART { S::store_part(to, mask, result) } else { S::store(to, result) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    fn noise(count: usize, seed: u32) -> Vec<f32> {
+        use crate::rng::{Purpose, Stream};
+        let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
+        (0..count).map(|_| stream.next_f32() - 0.5).collect()
+    }
+
+    #[test]
+    fn it_is_the_formula_and_the_same_to_the_bit_by_any_vectors() {
+        if !simd::available() {
+            println!("skipped: unfold: the processor lacks the instructions");
+            return;
+        }
+        for units in [1, 8, 13, 16, 24, 31, 300] {
+            let inputs = 5;
+            let [gamma, beta] = [noise(inputs, 1), noise(inputs, 2)];
+            let (total, products) = (noise(units, 3), noise(inputs * units, 4));
+            let before = noise(inputs * units, 5);
+            let run = |rate: Option<f32>, narrow: bool| {
+                simd::NARROW.store(narrow, Ordering::Relaxed);
+                let mut weight = before.clone();
+                let [mut of_gamma, mut of_beta] = [vec![0.0; inputs], vec![0.0; inputs]];
+                let sums = [&mut of_gamma[..], &mut of_beta[..]];
+                unfold([&gamma, &beta, &total], rate, &products, &mut weight, sums);
+                (weight, of_gamma, of_beta)
+            };
+            // The wide ones last: they stay for the other tests.
+            let narrow = [None, Some(0.3)].map(|rate| run(rate, true));
+            let wide = [None, Some(0.3)].map(|rate| run(rate, false));
+            assert_eq!(narrow, wide, "{units}");
+            let [(gradient, of_gamma, of_beta), (stepped, ..)] = wide;
+            for row in 0..inputs {
+                let places = row * units..(row + 1) * units;
+                let (weight, products) = (&before[places.clone()], &products[places.clone()]);
+                let sum = |of: &[f32]| -> f32 { of.iter().zip(weight).map(|(x, w)| x * w).sum() };
+                assert!((of_gamma[row] - sum(products)).abs() < 1e-5);
+                assert!((of_beta[row] - sum(&total)).abs() < 1e-5);
+                for (j, place) in places.enumerate() {
+                    let expected = gamma[row] * products[j] + beta[row] * total[j];
+                    assert!((gradient[place] - expected).abs() < 1e-6);
+                    assert_eq!(stepped[place], weight[j] - gradient[place] * 0.3);
+                }
+            }
+        }
+    }
+}
