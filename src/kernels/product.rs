@@ -29,6 +29,9 @@ const AHEAD: usize = 16;
 /// Rows at a time.
 const BLOCK: usize = 32;
 
+/// Numbers of a product at a time, where something is done with them: they stay in the nearest cache.
+const NEAR: usize = 4096;
+
 /// Columns of a part: whole tiles, whatever the width of vectors. No tile is wider.
 const COLUMNS: usize = 48;
 
@@ -163,19 +166,23 @@ pub fn product_by_rows<const N: usize>(
         (Shared(numbers.as_mut_ptr()), width)
     });
     let cuts = Cuts::of(rows, BLOCK);
+    let at_once = (NEAR / columns.max(1)).next_multiple_of(8).min(BLOCK);
     let some_rows = |i| {
         let rows = cuts.get(i);
-        with_scratch(rows.len() * columns, |sums| {
-            // What the part takes for the first row of all is not there.
-            let out = sums.as_mut_ptr().wrapping_sub(rows.start * columns);
-            // SAFETY: of these rows there is room for all numbers.
-            unsafe { part(&job.to(out), rows.clone(), 0..columns) };
-            // SAFETY: the lengths are those asserted, and each part has rows of its own.
-            let beside = beside.each_ref().map(|(numbers, width)| unsafe {
-                numbers.slice(rows.start * width..rows.end * width)
+        for first in rows.clone().step_by(at_once) {
+            let rows = first..(first + at_once).min(rows.end);
+            with_scratch(rows.len() * columns, |sums| {
+                // What the part takes for the first row of all is not there.
+                let out = sums.as_mut_ptr().wrapping_sub(rows.start * columns);
+                // SAFETY: of these rows there is room for all numbers.
+                unsafe { part(&job.to(out), rows.clone(), 0..columns) };
+                // SAFETY: the lengths are those asserted, and each part has rows of its own.
+                let beside = beside.each_ref().map(|(numbers, width)| unsafe {
+                    numbers.slice(rows.start * width..rows.end * width)
+                });
+                then(rows.start, sums, beside);
             });
-            then(rows.start, sums, beside);
-        });
+        }
     };
     job.share(cuts.count(), &some_rows);
 }

@@ -48,74 +48,111 @@ unsafe fn rows_in<S: Simd>(
     of_gamma: &mut [f32],
     of_beta: &mut [f32],
 ) {
-    let units = work.total.len();
-    let whole = units / S::LANES * S::LANES;
-    for (row, weight) in weight.chunks_exact_mut(units).enumerate() {
-        let products = &work.products[row * units..(row + 1) * units];
-        // SAFETY: all three have as many numbers, and the caller has the instructions.
-        unsafe {
-            // No closures here: what they call is not always compiled into the loop.
-            let rate = match work.rate {
-                Some(rate) => Some(S::splat(rate)),
-                None => None,
-            };
-            let mut line = Row::<S> {
-                products: products.as_ptr(),
-                total: work.total.as_ptr(),
-                weight: weight.as_mut_ptr(),
-                factors: [S::splat(work.gamma[row]), S::splat(work.beta[row])],
-                rate,
-                sums: [[S::splat(0.0); 2]; 2],
-            };
-            let all = S::mask(S::LANES);
-            for at in (0..whole).step_by(S::LANES) {
-                line.unfold::<false>(at, all);
-            }
-            if whole < units {
-                line.unfold::<true>(whole, S::mask(units - whole));
-            }
-            of_gamma[row] = S::sum(line.sums[0]);
-            of_beta[row] = S::sum(line.sums[1]);
+    let mut sums = |row: usize, [gamma, beta]: [f32; 2]| {
+        of_gamma[row] = gamma;
+        of_beta[row] = beta;
+    };
+    let (mut row, count) = (0, work.gamma.len());
+    // SAFETY: the rows are there, and the caller has the instructions.
+    unsafe {
+        // Two at once: the sums of one are chains that the processor waits for.
+        while row + 2 <= count {
+            let [first, second] = some_rows::<S, 2>(work, weight, row);
+            sums(row, first);
+            sums(row + 1, second);
+            row += 2;
+        }
+        if row < count {
+            let [last] = some_rows::<S, 1>(work, weight, row);
+            sums(row, last);
         }
     }
 }
 
-/// One row on its way.
-struct Row<S: Simd> {
+/// The sums for γ and β of each of R rows, whose weights are changed.
+#[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "so written, the sums stay in registers")]
+unsafe fn some_rows<S: Simd, const R: usize>(
+    work: &Work<'_>,
+    weight: &mut [f32],
+    row: usize,
+) -> [[f32; 2]; R] {
+    let units = work.total.len();
+    let whole = units / S::LANES * S::LANES;
+    // SAFETY: within the matrices, as the caller promises.
+    unsafe {
+        // No closures here: what they call is not always compiled into the loop.
+        let rate = match work.rate {
+            Some(rate) => Some(S::splat(rate)),
+            None => None,
+        };
+        let mut factors = [[S::splat(0.0); 2]; R];
+        for r in 0..R {
+            factors[r] = [S::splat(work.gamma[row + r]), S::splat(work.beta[row + r])];
+        }
+        let mut rows = Rows::<S, R> {
+            products: work.products.as_ptr().add(row * units),
+            total: work.total.as_ptr(),
+            weight: weight.as_mut_ptr().add(row * units),
+            units,
+            factors,
+            rate,
+            sums: [[[S::splat(0.0); 2]; 2]; R],
+        };
+        let all = S::mask(S::LANES);
+        for at in (0..whole).step_by(S::LANES) {
+            rows.unfold::<false>(at, all);
+        }
+        if whole < units {
+            rows.unfold::<true>(whole, S::mask(units - whole));
+        }
+        let mut sums = [[0.0; 2]; R];
+        for r in 0..R {
+            sums[r] = [S::sum(rows.sums[r][0]), S::sum(rows.sums[r][1])];
+        }
+        sums
+    }
+}
+
+/// Some rows on their way.
+struct Rows<S: Simd, const R: usize> {
     products: *const f32,
     total: *const f32,
     weight: *mut f32,
-    /// γ and β.
-    factors: [S::Vector; 2],
+    units: usize,
+    /// γ and β of each.
+    factors: [[S::Vector; 2]; R],
     rate: Option<S::Vector>,
-    /// Those of γ's gradient and of β's, [`LANES`] each: in one vector, or in two in turn.
-    sums: [[S::Vector; 2]; 2],
+    /// Of each those of γ's gradient and of β's, [`LANES`] each: in one vector, or in two in turn.
+    sums: [[[S::Vector; 2]; 2]; R],
 }
 
-impl<S: Simd> Row<S> {
-    /// The numbers from one place on, as many as there are in a vector.
+impl<S: Simd, const R: usize> Rows<S, R> {
+    /// The columns from one on, as many as there are numbers in a vector.
     #[inline(always)]
     unsafe fn unfold<const PART: bool>(&mut self, at: usize, mask: S::Mask) {
         const { assert!(S::LANES == LANES || 2 * S::LANES == LANES) };
-        // SAFETY: within the row, as the caller promises.
+        // SAFETY: within the rows, as the caller promises.
         unsafe {
             let load = |from: *const f32| {
-                if PART { S::load_part(from.add(at), mask) } else { S::load(from.add(at)) }
+                if PART { S::load_part(from, mask) } else { S::load(from) }
             };
-            let (product, total) = (load(self.products), load(self.total));
-            let weight = load(self.weight);
-            let [gamma, beta] = self.factors;
             let turn = at / S::LANES % (LANES / S::LANES);
-            let [of_gamma, of_beta] = &mut self.sums;
-            of_gamma[turn] = S::fused(product, weight, of_gamma[turn]);
-            of_beta[turn] = S::fused(total, weight, of_beta[turn]);
-            let gradient = S::fused(gamma, product, S::mul(beta, total));
-            let result = match self.rate {
-                None => gradient,
-                Some(rate) => S::sub(weight, S::mul(gradient, rate)),
-            };
-            let to = self.weight.add(at);
-            if PART { S::store_part(to, mask, result) } else { S::store(to, result) }
+            let total = load(self.total.add(at));
+            for r in 0..R {
+                let to = self.weight.add(r * self.units + at);
+                let (product, weight) = (load(self.products.add(r * self.units + at)), load(to));
+                let [gamma, beta] = self.factors[r];
+                let [of_gamma, of_beta] = &mut self.sums[r];
+                of_gamma[turn] = S::fused(product, weight, of_gamma[turn]);
+                of_beta[turn] = S::fused(total, weight, of_beta[turn]);
+                let gradient = S::fused(gamma, product, S::mul(beta, total));
+                let result = match self.rate {
+                    None => gradient,
+                    Some(rate) => S::sub(weight, S::mul(gradient, rate)),
+                };
+                if PART { S::store_part(to, mask, result) } else { S::store(to, result) }
+            }
         }
     }
 }
