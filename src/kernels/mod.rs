@@ -1,11 +1,12 @@
 //! Operations that burn composes of many passes over memory, as one pass each on the CPU.
 //!
-//! [`batch_norm`], [`dense`], [`convolution`], [`pooling`] and [`cross_entropy`] make burn operations
+//! [`activation`], [`batch_norm`], [`dense`], [`convolution`], [`pooling`] and [`cross_entropy`] make burn operations
 //! with backward passes of their own out of loops over slices and of [`product`]. They exist for
 //! `flex` alone; other backends take burn's. [`update`] has the steps of optimizers and
 //! of moving averages, [`pair`] is how kernels use a second core. [`stack`] takes whole steps of training
 //! by the same loops, for networks of nothing but dense layers and what stands between them.
 
+pub mod activation;
 pub mod batch_norm;
 mod buffers;
 pub mod convolution;
@@ -13,6 +14,7 @@ pub mod cross_entropy;
 pub mod dense;
 mod loops;
 pub mod pair;
+mod pointwise;
 pub mod pooling;
 pub mod product;
 mod rows;

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "fresh memory is filled and never cleared")]
 
 use super::buffers::{Place, fresh};
+use super::pointwise::{self, Function};
 use super::{loops, pair};
 
 /// Numbers up to which a matrix stays whole.
@@ -130,6 +131,28 @@ pub fn input_gradient_to(
     pair::each(parts.collect(), |((out, x), gradient)| {
         loops::input_gradient(x, gradient, per_feature, out);
     });
+}
+
+/// The function of each number.
+pub fn values(function: Function, x: &[f32]) -> Vec<f32> {
+    // SAFETY: all of it is written.
+    unsafe { fresh(x.len(), |out| values_to(function, x, out)) }
+}
+
+/// As [`values`], to a place of as many, all of which is written.
+pub fn values_to(function: Function, x: &[f32], out: &mut [impl Place]) {
+    assert_eq!(x.len(), out.len());
+    let part = part(x.len(), 1);
+    let parts = out.chunks_mut(part).zip(x.chunks(part)).collect();
+    pair::each(parts, |(out, x)| pointwise::values(function, x, out));
+}
+
+/// Multiplies each gradient of y, the function of x, by the function's slope there.
+pub fn gradients(function: Function, [x, y]: [&[f32]; 2], gradient: &mut [f32]) {
+    assert!(x.len() == gradient.len() && y.len() == gradient.len());
+    let part = part(gradient.len(), 1);
+    let parts = gradient.chunks_mut(part).zip(x.chunks(part)).zip(y.chunks(part)).collect();
+    pair::each(parts, |((gradient, x), y)| pointwise::gradients(function, x, y, gradient));
 }
 
 /// Sets the gradient to zero where relu's output is; both are [rows, features].

@@ -1,4 +1,5 @@
-//! Whole steps of training for a stack of dense layers and batch normalizations, without a graph.
+//! Whole steps of training for a stack of dense layers, batch normalizations and activation functions,
+//! without a graph.
 //!
 //! burn notes each operation of a step in a graph and asks for memory for each result: for layers of
 //! some hundred units that costs as much as a third of the arithmetic. What such a stack computes is
@@ -10,7 +11,8 @@ mod normalization;
 mod parameter;
 
 use super::cross_entropy::loss_and_gradient;
-use super::simd;
+use super::pointwise::Function;
+use super::{rows, simd};
 use dense::DenseStage;
 use normalization::NormalizationStage;
 pub use parameter::{Parameter, Step};
@@ -44,6 +46,8 @@ pub enum Layer {
         /// Whether relu follows.
         relu: bool,
     },
+    /// A function of each number.
+    Activation(Function),
 }
 
 /// A stack that is trained.
@@ -61,6 +65,8 @@ enum Stage {
     Normalization(NormalizationStage),
     /// At the input, which wants no gradient.
     NormalizedDense(NormalizationStage, DenseStage),
+    /// With its output.
+    Activation(Function, Vec<f32>),
 }
 
 /// What goes back from stage to stage, and room to work in.
@@ -107,6 +113,9 @@ impl Stack {
                         relu,
                     )));
                 }
+                Layer::Activation(function) => {
+                    stages.push(Stage::Activation(function, Vec::new()));
+                }
             }
         }
         Self { stages, flow: Flow::default(), smoothing }
@@ -147,6 +156,7 @@ impl Stack {
                 Stage::NormalizedDense(norm, dense) => {
                     values.extend(norm.values().chain(dense.values()));
                 }
+                Stage::Activation(..) => {}
             }
         }
         values
@@ -158,6 +168,7 @@ impl Stage {
         match self {
             Self::Dense(dense) | Self::NormalizedDense(_, dense) => &dense.output,
             Self::Normalization(norm) => &norm.output,
+            Self::Activation(_, output) => output,
         }
     }
 
@@ -169,6 +180,10 @@ impl Stage {
                 norm.forward(x);
                 dense.forward(&norm.output);
             }
+            Self::Activation(function, output) => {
+                output.resize(x.len(), 0.0);
+                rows::values_to(*function, x, output);
+            }
         }
     }
 
@@ -178,6 +193,9 @@ impl Stage {
             Self::Dense(dense) => dense.backward(x, flow, wants_x, step),
             Self::Normalization(norm) => norm.backward(x, flow, wants_x, step),
             Self::NormalizedDense(norm, dense) => dense.backward_normalized(norm, x, flow, step),
+            Self::Activation(function, output) => {
+                rows::gradients(*function, [x, output], &mut flow.gradient);
+            }
         }
     }
 }

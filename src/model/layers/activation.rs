@@ -4,12 +4,10 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::{Build, Data, Values};
+use crate::backend::has_fused_kernels;
+use crate::kernels::activation::{Function, SELU_ALPHA, SELU_SCALE, activate};
 use crate::model::shape::SampleShape;
 use crate::spec::{self, Activation};
-
-/// selu's constants (keras/src/activations/activations.py; Klambauer et al. 2017).
-pub(super) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-pub(super) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 #[derive(Module, Debug)]
 pub(super) struct ActivationBlock {
@@ -19,6 +17,11 @@ pub(super) struct ActivationBlock {
 
 /// [batch, …, features or channels] → the same shape.
 pub(super) fn apply<const D: usize>(function: Activation, x: Tensor<D>) -> Tensor<D> {
+    if let Some(fused) = fused(function)
+        && has_fused_kernels(&x.device())
+    {
+        return activate(fused, x);
+    }
     match function {
         Activation::Linear => x,
         Activation::Relu => activation::relu(x),
@@ -40,6 +43,27 @@ pub(super) fn apply<const D: usize>(function: Activation, x: Tensor<D>) -> Tenso
         Activation::Exponential => x.exp(),
         Activation::Softmax => activation::softmax(x, D - 1),
     }
+}
+
+/// The function for the kernel of our own; `None` for those that are no functions of single numbers,
+/// or none at all.
+pub(super) fn fused(function: Activation) -> Option<Function> {
+    Some(match function {
+        Activation::Linear | Activation::Softmax => return None,
+        Activation::Relu => Function::Relu,
+        Activation::LeakyRelu(leaky) => Function::LeakyRelu(leaky.negative_slope as f32),
+        Activation::Elu => Function::Elu,
+        Activation::Selu => Function::Selu,
+        Activation::Gelu => Function::Gelu,
+        Activation::Silu => Function::Silu,
+        Activation::Softplus => Function::Softplus,
+        Activation::Softsign => Function::Softsign,
+        Activation::Tanh => Function::Tanh,
+        Activation::Sigmoid => Function::Sigmoid,
+        Activation::HardSigmoid => Function::HardSigmoid,
+        Activation::Mish => Function::Mish,
+        Activation::Exponential => Function::Exponential,
+    })
 }
 
 /// x · Φ(x). The backward pass of burn's own is that of the approximation by tanh on most devices,

@@ -69,19 +69,28 @@ impl Dense {
         (self.fused && self.rules.trainable).then(|| (self.linear.weight.val(), bias, relu))
     }
 
-    /// The layer for the kernel that takes whole steps of training; `None` where it does what the kernel
-    /// does not. With `scores`, without its activation.
-    pub fn layer(&self, scores: bool) -> Option<Layer> {
-        let relu = self.activation == Activation::Relu && !scores;
-        let is_known = relu || scores || self.activation == Activation::Linear;
+    /// The layer and its activation for the kernel that takes whole steps of training; `None` where it
+    /// does what the kernel does not.
+    pub fn layers(&self) -> Option<Vec<Layer>> {
+        let mut layers = vec![self.scores_layer()?];
+        match (self.activation, &mut layers[0]) {
+            (Activation::Relu, Layer::Dense { relu, .. }) => *relu = true,
+            (Activation::Linear, _) => {}
+            (activation, _) => layers.push(Layer::Activation(activation::fused(activation)?)),
+        }
+        Some(layers)
+    }
+
+    /// As [`Dense::layers`], before the activation.
+    pub fn scores_layer(&self) -> Option<Layer> {
         let is_plain = self.rules.regularizer.is_none() && self.rules.constraint.is_none();
-        if !(self.fused && self.rules.trainable && is_known && is_plain) {
+        if !(self.fused && self.rules.trainable && is_plain) {
             return None;
         }
         let Linear { weight, bias } = &self.linear;
         let bias = bias.as_ref().map(|bias| parameter(bias, true));
         let [_, units] = weight.dims();
-        Some(Layer::Dense { kernel: parameter(weight, true), bias, units, relu })
+        Some(Layer::Dense { kernel: parameter(weight, true), bias, units, relu: false })
     }
 
     pub fn penalty(&self) -> Option<Tensor<1>> {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 
 use super::Pass;
-use super::activation::{SELU_ALPHA, SELU_SCALE};
+use crate::kernels::activation::{SELU_ALPHA, SELU_SCALE};
 use crate::rng::{Purpose, Stream};
 
 #[derive(Module, Debug)]

@@ -1,8 +1,9 @@
-//! Networks of dense layers, batch normalizations and relu, for the kernel that takes whole steps.
+//! Networks of dense layers, batch normalizations and activation functions, for the kernel that takes whole steps.
 
 use burn::module::{Param, RunningState};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::activation::fused;
 use super::{Block, Network};
 use crate::kernels::stack::{Layer, Parameter, Stack};
 use crate::model::shape::Placed;
@@ -19,21 +20,19 @@ impl Network {
         for block in others {
             match block {
                 Block::Flatten(_) => {}
-                Block::Dense(dense) => layers.push(dense.layer(false)?),
+                Block::Dense(dense) => layers.extend(dense.layers()?),
                 Block::BatchNormalization(norm) => layers.push(norm.layer()?),
-                Block::Activation(block) if block.activation == Activation::Relu => {
-                    match layers.last_mut()? {
-                        Layer::Dense { relu, .. } | Layer::BatchNormalization { relu, .. } => {
-                            *relu = true;
-                        }
-                    }
-                }
+                Block::Activation(block) => match (block.activation, layers.last_mut()) {
+                    (Activation::Relu, Some(Layer::BatchNormalization { relu, .. })) => *relu = true,
+                    (Activation::Linear, _) => {}
+                    (activation, _) => layers.push(Layer::Activation(fused(activation)?)),
+                },
                 _ => return None,
             }
         }
         // `place` lets nothing but a dense layer or softmax stand last, and softmax is the loss's.
         if let Block::Dense(dense) = last {
-            layers.push(dense.layer(true)?);
+            layers.push(dense.scores_layer()?);
         }
         if layers.is_empty() {
             return None;
