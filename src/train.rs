@@ -16,7 +16,7 @@ use crate::backend::{Opened, has_fused_kernels};
 use crate::data::{Dataset, Feed, Scaler};
 use crate::kernels::pair;
 use crate::model::{Network, Pass, Placed, Weights};
-use crate::optim::{self, Schedule};
+use crate::optim::{NetworkOptimizer, Schedule};
 use crate::record::{Diagnosis, EpochRow};
 use crate::rng::{Purpose, Stream};
 use crate::spec::{Setup, TrainingSpec};
@@ -155,6 +155,7 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     let mut core = pair::at_work();
     let device = backend.device.clone().autodiff();
+    let devices = [&device, &backend.device];
     let resident = backend.has_own_memory();
     let scaler = Scaler::of(dataset);
     let augment = setup.dataset.augment();
@@ -163,7 +164,7 @@ pub fn train(
     let spec = &setup.training;
 
     let mut network = Network::build(&setup.model, placed, seed, &device);
-    let mut optimizer = optim::build(&spec.optimizer);
+    let mut optimizer = NetworkOptimizer::new(&spec.optimizer);
     let steps_per_epoch = dataset.train.len().div_ceil(spec.batch_size);
     let mut schedule = Schedule::new(spec, steps_per_epoch * spec.epochs);
     let mut callbacks = Callbacks::new(&spec.callbacks);
@@ -187,7 +188,7 @@ pub fn train(
     }
     let cross_entropy = Loss::build(&spec.loss, &device);
     let top_k = spec.top_k();
-    let mut direct = Direct::of(&network, spec, &device);
+    let mut direct = Direct::of(&network, &optimizer, spec, &device);
 
     let start = Instant::now();
     let seconds = || seconds_before + start.elapsed().as_secs_f64();
@@ -205,8 +206,8 @@ pub fn train(
                 let (loss, logits) = direct.step(&training, epoch as u32, rows, learning_rate);
                 meter.add_numbers(loss, logits, rows.len());
             } else {
-                if let Some(direct) = &direct {
-                    network = direct.network(network, placed, &device);
+                if let Some(direct) = &mut direct {
+                    (network, optimizer) = direct.give_back(network, optimizer, placed, devices);
                 }
                 // [batch, pixels] and [batch]
                 let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
@@ -227,7 +228,7 @@ pub fn train(
                 }
                 meter.add(loss.inner(), logits.inner());
                 if let Some(direct) = &mut direct {
-                    direct.go_on_from(&network);
+                    direct.go_on_from(&network, &optimizer);
                 }
             }
             // Those that are looked at take longer, and the last of an epoch may have fewer rows.
@@ -248,8 +249,8 @@ pub fn train(
         if let Some((step, loss)) = first_bad {
             return Err(TrainError::Diverged { epoch, step: step + 1, loss });
         }
-        if let Some(direct) = &direct {
-            network = direct.network(network, placed, &device);
+        if let Some(direct) = &mut direct {
+            (network, optimizer) = direct.give_back(network, optimizer, placed, devices);
         }
         let diagnosis = diagnostics.epoch(epoch, &network);
         let validation = evaluate(&network, &validation, spec)

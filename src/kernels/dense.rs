@@ -22,7 +22,7 @@ use burn_flex::FlexTensor;
 use super::batch_norm::{Normalized, inverse_deviations, scales};
 use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
 use super::product::{Finish, Left, product, product_by_rows, transposed};
-use super::unfold::unfold;
+use super::unfold::{Aim, unfold};
 use super::{loops, rows, simd};
 
 /// Whether the operations of this module are faster than burn's on this processor.
@@ -228,9 +228,11 @@ impl FusedDense for Flex {
         product_by_rows(&normalized, left, gradient, shape, beside, |first, sums, beside| {
             let [of_weight, of_gamma, of_beta] = beside;
             let rows = first..first + of_gamma.len();
-            of_weight.copy_from_slice(&weight[rows.start * units..rows.end * units]);
+            let weight = &weight[rows.start * units..rows.end * units];
             let parameters = [&gamma[rows.clone()], &beta[rows], &bias_gradient];
-            unfold(parameters, None, sums, of_weight, [of_gamma, of_beta]);
+            let aim = Aim::Gradient { products: &mut *sums, weight };
+            unfold(parameters, aim, [of_gamma, of_beta]);
+            of_weight.copy_from_slice(sums);
         });
         (
             tensor(of_gamma, &[inputs]),

@@ -2,7 +2,7 @@
 //!
 //! [`activation`], [`batch_norm`], [`dense`], [`convolution`], [`pooling`] and [`cross_entropy`] make burn operations
 //! with backward passes of their own out of loops over slices and of [`product`]. They exist for
-//! `flex` alone; other backends take burn's. [`update`] has the steps of optimizers and
+//! `flex` alone; other backends take burn's. [`rules`] and [`update`] have the steps of optimizers and
 //! of moving averages, [`pair`] is how kernels use a second core. [`stack`] takes whole steps of training
 //! by the same loops, for networks of nothing but dense layers and what stands between them.
 
@@ -18,6 +18,7 @@ mod pointwise;
 pub mod pooling;
 pub mod product;
 mod rows;
+pub mod rules;
 mod simd;
 pub use simd::prefetch;
 pub mod stack;

@@ -8,25 +8,51 @@ use super::simd::{self, Simd, dispatch};
 /// vectors.
 const LANES: usize = 16;
 
-/// Puts in the place of a weight behind a normalization its gradient, `γ P + β Σg`, or with a rate the
-/// weight minus that gradient times the rate; and the gradients of γ and β: for each row, the sums of
+/// What becomes of a weight behind a normalization and of P = x̂ᵀ g, both [inputs, units].
+pub enum Aim<'a> {
+    /// P's place takes the weight's gradient, γ P + β Σg.
+    Gradient {
+        /// P
+        products: &'a mut [f32],
+        /// w
+        weight: &'a [f32],
+    },
+    /// The weight loses that gradient times the rate.
+    Descent {
+        /// P
+        products: &'a [f32],
+        /// w
+        weight: &'a mut [f32],
+        /// The learning rate.
+        rate: f32,
+    },
+}
+
+/// Does to the weight what is aimed at, and gives the gradients of γ and β: for each row, the sums of
 /// `P · w` and of `Σg · w`.
 ///
-/// γ and β are [inputs], weight and P = x̂ᵀ g [inputs, units], Σg [units].
+/// γ, β and their gradients are [inputs], Σg [units].
 pub fn unfold(
     [gamma, beta, total]: [&[f32]; 3],
-    rate: Option<f32>,
-    products: &[f32],
-    weight: &mut [f32],
+    aim: Aim<'_>,
     [of_gamma, of_beta]: [&mut [f32]; 2],
 ) {
     assert!(simd::available(), "who has no such instructions takes burn's operations");
-    let units = total.len();
-    assert!(products.len() == weight.len() && weight.len() == gamma.len() * units);
+    let (lengths, products, weight, out, rate) = match aim {
+        Aim::Gradient { products, weight } => {
+            let out = products.as_mut_ptr();
+            ([products.len(), weight.len()], out.cast_const(), weight.as_ptr(), out, None)
+        }
+        Aim::Descent { products, weight, rate } => {
+            let out = weight.as_mut_ptr();
+            ([products.len(), weight.len()], products.as_ptr(), out.cast_const(), out, Some(rate))
+        }
+    };
+    assert_eq!(lengths, [gamma.len() * total.len(); 2]);
     assert!([beta.len(), of_gamma.len(), of_beta.len()] == [gamma.len(); 3]);
-    let work = Work { gamma, beta, total, rate, products };
+    let work = Work { gamma, beta, total, rate, products, weight, out };
     // SAFETY: the lengths are those asserted, and there are such instructions.
-    unsafe { rows(&work, weight, of_gamma, of_beta) }
+    unsafe { rows(&work, of_gamma, of_beta) }
 }
 
 struct Work<'a> {
@@ -34,17 +60,17 @@ struct Work<'a> {
     beta: &'a [f32],
     total: &'a [f32],
     rate: Option<f32>,
-    products: &'a [f32],
+    products: *const f32,
+    weight: *const f32,
+    /// One of the two.
+    out: *mut f32,
 }
 
-dispatch!(rows, rows_in, (
-    work: &Work<'_>, weight: &mut [f32], of_gamma: &mut [f32], of_beta: &mut [f32]
-));
+dispatch!(rows, rows_in, (work: &Work<'_>, of_gamma: &mut [f32], of_beta: &mut [f32]));
 
 #[inline(always)]
 unsafe fn rows_in<S: Simd>(
     work: &Work<'_>,
-    weight: &mut [f32],
     of_gamma: &mut [f32],
     of_beta: &mut [f32],
 ) {
@@ -57,13 +83,13 @@ unsafe fn rows_in<S: Simd>(
     unsafe {
         // Two at once: the sums of one are chains that the processor waits for.
         while row + 2 <= count {
-            let [first, second] = some_rows::<S, 2>(work, weight, row);
+            let [first, second] = some_rows::<S, 2>(work, row);
             sums(row, first);
             sums(row + 1, second);
             row += 2;
         }
         if row < count {
-            let [last] = some_rows::<S, 1>(work, weight, row);
+            let [last] = some_rows::<S, 1>(work, row);
             sums(row, last);
         }
     }
@@ -74,7 +100,6 @@ unsafe fn rows_in<S: Simd>(
 #[expect(clippy::needless_range_loop, reason = "so written, the sums stay in registers")]
 unsafe fn some_rows<S: Simd, const R: usize>(
     work: &Work<'_>,
-    weight: &mut [f32],
     row: usize,
 ) -> [[f32; 2]; R] {
     let units = work.total.len();
@@ -91,9 +116,10 @@ unsafe fn some_rows<S: Simd, const R: usize>(
             factors[r] = [S::splat(work.gamma[row + r]), S::splat(work.beta[row + r])];
         }
         let mut rows = Rows::<S, R> {
-            products: work.products.as_ptr().add(row * units),
+            products: work.products.add(row * units),
             total: work.total.as_ptr(),
-            weight: weight.as_mut_ptr().add(row * units),
+            weight: work.weight.add(row * units),
+            out: work.out.add(row * units),
             units,
             factors,
             rate,
@@ -118,7 +144,8 @@ unsafe fn some_rows<S: Simd, const R: usize>(
 struct Rows<S: Simd, const R: usize> {
     products: *const f32,
     total: *const f32,
-    weight: *mut f32,
+    weight: *const f32,
+    out: *mut f32,
     units: usize,
     /// γ and β of each.
     factors: [[S::Vector; 2]; R],
@@ -140,8 +167,9 @@ impl<S: Simd, const R: usize> Rows<S, R> {
             let turn = at / S::LANES % (LANES / S::LANES);
             let total = load(self.total.add(at));
             for r in 0..R {
-                let to = self.weight.add(r * self.units + at);
-                let (product, weight) = (load(self.products.add(r * self.units + at)), load(to));
+                let place = r * self.units + at;
+                let product = load(self.products.add(place));
+                let weight = load(self.weight.add(place));
                 let [gamma, beta] = self.factors[r];
                 let [of_gamma, of_beta] = &mut self.sums[r];
                 of_gamma[turn] = S::fused(product, weight, of_gamma[turn]);
@@ -151,6 +179,7 @@ impl<S: Simd, const R: usize> Rows<S, R> {
                     None => gradient,
                     Some(rate) => S::sub(weight, S::mul(gradient, rate)),
                 };
+                let to = self.out.add(place);
                 if PART { S::store_part(to, mask, result) } else { S::store(to, result) }
             }
         }
@@ -182,11 +211,17 @@ mod tests {
             let before = noise(inputs * units, 5);
             let run = |rate: Option<f32>, narrow: bool| {
                 simd::NARROW.store(narrow, Ordering::Relaxed);
-                let mut weight = before.clone();
+                let (mut weight, mut products) = (before.clone(), products.clone());
                 let [mut of_gamma, mut of_beta] = [vec![0.0; inputs], vec![0.0; inputs]];
                 let sums = [&mut of_gamma[..], &mut of_beta[..]];
-                unfold([&gamma, &beta, &total], rate, &products, &mut weight, sums);
-                (weight, of_gamma, of_beta)
+                let aim = match rate {
+                    None => Aim::Gradient { products: &mut products, weight: &weight },
+                    Some(rate) => {
+                        Aim::Descent { products: &products, weight: &mut weight, rate }
+                    }
+                };
+                unfold([&gamma, &beta, &total], aim, sums);
+                (if rate.is_some() { weight } else { products }, of_gamma, of_beta)
             };
             // The wide ones last: they stay for the other tests.
             let narrow = [None, Some(0.3)].map(|rate| run(rate, true));

@@ -1,13 +1,8 @@
-//! The steps of the commonest optimizers and of moving averages in one pass each; weights are changed
-//! where they are. Numbers are those of the formulas in [`crate::optim`], to the bit.
+//! The steps of optimizers and of moving averages in one pass each; weights are changed where they are.
 
 #![allow(
     missing_docs,
     reason = "what `#[backend_extension]` generates has no documentation of its own"
-)]
-#![allow(
-    clippy::too_many_arguments,
-    reason = "operations of a backend take tensors and numbers alone"
 )]
 
 use burn::backend::tensor::FloatTensor;
@@ -16,6 +11,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::buffers::{slice, whole};
+use super::rules::{MOST_MEMORY, Step};
 use super::{loops, pair};
 
 /// Numbers below which a second thread costs more than it gives.
@@ -24,71 +20,33 @@ const WORTH_A_THREAD: usize = 50_000;
 /// Numbers in a part.
 const PART: usize = 20_000;
 
-/// `w − rate · g`
+/// Changes a weight, and what is remembered of it, by its gradient: all of one size.
 ///
 /// # Panics
-/// On a backend other than flex.
-pub fn descend<const D: usize>(weight: Tensor<D>, gradient: Tensor<D>, rate: f64) -> Tensor<D> {
-    let (weight, gradient) = (weight.into_dispatch(), gradient.into_dispatch());
-    Tensor::from_dispatch(<Dispatch as FusedUpdate>::descend(weight, gradient, rate))
-}
-
-/// `v ← momentum · v − rate · g`, then `w ← w + v`, or `w ← w + momentum · v − rate · g` with
-/// `nesterov`; weight and velocity.
-///
-/// # Panics
-/// On a backend other than flex.
-pub fn descend_with_momentum<const D: usize>(
-    weight: Tensor<D>,
-    velocity: Tensor<D>,
-    gradient: Tensor<D>,
-    [rate, momentum]: [f64; 2],
-    nesterov: bool,
-) -> (Tensor<D>, Tensor<D>) {
-    let (weight, velocity) = <Dispatch as FusedUpdate>::descend_with_momentum(
+/// On a backend other than flex, and when more is remembered than [`MOST_MEMORY`].
+pub fn step(
+    step: Step,
+    weight: Tensor<1>,
+    memory: Vec<Tensor<1>>,
+    gradient: Tensor<1>,
+) -> (Tensor<1>, Vec<Tensor<1>>) {
+    let (remembered, device) = (memory.len(), gradient.device());
+    assert!(remembered <= MOST_MEMORY);
+    let mut memory = memory.into_iter();
+    // Operations take no lists: no numbers stand for what is not remembered.
+    let [a, b, c] = std::array::from_fn(|_| {
+        memory.next().unwrap_or_else(|| Tensor::empty([0], &device)).into_dispatch()
+    });
+    let (weight, a, b, c) = <Dispatch as FusedUpdate>::step(
         weight.into_dispatch(),
-        velocity.into_dispatch(),
+        a,
+        b,
+        c,
         gradient.into_dispatch(),
-        rate,
-        momentum,
-        nesterov,
+        step,
     );
-    (Tensor::from_dispatch(weight), Tensor::from_dispatch(velocity))
-}
-
-/// What Adam's step multiplies and adds.
-#[derive(Debug, Clone, Copy)]
-pub struct AdamFactors {
-    /// 1 − β₁
-    pub new_momentum: f64,
-    /// 1 − β₂
-    pub new_velocity: f64,
-    /// The learning rate with both corrections.
-    pub rate: f64,
-    /// ε
-    pub epsilon: f64,
-}
-
-/// `m ← m + (g − m)(1 − β₁)`, `v ← v + (g² − v)(1 − β₂)`, `w ← w − m · rate / (√v + ε)`; weight,
-/// m and v.
-///
-/// # Panics
-/// On a backend other than flex.
-pub fn adam<const D: usize>(
-    [weight, momentum, velocity, gradient]: [Tensor<D>; 4],
-    factors: AdamFactors,
-) -> [Tensor<D>; 3] {
-    let (weight, momentum, velocity) = <Dispatch as FusedUpdate>::adam(
-        weight.into_dispatch(),
-        momentum.into_dispatch(),
-        velocity.into_dispatch(),
-        gradient.into_dispatch(),
-        factors.new_momentum,
-        factors.new_velocity,
-        factors.rate,
-        factors.epsilon,
-    );
-    [weight, momentum, velocity].map(Tensor::from_dispatch)
+    let memory = [a, b, c].into_iter().take(remembered).map(Tensor::from_dispatch);
+    (Tensor::from_dispatch(weight), memory.collect())
 }
 
 /// `moving · (1 − share) + batch · share`
@@ -100,6 +58,8 @@ pub fn move_on(moving: Tensor<1>, batch: Tensor<1>, share: f64) -> Tensor<1> {
     Tensor::from_dispatch(<Dispatch as FusedUpdate>::move_on(moving, batch, share))
 }
 
+type Four<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
+
 /// The operations on primitives of a backend.
 #[backend_extension(Flex)]
 pub trait FusedUpdate: Backend {
@@ -109,31 +69,15 @@ pub trait FusedUpdate: Backend {
         share: f64,
     ) -> FloatTensor<Self>;
 
-    fn descend(
+    /// Weight and memory.
+    fn step(
         weight: FloatTensor<Self>,
+        memory_1: FloatTensor<Self>,
+        memory_2: FloatTensor<Self>,
+        memory_3: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
-        rate: f64,
-    ) -> FloatTensor<Self>;
-
-    fn descend_with_momentum(
-        weight: FloatTensor<Self>,
-        velocity: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        rate: f64,
-        momentum: f64,
-        nesterov: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
-
-    fn adam(
-        weight: FloatTensor<Self>,
-        momentum: FloatTensor<Self>,
-        velocity: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        new_momentum: f64,
-        new_velocity: f64,
-        rate: f64,
-        epsilon: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+        step: Step,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 impl FusedUpdate for Flex {
@@ -144,69 +88,33 @@ impl FusedUpdate for Flex {
         moving
     }
 
-    fn descend(weight: FlexTensor, gradient: FlexTensor, rate: f64) -> FlexTensor {
-        let (mut weight, gradient) = (whole(weight), gradient.to_contiguous());
-        in_parts([weight.storage_mut()], slice(&gradient), |[weight], gradient| {
-            loops::descend(weight, gradient, rate as f32);
-        });
-        weight
-    }
-
-    fn descend_with_momentum(
+    fn step(
         weight: FlexTensor,
-        velocity: FlexTensor,
+        memory_1: FlexTensor,
+        memory_2: FlexTensor,
+        memory_3: FlexTensor,
         gradient: FlexTensor,
-        rate: f64,
-        momentum: f64,
-        nesterov: bool,
-    ) -> (FlexTensor, FlexTensor) {
-        let (mut weight, mut velocity) = (whole(weight), whole(velocity));
+        step: Step,
+    ) -> Four<Self> {
+        let mut changed = [weight, memory_1, memory_2, memory_3].map(whole);
         let gradient = gradient.to_contiguous();
-        let factors = [rate as f32, momentum as f32];
-        let changed = [weight.storage_mut(), velocity.storage_mut()];
-        in_parts(changed, slice(&gradient), |[weight, velocity], gradient| {
-            loops::descend_with_momentum(weight, velocity, gradient, factors, nesterov);
-        });
-        (weight, velocity)
-    }
-
-    fn adam(
-        weight: FlexTensor,
-        momentum: FlexTensor,
-        velocity: FlexTensor,
-        gradient: FlexTensor,
-        new_momentum: f64,
-        new_velocity: f64,
-        rate: f64,
-        epsilon: f64,
-    ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (mut weight, mut momentum) = (whole(weight), whole(momentum));
-        let (mut velocity, gradient) = (whole(velocity), gradient.to_contiguous());
-        let factors = [new_momentum, new_velocity, rate, epsilon].map(|factor| factor as f32);
-        let changed = [weight.storage_mut(), momentum.storage_mut(), velocity.storage_mut()];
-        in_parts(changed, slice(&gradient), |[weight, momentum, velocity], gradient| {
-            loops::adam(weight, momentum, velocity, gradient, factors);
-        });
-        (weight, momentum, velocity)
+        in_parts(step, changed.each_mut().map(|tensor| tensor.storage_mut()), slice(&gradient));
+        let [weight, memory_1, memory_2, memory_3] = changed;
+        (weight, memory_1, memory_2, memory_3)
     }
 }
 
-/// Takes a step that looks at each number alone, in parts where that is worth a thread.
-fn in_parts<const N: usize>(
-    changed: [&mut [f32]; N],
-    gradient: &[f32],
-    step: impl Fn([&mut [f32]; N], &[f32]) + Sync,
-) {
+/// Takes a step in parts where that is worth a thread.
+fn in_parts(step: Step, [weight, a, b, c]: [&mut [f32]; 4], gradient: &[f32]) {
     if gradient.len() < WORTH_A_THREAD {
-        return step(changed, gradient);
+        return step.take(weight, [a, b, c], gradient);
     }
-    let mut changed = changed.map(|numbers| numbers.chunks_mut(PART));
-    let parts = gradient.chunks(PART).map(|gradient| {
-        let numbers =
-            changed.each_mut().map(|parts| parts.next().expect("as long as the gradient"));
-        (numbers, gradient)
+    let mut memory = [a, b, c].map(|numbers| numbers.chunks_mut(PART));
+    let parts = weight.chunks_mut(PART).zip(gradient.chunks(PART)).map(|(weight, gradient)| {
+        let memory = memory.each_mut().map(|parts| parts.next().unwrap_or_default());
+        (weight, memory, gradient)
     });
-    pair::each(parts.collect(), |(numbers, gradient)| step(numbers, gradient));
+    pair::each(parts.collect(), |(weight, memory, gradient)| step.take(weight, memory, gradient));
 }
 
 #[cfg(test)]
@@ -214,57 +122,14 @@ mod tests {
     use super::*;
     use burn::tensor::{Device, TensorData};
 
-    fn tensor(seed: u32, rows: usize) -> Tensor<2> {
-        use crate::rng::{Purpose, Stream};
-        let mut stream = Stream::new(1, Purpose::InitialWeights, seed, 0);
-        let numbers: Vec<f32> = (0..rows * 5).map(|_| stream.next_f32() - 0.5).collect();
-        Tensor::from_data(TensorData::new(numbers, [rows, 5]), &Device::flex())
-    }
-
     #[test]
-    fn steps_are_those_of_the_formulas_to_the_bit_and_leave_others_weights_alone() {
-        let _core = pair::at_work();
-        for rows in [37, WORTH_A_THREAD / 5 + 1] {
-            check_steps(rows);
-        }
-    }
-
-    fn check_steps(rows: usize) {
-        let tensor = |seed| tensor(seed, rows);
-        let (w, g, v) = (tensor(1), tensor(2), tensor(3).abs());
-        let before = w.to_data();
-        let step = g.clone() * 0.1;
-        assert_eq!(
-            descend(w.clone(), g.clone(), 0.1).into_data(),
-            (w.clone() - step.clone()).into_data()
-        );
-        for nesterov in [false, true] {
-            let (weight, velocity) =
-                descend_with_momentum(w.clone(), v.clone(), g.clone(), [0.1, 0.9], nesterov);
-            let expected = v.clone() * 0.9 - step.clone();
-            let moved = if nesterov {
-                w.clone() + expected.clone() * 0.9 - step.clone()
-            } else {
-                w.clone() + expected.clone()
-            };
-            assert_eq!(velocity.into_data(), expected.into_data());
-            assert_eq!(weight.into_data(), moved.into_data());
-        }
-        let factors =
-            AdamFactors { new_momentum: 0.1, new_velocity: 0.001, rate: 0.01, epsilon: 1e-7 };
-        let m = tensor(4);
-        let [weight, momentum, velocity] =
-            adam([w.clone(), m.clone(), v.clone(), g.clone()], factors);
-        let expected = m.clone() + (g.clone() - m) * 0.1;
-        let square = v.clone() + (g.clone() * g - v) * 0.001;
-        let spread = square.clone().sqrt().add_scalar(1e-7);
-        let moved = w.clone() - expected.clone() * 0.01 / spread;
-        assert_eq!(momentum.into_data(), expected.into_data());
-        assert_eq!(velocity.into_data(), square.into_data());
-        assert_eq!(weight.into_data(), moved.into_data());
-        let (old, new) = (tensor(5).flatten(0, 1), w.clone().flatten(0, 1));
+    fn a_moving_average_is_its_formula_to_the_bit_and_leaves_others_numbers_alone() {
+        let device = Device::flex();
+        let old = Tensor::<1>::from_data([0.5, -1.25, 3.0], &device);
+        let new = Tensor::<1>::from_data([0.1, 7.0, -0.3], &device);
         let expected = old.clone().mul_scalar(1.0 - 0.01) + new.clone().mul_scalar(0.01);
-        assert_eq!(move_on(old, new, 0.01).into_data(), expected.into_data());
-        assert_eq!(w.into_data(), before, "what others hold stays as it was");
+        let moved = move_on(old.clone(), new, 0.01);
+        assert_eq!(moved.into_data(), expected.into_data());
+        assert_eq!(old.into_data(), TensorData::from([0.5_f32, -1.25, 3.0]));
     }
 }

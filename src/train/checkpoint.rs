@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::callbacks::Callbacks;
 use crate::model::{NamedTensor, Placed, Weights, numbers_of, safetensors_file};
-use crate::optim::{Number, OptimizerState, StateTensor};
+use crate::optim::{History, OptimizerState, ParameterState};
 
 // What the names of each part's tensors begin with.
 const WEIGHTS: &str = "weights/";
@@ -54,7 +54,8 @@ struct Facts {
     stopped: bool,
     learning_rate: Option<f64>,
     best_loss: Option<f64>,
-    optimizer: BTreeMap<String, Number>,
+    /// By the parameter's number.
+    optimizer: BTreeMap<usize, History>,
     callbacks: Callbacks,
 }
 
@@ -71,18 +72,22 @@ impl Checkpoint {
         for (number, weights) in self.callbacks.weights() {
             tensors.extend(named(&callback_prefix(number), weights));
         }
-        tensors.extend(self.optimizer.tensors.iter().map(|tensor| NamedTensor {
-            name: format!("{OPTIMIZER}{}", tensor.name),
-            shape: &tensor.shape,
-            values: &tensor.values,
-        }));
+        let mut memory = Vec::new();
+        for (parameter, state) in &self.optimizer.0 {
+            for (key, values) in &state.memory {
+                memory.push((format!("{OPTIMIZER}{parameter}.{key}"), [values.len()], values));
+            }
+        }
+        for (name, shape, values) in &memory {
+            tensors.push(NamedTensor { name: name.clone(), shape, values });
+        }
         let facts = Facts {
             epoch: self.epoch,
             seconds: self.seconds,
             stopped: self.stopped,
             learning_rate: self.learning_rate,
             best_loss: self.best.as_ref().map(|(loss, _)| *loss),
-            optimizer: self.optimizer.numbers.clone(),
+            optimizer: self.optimizer.0.iter().map(|(&number, state)| (number, state.history)).collect(),
             callbacks: self.callbacks.clone(),
         };
         let mut texts = notes;
@@ -111,12 +116,15 @@ impl Checkpoint {
             let prefix = callback_prefix(number);
             has(&prefix).then(|| weights(&prefix)).transpose()
         })?;
-        let mut state = OptimizerState { tensors: Vec::new(), numbers: optimizer };
+        let state = |(number, history)| (number, ParameterState { history, ..Default::default() });
+        let mut state = OptimizerState(optimizer.into_iter().map(state).collect());
         for (name, view) in file.iter() {
-            if let Some(name) = name.strip_prefix(OPTIMIZER) {
-                let (name, shape) = (name.to_owned(), view.shape().to_vec());
-                state.tensors.push(StateTensor { name, shape, values: numbers_of(&view) });
-            }
+            let Some(name) = name.strip_prefix(OPTIMIZER) else { continue };
+            let of = name.split_once('.').and_then(|(number, key)| {
+                Some((state.0.get_mut(&number.parse().ok()?)?, key))
+            });
+            let (parameter, key) = of.context("what the optimizer remembers is of no parameter")?;
+            parameter.memory.push((key.to_owned(), numbers_of(&view)));
         }
         ensure!(best_loss.is_some() == has(BEST), "the best weights do not fit their loss");
         let best = best_loss.map(|loss| Ok::<_, anyhow::Error>((loss, weights(BEST)?)));

@@ -4,9 +4,10 @@ use super::super::product::{
     Finish, Left, product_by_rows, product_into, product_to, transpose_to,
 };
 use super::super::rows;
-use super::super::unfold::unfold;
+use super::super::rules::{Rule, Step};
+use super::super::unfold::{Aim, unfold};
 use super::normalization::NormalizationStage;
-use super::{Flow, Parameter, Step};
+use super::{Flow, Parameter};
 
 #[derive(Debug)]
 pub struct DenseStage {
@@ -25,6 +26,10 @@ impl DenseStage {
     pub fn new(kernel: Parameter, bias: Option<Parameter>, units: usize, relu: bool) -> Self {
         let inputs = kernel.values.len() / units;
         Self { kernel, bias, inputs, units, relu, output: Vec::new() }
+    }
+
+    pub fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter> {
+        [Some(&mut self.kernel), self.bias.as_mut()].into_iter().flatten()
     }
 
     pub fn values(&self) -> impl Iterator<Item = &[f32]> {
@@ -52,15 +57,17 @@ impl DenseStage {
             transpose_to(gradient, [batch, units], turned);
         }
         product.resize(inputs * width, 0.0);
-        let beside = [(&mut self.kernel.values[..], units), (&mut product[..], width)];
+        let (kernel, [a, b, c]) = self.kernel.by_rows(units);
+        let beside = [kernel, a, b, c, (&mut product[..], width)];
         let shape = [inputs, units, batch];
-        product_by_rows(x, Left::Transposed, gradient, shape, beside, |_, sums, [kernel, of_x]| {
+        product_by_rows(x, Left::Transposed, gradient, shape, beside, |_, sums, beside| {
+            let [kernel, a, b, c, of_x] = beside;
             if wants_x {
                 // gradient · kernelᵀ, by way of its transpose: the batch is smaller than the kernel.
                 let shape = [kernel.len() / units, batch, units];
                 product_into(kernel, Left::AsIs, turned, shape, Finish::default(), of_x);
             }
-            step.take(kernel, sums);
+            step.take(kernel, [a, b, c], sums);
         });
         if wants_x {
             next.resize(batch * inputs, 0.0);
@@ -84,21 +91,25 @@ impl DenseStage {
         let Self { inputs, units, .. } = *self;
         let (gradient, batch) = (&flow.gradient[..], x.len() / inputs);
         let [mut of_gamma, mut of_beta] = [vec![0.0; inputs], vec![0.0; inputs]];
-        let beside = [
-            (&mut self.kernel.values[..], units),
-            (&mut of_gamma[..], 1),
-            (&mut of_beta[..], 1),
-        ];
+        let (kernel, [a, b, c]) = self.kernel.by_rows(units);
+        let beside = [kernel, a, b, c, (&mut of_gamma[..], 1), (&mut of_beta[..], 1)];
         let shape = [inputs, units, batch];
         norm.standardize(x);
-        let normalized = &norm.output[..];
+        let (left, normalized) = (Left::Transposed, &norm.output[..]);
         let (gamma, beta) = (&norm.gamma.values, &norm.beta.values);
-        product_by_rows(normalized, Left::Transposed, gradient, shape, beside, |first, sums, beside| {
-            let [kernel, of_gamma, of_beta] = beside;
+        product_by_rows(normalized, left, gradient, shape, beside, |first, products, beside| {
+            let [weight, a, b, c, of_gamma, of_beta] = beside;
             let rows = first..first + of_gamma.len();
             let parameters = [&gamma[rows.clone()], &beta[rows], &of_bias];
-            let Step::Descent { rate } = step;
-            unfold(parameters, Some(rate), sums, kernel, [of_gamma, of_beta]);
+            let sums = [of_gamma, of_beta];
+            // The commonest step, without a look at the gradient in between.
+            if let Step { decay: None, rule: Rule::Sgd { rate } } = step {
+                unfold(parameters, Aim::Descent { products, weight, rate }, sums);
+            } else {
+                let aim = Aim::Gradient { products: &mut *products, weight: &*weight };
+                unfold(parameters, aim, sums);
+                step.take(weight, [a, b, c], products);
+            }
         });
         norm.gamma.step(&of_gamma, step);
         norm.beta.step(&of_beta, step);

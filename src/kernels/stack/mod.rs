@@ -12,10 +12,11 @@ mod parameter;
 
 use super::cross_entropy::loss_and_gradient;
 use super::pointwise::Function;
+use super::rules::Step;
 use super::{rows, simd};
 use dense::DenseStage;
 use normalization::NormalizationStage;
-pub use parameter::{Parameter, Step};
+pub use parameter::Parameter;
 
 /// A layer with its variables.
 #[derive(Debug, Clone)]
@@ -144,6 +145,22 @@ impl Stack {
     /// The scores of the last step, [batch, classes].
     pub fn logits(&self) -> &[f32] {
         self.stages.last().map_or(&[], Stage::output)
+    }
+
+    /// All that is trained, in burn's order.
+    pub fn parameters(&mut self) -> Vec<&mut Parameter> {
+        let mut parameters = Vec::new();
+        for stage in &mut self.stages {
+            match stage {
+                Stage::Dense(dense) => parameters.extend(dense.parameters()),
+                Stage::Normalization(norm) => parameters.extend(norm.parameters()),
+                Stage::NormalizedDense(norm, dense) => {
+                    parameters.extend(norm.parameters().chain(dense.parameters()));
+                }
+                Stage::Activation(..) => {}
+            }
+        }
+        parameters
     }
 
     /// The values of all variables, in Keras' order.

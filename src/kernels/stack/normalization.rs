@@ -2,7 +2,8 @@
 
 use super::super::batch_norm::{inverse_deviations, scales};
 use super::super::{loops, rows};
-use super::{Flow, Parameter, Step};
+use super::super::rules::Step;
+use super::{Flow, Parameter};
 
 #[derive(Debug)]
 pub struct NormalizationStage {
@@ -30,6 +31,10 @@ impl NormalizationStage {
     ) -> Self {
         let [mean, inverse, output] = [Vec::new(), Vec::new(), Vec::new()];
         Self { gamma, beta, moving, epsilon, share, relu, mean, inverse, output }
+    }
+
+    pub fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter> {
+        [&mut self.gamma, &mut self.beta].into_iter().filter(|parameter| parameter.is_trained)
     }
 
     pub fn values(&self) -> impl Iterator<Item = &[f32]> {

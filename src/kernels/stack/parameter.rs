@@ -1,6 +1,6 @@
-//! Parameters, and how they follow their gradients.
+//! Parameters with what an optimizer remembers of them.
 
-use super::super::loops;
+use super::super::rules::{MOST_MEMORY, Step};
 
 /// A trainable variable, or what stands for one.
 #[derive(Debug, Clone)]
@@ -9,37 +9,35 @@ pub struct Parameter {
     pub values: Vec<f32>,
     /// Whether steps change it.
     pub is_trained: bool,
-}
-
-/// What a step does with gradients.
-#[derive(Debug, Clone, Copy)]
-pub enum Step {
-    /// `w − rate · g`
-    Descent {
-        /// The learning rate.
-        rate: f32,
-    },
-}
-
-impl Step {
-    /// Changes some values by their gradient.
-    pub fn take(self, values: &mut [f32], gradient: &[f32]) {
-        match self {
-            Self::Descent { rate } => loops::descend(values, gradient, rate),
-        }
-    }
+    /// In the order of the rule; what it does not remember is empty.
+    pub memory: [Vec<f32>; MOST_MEMORY],
 }
 
 impl Parameter {
+    /// A variable of which nothing is remembered.
+    pub fn new(values: Vec<f32>, is_trained: bool) -> Self {
+        Self { values, is_trained, memory: Default::default() }
+    }
+
     /// Changes all values by their gradient.
     pub fn step(&mut self, gradient: &[f32], step: Step) {
         if self.is_trained {
-            step.take(&mut self.values, gradient);
+            step.take(&mut self.values, self.memory.each_mut().map(|of| &mut of[..]), gradient);
         }
     }
 
     /// The values, if it is a variable.
     pub fn variable(&self) -> Option<&[f32]> {
         self.is_trained.then_some(&self.values[..])
+    }
+
+    /// Values and memory by rows of so many numbers each, and how many these are: none of what is not
+    /// remembered.
+    pub fn by_rows(&mut self, width: usize) -> ((&mut [f32], usize), [(&mut [f32], usize); MOST_MEMORY]) {
+        let memory = self.memory.each_mut().map(|numbers| {
+            let width = if numbers.is_empty() { 0 } else { width };
+            (&mut numbers[..], width)
+        });
+        ((&mut self.values[..], width), memory)
     }
 }

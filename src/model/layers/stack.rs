@@ -54,7 +54,7 @@ impl Network {
 
 /// A parameter's values on the host.
 pub(super) fn parameter<const D: usize>(param: &Param<Tensor<D>>, is_trained: bool) -> Parameter {
-    Parameter { values: numbers(param.val().into_data()), is_trained }
+    Parameter::new(numbers(param.val().into_data()), is_trained)
 }
 
 /// Moving statistics on the host.
