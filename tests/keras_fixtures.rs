@@ -8,7 +8,7 @@ mod support;
 use std::collections::HashMap;
 
 use bn_runner::model::{Network, Pass, Weights, place};
-use bn_runner::optim;
+use bn_runner::optim::NetworkOptimizer;
 use bn_runner::spec::{BackendName, Loss as LossSpec, ModelSpec, OptimizerSpec};
 use bn_runner::train::Loss;
 use burn::module::Module as _;
@@ -121,7 +121,7 @@ fn reproduce(text: &str, backend: BackendName) {
         weights.set(&fixture.ours(path), flat(values)).unwrap();
     }
     let mut network = weights.apply(network, &device);
-    let mut optimizer = optim::build(&fixture.optimizer);
+    let mut optimizer = NetworkOptimizer::new(&fixture.optimizer);
 
     let inputs = TensorData::new(flat(&json["inputs"]), [8, fixture.inputs]);
     let labels: Vec<i32> = flat(&json["labels"]).iter().map(|&label| label as i32).collect();

@@ -4,7 +4,7 @@
 mod support;
 
 use bn_runner::model::{Network, Pass, Weights, place};
-use bn_runner::optim;
+use bn_runner::optim::NetworkOptimizer;
 use bn_runner::spec::{BackendName, Loss as LossSpec, ModelSpec, OptimizerSpec};
 use bn_runner::train::Loss;
 use burn::optim::GradientsParams;
@@ -64,7 +64,7 @@ fn reproduce(name: &str, text: &str, backend: BackendName) {
         let spec: OptimizerSpec = serde_json::from_value(json!({ name: options })).unwrap();
         let rate = spec.learning_rate();
         assert_eq!(rate as f32, case["learning_rate"].as_f64().unwrap() as f32, "{options}");
-        let mut optimizer = optim::build(&spec);
+        let mut optimizer = NetworkOptimizer::new(&spec);
 
         let mut network = Network::build(&model, &placed, 1, &device);
         let mut weights = Weights::of(&network, &placed);

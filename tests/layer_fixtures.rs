@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bn_runner::backend;
 use bn_runner::model::{Network, Pass, Weights, counts, place};
-use bn_runner::optim;
+use bn_runner::optim::NetworkOptimizer;
 use bn_runner::spec::{BackendName, Loss as LossSpec, Overrides, Setup, load};
 use bn_runner::train::Loss;
 use burn::module::Module as _;
@@ -155,7 +155,7 @@ fn reproduce(file: &Path, opened: &backend::Opened, comparison: &mut Comparison)
         let ours = values.get(path).unwrap_or_default();
         comparison.close(&at(&format!("gradient of {path}")), ours, expected);
     }
-    let mut optimizer = optim::build(&setup.training.optimizer);
+    let mut optimizer = NetworkOptimizer::new(&setup.training.optimizer);
     let learning_rate = fixture["learning_rate"].as_f64().unwrap();
     let network = optimizer.step(learning_rate, network, gradients).constrained();
     let after = Weights::of(&network, &placed);

@@ -387,7 +387,7 @@ impl<B: Backend + FusedDense> Backward<B, 4> for NormalizedDensePass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{batch_norm::normalize, update};
+    use crate::kernels::batch_norm::normalize;
     use burn::tensor::{Device, TensorData, activation::relu};
 
     fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
