@@ -5,6 +5,8 @@
 //! Philox 4×32-10 (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3",
 //! SC 2011), which turns a 128-bit counter and a 64-bit key into 128 random bits.
 
+use multiversion::multiversion;
+
 /// What the numbers are for; two purposes never share a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -59,7 +61,22 @@ impl Stream {
 
     /// Uniform in [0, 1), in steps of 2⁻²⁴.
     pub fn next_f32(&mut self) -> f32 {
-        (self.next_u32() >> 8) as f32 / (1 << 24) as f32
+        to_f32(self.next_u32())
+    }
+
+    /// So many numbers of a new stream, as [`next_f32`](Self::next_f32) gives them one by one.
+    pub fn uniform(self, count: usize) -> Vec<f32> {
+        assert_eq!((self.used, self.counter[0]), (4, 0), "the stream is new");
+        let mut numbers = vec![0.0; count.next_multiple_of(4 * LANES)];
+        for (i, numbers) in numbers.chunks_exact_mut(4 * LANES).enumerate() {
+            philox_lanes(
+                [(i * LANES) as u32, self.counter[1], self.counter[2], self.counter[3]],
+                self.key,
+                numbers,
+            );
+        }
+        numbers.truncate(count);
+        numbers
     }
 
     /// Uniform in [0, 1), in steps of 2⁻⁵³.
@@ -115,6 +132,39 @@ pub fn index_of(name: &str) -> u64 {
     hash & ((1 << 56) - 1)
 }
 
+fn to_f32(bits: u32) -> f32 {
+    (bits >> 8) as f32 / (1 << 24) as f32
+}
+
+/// Counters that go through the rounds side by side.
+const LANES: usize = 16;
+
+/// What [`philox`] makes of this counter and of those after it, as numbers.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn philox_lanes(first: [u32; 4], mut key: [u32; 2], numbers: &mut [f32]) {
+    let mut lanes = first.map(|word| [word; LANES]);
+    for (lane, word) in lanes[0].iter_mut().enumerate() {
+        *word = word.wrapping_add(lane as u32);
+    }
+    for _ in 0..10 {
+        let [a, b, c, d] = &mut lanes;
+        for lane in 0..LANES {
+            let first = u64::from(a[lane]) * 0xD251_1F53;
+            let second = u64::from(c[lane]) * 0xCD9E_8D57;
+            a[lane] = (second >> 32) as u32 ^ b[lane] ^ key[0];
+            b[lane] = second as u32;
+            c[lane] = (first >> 32) as u32 ^ d[lane] ^ key[1];
+            d[lane] = first as u32;
+        }
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+    }
+    for (lane, numbers) in numbers.chunks_exact_mut(4).enumerate() {
+        for (number, lanes) in numbers.iter_mut().zip(&lanes) {
+            *number = to_f32(lanes[lane]);
+        }
+    }
+}
+
 fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let a = u64::from(counter[0]) * 0xD251_1F53;
@@ -149,6 +199,16 @@ mod tests {
             ),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn many_numbers_are_those_that_come_one_by_one() {
+        let stream = || Stream::new(7, Purpose::Dropout, 3, 1 << 40 | 5);
+        for count in [0, 1, 63, 64, 1000] {
+            let mut one_by_one = stream();
+            let expected: Vec<f32> = (0..count).map(|_| one_by_one.next_f32()).collect();
+            assert_eq!(stream().uniform(count), expected);
+        }
     }
 
     #[test]

@@ -188,7 +188,7 @@ pub fn train(
     }
     let cross_entropy = Loss::build(&spec.loss, &device);
     let top_k = spec.top_k();
-    let mut direct = Direct::of(&network, &optimizer, spec, &device);
+    let mut direct = Direct::of(&network, &optimizer, &spec.loss, &device);
 
     let start = Instant::now();
     let seconds = || seconds_before + start.elapsed().as_secs_f64();
@@ -202,8 +202,9 @@ pub fn train(
         for (step, rows) in order.chunks(spec.batch_size).enumerate() {
             learning_rate = schedule.at((epoch - 1) * steps_per_epoch + step);
             let sampled = diagnostics.looks_at(step);
+            let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
             if let Some(direct) = direct.as_mut().filter(|_| !sampled) {
-                let (loss, logits) = direct.step(&training, epoch as u32, rows, learning_rate);
+                let (loss, logits) = direct.step(&training, pass, rows, learning_rate);
                 meter.add_numbers(loss, logits, rows.len());
             } else {
                 if let Some(direct) = &mut direct {
@@ -211,7 +212,6 @@ pub fn train(
                 }
                 // [batch, pixels] and [batch]
                 let (images, labels) = training.batch_of_epoch(epoch as u32, rows);
-                let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
                 let mut sample = diagnostics.begin(step, &network);
                 // [batch, classes]
                 let tap = sample.as_mut().map(|sample| &mut sample.tap);

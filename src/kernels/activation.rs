@@ -115,7 +115,8 @@ mod tests {
         let numbers: Vec<f32> = (0..count).map(|i| (i % 97) as f32 / 13.0 - 3.7).collect();
         let data = TensorData::new(numbers, [count / 2, 2]);
         let x = Tensor::<2>::from_data(data.clone(), &device).require_grad();
-        let y = if fused { activate(Function::Tanh, x.clone()) } else { activation::tanh(x.clone()) };
+        let y =
+            if fused { activate(Function::Tanh, x.clone()) } else { activation::tanh(x.clone()) };
         let gradients = (y.clone() * Tensor::from_data(data, &device)).sum().backward();
         let gradient = x.grad(&gradients).unwrap();
         [y.inner(), gradient].map(|numbers| numbers.into_data().try_into_vec().unwrap())

@@ -219,8 +219,7 @@ impl FusedDense for Flex {
         let (x, inverse) = (slice(&x), inverse_deviations(slice(&variance), epsilon));
         let [mut of_weight, mut of_gamma, mut of_beta] =
             [inputs * units, inputs, inputs].map(|count| vec![0.0; count]);
-        let beside =
-            [(&mut of_weight[..], units), (&mut of_gamma[..], 1), (&mut of_beta[..], 1)];
+        let beside = [(&mut of_weight[..], units), (&mut of_gamma[..], 1), (&mut of_beta[..], 1)];
         // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared by the system.
         let mut normalized = vec![0.0; x.len()];
         loops::standardize(x, slice(&mean), &inverse, &mut normalized);

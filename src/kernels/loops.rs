@@ -131,3 +131,44 @@ pub fn move_on(moving: &mut [f32], batch: &[f32], [kept, share]: [f32; 2]) {
         *moving = *moving * kept + batch * share;
     }
 }
+
+/// The products of numbers of the same place.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn multiply(x: &[f32], factors: &[f32], out: &mut [f32]) {
+    for ((out, x), factor) in out.iter_mut().zip(x).zip(factors) {
+        *out = x * factor;
+    }
+}
+
+/// Numbers that are summed side by side, so that the order of sums is the same for every width of
+/// vectors.
+const LANES: usize = 16;
+
+/// The sum of all numbers' sizes, and that of their squares.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn sizes_and_squares(x: &[f32]) -> [f32; 2] {
+    let mut sums = [[0.0_f32; LANES]; 2];
+    let (whole, rest) = x.as_chunks::<LANES>();
+    for x in whole {
+        for (lane, x) in x.iter().enumerate() {
+            sums[0][lane] += x.abs();
+            sums[1][lane] += x * x;
+        }
+    }
+    for (lane, x) in rest.iter().enumerate() {
+        sums[0][lane] += x.abs();
+        sums[1][lane] += x * x;
+    }
+    sums.map(|lanes| lanes.iter().sum())
+}
+
+/// Adds the gradient of `l1 · Σ|w| + l2 · Σw²`.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn add_penalty_gradient(weight: &[f32], [l1, l2]: [f32; 2], gradient: &mut [f32]) {
+    for (gradient, weight) in gradient.iter_mut().zip(weight) {
+        // No slope at 0, as in Keras.
+        let slope = if *weight > 0.0 { l1 } else { -l1 };
+        let slope = if *weight == 0.0 { 0.0 } else { slope };
+        *gradient += slope + 2.0 * l2 * weight;
+    }
+}

@@ -23,14 +23,7 @@ pub enum Rule {
     /// v ← old · v + new · g²; `centered`, a ← old · a + new · g and s = v − a², otherwise s = v;
     /// step = rate · g / √(s + epsilon); with momentum, m ← momentum · m + step and w ← w − m, otherwise
     /// w ← w − step
-    Rmsprop {
-        rate: f32,
-        old: f32,
-        new: f32,
-        epsilon: f32,
-        centered: bool,
-        momentum: Option<f32>,
-    },
+    Rmsprop { rate: f32, old: f32, new: f32, epsilon: f32, centered: bool, momentum: Option<f32> },
     /// m ← m + (g − m) · first, v ← v + (g² − v) · second, w ← w − m · rate / (√v + epsilon), where the
     /// largest v so far is taken with `amsgrad`, which is remembered, too.
     Adam { rate: f32, first: f32, second: f32, epsilon: f32, amsgrad: bool },

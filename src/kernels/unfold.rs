@@ -69,11 +69,7 @@ struct Work<'a> {
 dispatch!(rows, rows_in, (work: &Work<'_>, of_gamma: &mut [f32], of_beta: &mut [f32]));
 
 #[inline(always)]
-unsafe fn rows_in<S: Simd>(
-    work: &Work<'_>,
-    of_gamma: &mut [f32],
-    of_beta: &mut [f32],
-) {
+unsafe fn rows_in<S: Simd>(work: &Work<'_>, of_gamma: &mut [f32], of_beta: &mut [f32]) {
     let mut sums = |row: usize, [gamma, beta]: [f32; 2]| {
         of_gamma[row] = gamma;
         of_beta[row] = beta;
@@ -98,10 +94,7 @@ unsafe fn rows_in<S: Simd>(
 /// The sums for γ and β of each of R rows, whose weights are changed.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "so written, the sums stay in registers")]
-unsafe fn some_rows<S: Simd, const R: usize>(
-    work: &Work<'_>,
-    row: usize,
-) -> [[f32; 2]; R] {
+unsafe fn some_rows<S: Simd, const R: usize>(work: &Work<'_>, row: usize) -> [[f32; 2]; R] {
     let units = work.total.len();
     let whole = units / S::LANES * S::LANES;
     // SAFETY: within the matrices, as the caller promises.
@@ -216,9 +209,7 @@ mod tests {
                 let sums = [&mut of_gamma[..], &mut of_beta[..]];
                 let aim = match rate {
                     None => Aim::Gradient { products: &mut products, weight: &weight },
-                    Some(rate) => {
-                        Aim::Descent { products: &products, weight: &mut weight, rate }
-                    }
+                    Some(rate) => Aim::Descent { products: &products, weight: &mut weight, rate },
                 };
                 unfold([&gamma, &beta, &total], aim, sums);
                 (if rate.is_some() { weight } else { products }, of_gamma, of_beta)

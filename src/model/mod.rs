@@ -12,7 +12,7 @@ mod weights;
 mod window;
 
 pub use fold::{Folded, Outcome, Step, fold};
-pub use layers::{Network, Pass, Rows, Tap};
+pub use layers::{Network, Pass, Rows, Tap, dropout_mask};
 pub use shape::{Placed, SampleShape, Variable, place};
 pub use summary::{Counts, counts, summary_table, variables_table};
 pub use weights::{InitialWeights, NamedTensor, Unfit, Weights, numbers_of, safetensors_file};

@@ -274,7 +274,7 @@ mod tests {
                 trained: Param::from_tensor(trained),
             };
             network.frozen = network.frozen.set_require_grad(false);
-            let mut step = |optimizer: &mut NetworkOptimizer, network: Weights, by: [f32; 3]| {
+            let step = |optimizer: &mut NetworkOptimizer, network: Weights, by: [f32; 3]| {
                 let mut gradients = GradientsParams::new();
                 gradients.register(network.trained.id, Tensor::<2>::from_data([by], &device));
                 optimizer.step(0.1, network, gradients)
@@ -294,7 +294,7 @@ mod tests {
             let read = NetworkOptimizer::new(&spec).with_state(&state, &device).unwrap();
             assert_eq!((read.state(), given.state().0.len()), (state.clone(), state.0.len()));
 
-            let mut third = |mut optimizer: NetworkOptimizer| {
+            let third = |mut optimizer: NetworkOptimizer| {
                 // Small and the other way: even signs depend on what was before.
                 let network = step(&mut optimizer, network.clone(), [0.001, 0.002, -0.005]);
                 network.trained.val().into_data()

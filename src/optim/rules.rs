@@ -53,7 +53,14 @@ pub fn first_memory(spec: &OptimizerSpec) -> f64 {
     match spec {
         // burn begins with 0.
         OptimizerSpec::Adagrad(keys) => keys.initial_accumulator_value,
-        _ => 0.0,
+        OptimizerSpec::Sgd(_)
+        | OptimizerSpec::Rmsprop(_)
+        | OptimizerSpec::Adadelta(_)
+        | OptimizerSpec::Adam(_)
+        | OptimizerSpec::Adamax(_)
+        | OptimizerSpec::Nadam(_)
+        | OptimizerSpec::Adamw(_)
+        | OptimizerSpec::Lion(_) => 0.0,
     }
 }
 

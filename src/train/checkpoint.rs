@@ -87,7 +87,12 @@ impl Checkpoint {
             stopped: self.stopped,
             learning_rate: self.learning_rate,
             best_loss: self.best.as_ref().map(|(loss, _)| *loss),
-            optimizer: self.optimizer.0.iter().map(|(&number, state)| (number, state.history)).collect(),
+            optimizer: self
+                .optimizer
+                .0
+                .iter()
+                .map(|(&number, state)| (number, state.history))
+                .collect(),
             callbacks: self.callbacks.clone(),
         };
         let mut texts = notes;
@@ -120,9 +125,9 @@ impl Checkpoint {
         let mut state = OptimizerState(optimizer.into_iter().map(state).collect());
         for (name, view) in file.iter() {
             let Some(name) = name.strip_prefix(OPTIMIZER) else { continue };
-            let of = name.split_once('.').and_then(|(number, key)| {
-                Some((state.0.get_mut(&number.parse().ok()?)?, key))
-            });
+            let of = name
+                .split_once('.')
+                .and_then(|(number, key)| Some((state.0.get_mut(&number.parse().ok()?)?, key)));
             let (parameter, key) = of.context("what the optimizer remembers is of no parameter")?;
             parameter.memory.push((key.to_owned(), numbers_of(&view)));
         }

@@ -1,11 +1,12 @@
 //! A dense layer's part in a step, alone or behind a normalization of the input.
 
+use super::super::penalty::{Factors, penalty_of};
 use super::super::product::{
     Finish, Left, product_by_rows, product_into, product_to, transpose_to,
 };
-use super::super::rows;
 use super::super::rules::{Rule, Step};
 use super::super::unfold::{Aim, unfold};
+use super::super::{loops, rows};
 use super::normalization::NormalizationStage;
 use super::{Flow, Parameter};
 
@@ -17,15 +18,30 @@ pub struct DenseStage {
     bias: Option<Parameter>,
     inputs: usize,
     units: usize,
+    penalty: Factors,
     relu: bool,
     /// [batch, units]
     pub output: Vec<f32>,
 }
 
 impl DenseStage {
-    pub fn new(kernel: Parameter, bias: Option<Parameter>, units: usize, relu: bool) -> Self {
+    pub fn new(
+        kernel: Parameter,
+        bias: Option<Parameter>,
+        units: usize,
+        penalty: Factors,
+        relu: bool,
+    ) -> Self {
         let inputs = kernel.values.len() / units;
-        Self { kernel, bias, inputs, units, relu, output: Vec::new() }
+        Self { kernel, bias, inputs, units, penalty, relu, output: Vec::new() }
+    }
+
+    /// What the kernel adds to the loss.
+    pub fn penalty(&self) -> f32 {
+        match self.penalty {
+            [0.0, 0.0] => 0.0,
+            factors => penalty_of(&self.kernel.values, factors),
+        }
     }
 
     pub fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter> {
@@ -48,7 +64,7 @@ impl DenseStage {
 
     pub fn backward(&mut self, x: &[f32], flow: &mut Flow, wants_x: bool, step: Step) {
         let of_bias = self.before_relu(&mut flow.gradient);
-        let Self { inputs, units, .. } = *self;
+        let Self { inputs, units, penalty, .. } = *self;
         let batch = x.len() / inputs;
         let Flow { gradient, next, turned: [turned, product] } = flow;
         let width = if wants_x { batch } else { 0 };
@@ -67,6 +83,7 @@ impl DenseStage {
                 let shape = [kernel.len() / units, batch, units];
                 product_into(kernel, Left::AsIs, turned, shape, Finish::default(), of_x);
             }
+            penalize(penalty, kernel, sums);
             step.take(kernel, [a, b, c], sums);
         });
         if wants_x {
@@ -88,7 +105,7 @@ impl DenseStage {
         step: Step,
     ) {
         let of_bias = self.before_relu(&mut flow.gradient);
-        let Self { inputs, units, .. } = *self;
+        let Self { inputs, units, penalty, .. } = *self;
         let (gradient, batch) = (&flow.gradient[..], x.len() / inputs);
         let [mut of_gamma, mut of_beta] = [vec![0.0; inputs], vec![0.0; inputs]];
         let (kernel, [a, b, c]) = self.kernel.by_rows(units);
@@ -103,11 +120,12 @@ impl DenseStage {
             let parameters = [&gamma[rows.clone()], &beta[rows], &of_bias];
             let sums = [of_gamma, of_beta];
             // The commonest step, without a look at the gradient in between.
-            if let Step { decay: None, rule: Rule::Sgd { rate } } = step {
+            if let (Step { decay: None, rule: Rule::Sgd { rate } }, [0.0, 0.0]) = (step, penalty) {
                 unfold(parameters, Aim::Descent { products, weight, rate }, sums);
             } else {
                 let aim = Aim::Gradient { products: &mut *products, weight: &*weight };
                 unfold(parameters, aim, sums);
+                penalize(penalty, weight, products);
                 step.take(weight, [a, b, c], products);
             }
         });
@@ -128,5 +146,12 @@ impl DenseStage {
         if let Some(bias) = &mut self.bias {
             bias.step(gradient, step);
         }
+    }
+}
+
+/// Adds the gradient of what a kernel adds to the loss.
+fn penalize(factors: Factors, kernel: &[f32], gradient: &mut [f32]) {
+    if factors != [0.0, 0.0] {
+        loops::add_penalty_gradient(kernel, factors, gradient);
     }
 }

@@ -1,5 +1,4 @@
-//! Whole steps of training for a stack of dense layers, batch normalizations and activation functions,
-//! without a graph.
+//! Whole steps of training for a stack of dense layers and what stands between them, without a graph.
 //!
 //! burn notes each operation of a step in a graph and asks for memory for each result: for layers of
 //! some hundred units that costs as much as a third of the arithmetic. What such a stack computes is
@@ -11,9 +10,10 @@ mod normalization;
 mod parameter;
 
 use super::cross_entropy::loss_and_gradient;
+use super::penalty::Factors;
 use super::pointwise::Function;
 use super::rules::Step;
-use super::{rows, simd};
+use super::{loops, rows, simd};
 use dense::DenseStage;
 use normalization::NormalizationStage;
 pub use parameter::Parameter;
@@ -29,6 +29,8 @@ pub enum Layer {
         bias: Option<Parameter>,
         /// Its columns.
         units: usize,
+        /// What the kernel adds to the loss.
+        penalty: Factors,
         /// Whether relu follows.
         relu: bool,
     },
@@ -49,7 +51,18 @@ pub enum Layer {
     },
     /// A function of each number.
     Activation(Function),
+    /// In each step, all numbers times others that are drawn.
+    Dropout {
+        /// The share that becomes 0.
+        rate: f32,
+        /// Tells the layer from others.
+        ordinal: usize,
+    },
 }
+
+/// Draws what numbers are multiplied by in a step, from a dropout layer's rate, its ordinal and how many
+/// they are.
+pub type Draw<'a> = &'a dyn Fn(f32, usize, usize) -> Vec<f32>;
 
 /// A stack that is trained.
 #[derive(Debug)]
@@ -68,6 +81,8 @@ enum Stage {
     NormalizedDense(NormalizationStage, DenseStage),
     /// With its output.
     Activation(Function, Vec<f32>),
+    /// Rate and ordinal, the latest mask, and the output.
+    Dropout([Vec<f32>; 2], f32, usize),
 }
 
 /// What goes back from stage to stage, and room to work in.
@@ -94,8 +109,8 @@ impl Stack {
         for layer in layers {
             let first = stages.len() == 1;
             match layer {
-                Layer::Dense { kernel, bias, units, relu } => {
-                    let dense = DenseStage::new(kernel, bias, units, relu);
+                Layer::Dense { kernel, bias, units, penalty, relu } => {
+                    let dense = DenseStage::new(kernel, bias, units, penalty, relu);
                     match stages.pop() {
                         Some(Stage::Normalization(norm)) if first && !norm.relu => {
                             stages.push(Stage::NormalizedDense(norm, dense));
@@ -117,23 +132,32 @@ impl Stack {
                 Layer::Activation(function) => {
                     stages.push(Stage::Activation(function, Vec::new()));
                 }
+                Layer::Dropout { rate, ordinal } => {
+                    stages.push(Stage::Dropout([Vec::new(), Vec::new()], rate, ordinal));
+                }
             }
         }
         Self { stages, flow: Flow::default(), smoothing }
     }
 
-    /// One step on images [batch, inputs] and their classes [batch]; the mean loss before it.
-    pub fn step(&mut self, images: &[f32], labels: &[u8], step: Step) -> f32 {
+    /// One step on images [batch, inputs] and their classes [batch]; the mean loss before it, and what
+    /// kernels add to it.
+    pub fn step(&mut self, images: &[f32], labels: &[u8], step: Step, draw: Draw<'_>) -> f32 {
         let mut x = images;
         for stage in &mut self.stages {
-            stage.forward(x);
+            stage.forward(x, draw);
             x = stage.output();
         }
         let gradient = &mut self.flow.gradient;
         gradient.resize(x.len(), 0.0);
         let classes = labels.iter().map(|&label| usize::from(label));
         let width = x.len() / labels.len();
-        let loss = loss_and_gradient(x, width, classes, self.smoothing, gradient);
+        let mut loss = loss_and_gradient(x, width, classes, self.smoothing, gradient);
+        for stage in &self.stages {
+            if let Stage::Dense(dense) | Stage::NormalizedDense(_, dense) = stage {
+                loss += dense.penalty();
+            }
+        }
         for i in (0..self.stages.len()).rev() {
             let (before, after) = self.stages.split_at_mut(i);
             let x = before.last().map_or(images, Stage::output);
@@ -157,7 +181,7 @@ impl Stack {
                 Stage::NormalizedDense(norm, dense) => {
                     parameters.extend(norm.parameters().chain(dense.parameters()));
                 }
-                Stage::Activation(..) => {}
+                Stage::Activation(..) | Stage::Dropout(..) => {}
             }
         }
         parameters
@@ -173,7 +197,7 @@ impl Stack {
                 Stage::NormalizedDense(norm, dense) => {
                     values.extend(norm.values().chain(dense.values()));
                 }
-                Stage::Activation(..) => {}
+                Stage::Activation(..) | Stage::Dropout(..) => {}
             }
         }
         values
@@ -185,11 +209,11 @@ impl Stage {
         match self {
             Self::Dense(dense) | Self::NormalizedDense(_, dense) => &dense.output,
             Self::Normalization(norm) => &norm.output,
-            Self::Activation(_, output) => output,
+            Self::Activation(_, output) | Self::Dropout([_, output], ..) => output,
         }
     }
 
-    fn forward(&mut self, x: &[f32]) {
+    fn forward(&mut self, x: &[f32], draw: Draw<'_>) {
         match self {
             Self::Dense(dense) => dense.forward(x),
             Self::Normalization(norm) => norm.forward(x),
@@ -200,6 +224,11 @@ impl Stage {
             Self::Activation(function, output) => {
                 output.resize(x.len(), 0.0);
                 rows::values_to(*function, x, output);
+            }
+            Self::Dropout([mask, output], rate, ordinal) => {
+                *mask = draw(*rate, *ordinal, x.len());
+                output.resize(x.len(), 0.0);
+                loops::multiply(x, mask, output);
             }
         }
     }
@@ -212,6 +241,11 @@ impl Stage {
             Self::NormalizedDense(norm, dense) => dense.backward_normalized(norm, x, flow, step),
             Self::Activation(function, output) => {
                 rows::gradients(*function, [x, output], &mut flow.gradient);
+            }
+            Self::Dropout([mask, _], ..) => {
+                flow.next.resize(x.len(), 0.0);
+                loops::multiply(&flow.gradient, mask, &mut flow.next);
+                std::mem::swap(&mut flow.gradient, &mut flow.next);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! A batch normalization's part in a step.
 
 use super::super::batch_norm::{inverse_deviations, scales};
-use super::super::{loops, rows};
 use super::super::rules::Step;
+use super::super::{loops, rows};
 use super::{Flow, Parameter};
 
 #[derive(Debug)]

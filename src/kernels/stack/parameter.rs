@@ -33,7 +33,10 @@ impl Parameter {
 
     /// Values and memory by rows of so many numbers each, and how many these are: none of what is not
     /// remembered.
-    pub fn by_rows(&mut self, width: usize) -> ((&mut [f32], usize), [(&mut [f32], usize); MOST_MEMORY]) {
+    pub fn by_rows(
+        &mut self,
+        width: usize,
+    ) -> ((&mut [f32], usize), [(&mut [f32], usize); MOST_MEMORY]) {
         let memory = self.memory.each_mut().map(|numbers| {
             let width = if numbers.is_empty() { 0 } else { width };
             (&mut numbers[..], width)

@@ -83,14 +83,14 @@ impl Dense {
 
     /// As [`Dense::layers`], before the activation.
     pub fn scores_layer(&self) -> Option<Layer> {
-        let is_plain = self.rules.regularizer.is_none() && self.rules.constraint.is_none();
-        if !(self.fused && self.rules.trainable && is_plain) {
+        if !(self.fused && self.rules.trainable && self.rules.constraint.is_none()) {
             return None;
         }
         let Linear { weight, bias } = &self.linear;
         let bias = bias.as_ref().map(|bias| parameter(bias, true));
         let [_, units] = weight.dims();
-        Some(Layer::Dense { kernel: parameter(weight, true), bias, units, relu: false })
+        let (kernel, penalty) = (parameter(weight, true), self.rules.factors());
+        Some(Layer::Dense { kernel, bias, units, relu: false, penalty })
     }
 
     pub fn penalty(&self) -> Option<Tensor<1>> {

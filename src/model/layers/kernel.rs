@@ -3,6 +3,8 @@
 use burn::module::Param;
 use burn::tensor::Tensor;
 
+use crate::backend::has_fused_kernels;
+use crate::kernels::penalty::{Factors, penalty};
 use crate::spec::{Constraint, MaxNorm, Regularizer};
 
 /// Added to lengths before they divide (`keras.config.epsilon()`).
@@ -22,12 +24,22 @@ impl Rules {
     pub fn penalty<const D: usize>(&self, kernel: &Param<Tensor<D>>) -> Option<Tensor<1>> {
         let (l1, l2) = self.regularizer.filter(|_| self.trainable)?.factors();
         let kernel = kernel.val();
+        if has_fused_kernels(&kernel.device()) && (l1, l2) != (0.0, 0.0) {
+            return Some(penalty(kernel, [l1, l2].map(|factor| factor as f32)));
+        }
         let first = (l1 != 0.0).then(|| kernel.clone().abs().sum().mul_scalar(l1));
         let second = (l2 != 0.0).then(|| kernel.square().sum().mul_scalar(l2));
         match (first, second) {
             (Some(first), Some(second)) => Some(first + second),
             (first, second) => first.or(second),
         }
+    }
+
+    /// The factors of what the kernel adds to the loss; both 0 where that is nothing.
+    pub fn factors(&self) -> Factors {
+        let regularizer = self.regularizer.filter(|_| self.trainable);
+        let (l1, l2) = regularizer.map_or((0.0, 0.0), |regularizer| regularizer.factors());
+        [l1, l2].map(|factor| factor as f32)
     }
 
     /// The kernel after its constraint, for after a step (keras/src/optimizers/base_optimizer.py).

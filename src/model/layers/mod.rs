@@ -27,6 +27,7 @@ use crate::spec::{Activation, Initializer, Layer, ModelSpec};
 use activation::{ActivationBlock, Prelu};
 use convolution::Conv2d;
 use dense::Dense;
+pub use noise::dropout_mask;
 use noise::{AlphaDropout, Dropout, GaussianNoise};
 use normalization::{BatchNormalization, LayerNormalization};
 use pooling::Pooling2d;
@@ -203,11 +204,6 @@ impl Network {
     /// The loss and what regularizers add to it, both [1].
     pub fn with_penalty(&self, loss: Tensor<1>) -> Tensor<1> {
         self.layers.iter().filter_map(Block::penalty).fold(loss, |loss, penalty| loss + penalty)
-    }
-
-    /// Whether regularizers add to the loss.
-    pub fn is_penalized(&self) -> bool {
-        self.layers.iter().any(|layer| layer.penalty().is_some())
     }
 
     /// The network with each kernel as its constraint wants it, for after a step.

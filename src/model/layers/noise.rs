@@ -17,15 +17,24 @@ pub(super) struct Dropout {
 impl Dropout {
     /// Zeroes a share of the inputs and scales the others so that the expected sum stays.
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: Pass) -> Tensor<D> {
-        let Some(mut stream) = stream(Purpose::Dropout, self.ordinal, pass) else { return x };
-        if self.rate == 0.0 {
+        if self.rate == 0.0 || matches!(pass, Pass::Inference) {
             return x;
         }
-        let scale = 1.0 / (1.0 - self.rate as f32);
-        let rate = self.rate as f32;
-        let mask = like(&x, || if stream.next_f32() < rate { 0.0 } else { scale });
+        let mask = dropout_mask(self.rate as f32, self.ordinal, pass, x.shape().num_elements());
+        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device());
         x * mask
     }
+}
+
+/// What a dropout layer multiplies so many numbers by in a step of training.
+pub fn dropout_mask(rate: f32, ordinal: usize, pass: Pass, count: usize) -> Vec<f32> {
+    let scale = 1.0 / (1.0 - rate);
+    let stream = stream(Purpose::Dropout, ordinal, pass).expect("a step of training");
+    let mut mask = stream.uniform(count);
+    for number in &mut mask {
+        *number = if *number < rate { 0.0 } else { scale };
+    }
+    mask
 }
 
 #[derive(Module, Debug)]
@@ -39,7 +48,7 @@ impl AlphaDropout {
     /// Puts selu's lower limit in place of a share of the inputs, then scales and shifts all so
     /// that mean 0 and variance 1 stay (keras/src/layers/regularization/alpha_dropout.py).
     pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: Pass) -> Tensor<D> {
-        let Some(mut stream) = stream(Purpose::AlphaDropout, self.ordinal, pass) else { return x };
+        let Some(stream) = stream(Purpose::AlphaDropout, self.ordinal, pass) else { return x };
         if self.rate == 0.0 {
             return x;
         }
@@ -48,7 +57,8 @@ impl AlphaDropout {
         let shift = -scale * limit * self.rate;
         let rate = self.rate as f32;
         // scale · (x · kept + limit · (1 − kept)) + shift, with all but x in one mask each
-        let kept = like(&x, || if stream.next_f32() < rate { 0.0 } else { 1.0 });
+        let mut numbers = stream.uniform(x.shape().num_elements()).into_iter();
+        let kept = like(&x, || f32::from(numbers.next().is_none_or(|number| number >= rate)));
         let offset = kept.clone().mul_scalar(-scale * limit).add_scalar(scale * limit + shift);
         x * kept.mul_scalar(scale) + offset
     }

@@ -1,9 +1,10 @@
-//! Networks of dense layers, batch normalizations and activation functions, for the kernel that takes whole steps.
+//! Networks of dense layers and what stands between them, for the kernel that takes whole steps.
 
 use burn::module::{Param, RunningState};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::fused;
+use super::noise::Dropout;
 use super::{Block, Network};
 use crate::kernels::stack::{Layer, Parameter, Stack};
 use crate::model::shape::Placed;
@@ -23,11 +24,23 @@ impl Network {
                 Block::Dense(dense) => layers.extend(dense.layers()?),
                 Block::BatchNormalization(norm) => layers.push(norm.layer()?),
                 Block::Activation(block) => match (block.activation, layers.last_mut()) {
-                    (Activation::Relu, Some(Layer::BatchNormalization { relu, .. })) => *relu = true,
+                    (Activation::Relu, Some(Layer::BatchNormalization { relu, .. })) => {
+                        *relu = true
+                    }
                     (Activation::Linear, _) => {}
                     (activation, _) => layers.push(Layer::Activation(fused(activation)?)),
                 },
-                _ => return None,
+                Block::Dropout(dropout) if dropout.rate == 0.0 => {}
+                Block::Dropout(Dropout { rate, ordinal }) => {
+                    layers.push(Layer::Dropout { rate: *rate as f32, ordinal: *ordinal });
+                }
+                Block::Conv2d(_)
+                | Block::Pooling2d(_)
+                | Block::GlobalAveragePooling2d(_)
+                | Block::LayerNormalization(_)
+                | Block::Prelu(_)
+                | Block::AlphaDropout(_)
+                | Block::GaussianNoise(_) => return None,
             }
         }
         // `place` lets nothing but a dense layer or softmax stand last, and softmax is the loss's.
@@ -45,9 +58,8 @@ impl Network {
     pub fn with_stack(self, stack: &Stack, placed: &[Placed], device: &Device) -> Self {
         let variables = placed.iter().flat_map(|layer| &layer.variables);
         let values = stack.values().into_iter().zip(variables);
-        let data = values.map(|(values, variable)| {
-            TensorData::new(values.to_vec(), variable.shape.clone())
-        });
+        let data = values
+            .map(|(values, variable)| TensorData::new(values.to_vec(), variable.shape.clone()));
         self.with_tensors(data.collect(), device)
     }
 }

@@ -1,0 +1,137 @@
+//! What regularizers add to the loss, as one burn operation with a backward pass of its own.
+
+#![allow(
+    missing_docs,
+    reason = "what `#[backend_extension]` generates has no documentation of its own"
+)]
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::backend_extension;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata};
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+
+use super::buffers::{slice, tensor};
+use super::loops;
+
+/// The factors of Σ|w| and of Σw².
+pub type Factors = [f32; 2];
+
+/// `l1 · Σ|w| + l2 · Σw²`, [1].
+///
+/// # Panics
+/// On a backend other than flex.
+pub fn penalty<const D: usize>(weight: Tensor<D>, [l1, l2]: Factors) -> Tensor<1> {
+    let weight = weight.into_dispatch();
+    Tensor::from_dispatch(<Dispatch as FusedPenalty>::penalty_forward(weight, l1, l2))
+}
+
+/// As [`penalty`], of numbers. Each thousand are summed up in 32 bits, and their sums in 64.
+pub fn penalty_of(weight: &[f32], [l1, l2]: Factors) -> f32 {
+    let [mut sizes, mut squares] = [0.0_f64; 2];
+    for weight in weight.chunks(1024) {
+        let [size, square] = loops::sizes_and_squares(weight);
+        sizes += f64::from(size);
+        squares += f64::from(square);
+    }
+    (f64::from(l1) * sizes + f64::from(l2) * squares) as f32
+}
+
+/// The operations on primitives of a backend.
+#[backend_extension(Flex, Autodiff)]
+pub trait FusedPenalty: Backend {
+    fn penalty_forward(weight: FloatTensor<Self>, l1: f32, l2: f32) -> FloatTensor<Self>;
+
+    /// The gradient of the weight where the loss has the given one.
+    fn penalty_backward(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        l1: f32,
+        l2: f32,
+    ) -> FloatTensor<Self>;
+}
+
+impl FusedPenalty for Flex {
+    fn penalty_forward(weight: FlexTensor, l1: f32, l2: f32) -> FlexTensor {
+        tensor(vec![penalty_of(slice(&weight.to_contiguous()), [l1, l2])], &[1])
+    }
+
+    fn penalty_backward(weight: FlexTensor, gradient: FlexTensor, l1: f32, l2: f32) -> FlexTensor {
+        let weight = weight.to_contiguous();
+        let factor = slice(&gradient.to_contiguous())[0];
+        let mut sums = vec![0.0; slice(&weight).len()];
+        loops::add_penalty_gradient(slice(&weight), [l1 * factor, l2 * factor], &mut sums);
+        tensor(sums, &weight.shape())
+    }
+}
+
+impl<B: Backend + FusedPenalty, C: CheckpointStrategy> FusedPenalty for Autodiff<B, C> {
+    fn penalty_forward(weight: FloatTensor<Self>, l1: f32, l2: f32) -> FloatTensor<Self> {
+        let primitive = weight.primitive().clone();
+        let output = B::penalty_forward(primitive.clone(), l1, l2);
+        match BackwardPass.prepare::<C>([weight.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((primitive, [l1, l2]), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+
+    fn penalty_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+        _: f32,
+    ) -> FloatTensor<Self> {
+        unreachable!("gradients of gradients are never taken")
+    }
+}
+
+#[derive(Debug)]
+struct BackwardPass;
+
+impl<B: Backend + FusedPenalty> Backward<B, 1> for BackwardPass {
+    type State = (FloatTensor<B>, Factors);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (weight, [l1, l2]) = ops.state;
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::penalty_backward(weight, gradient, l1, l2));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    /// The penalty, and the gradient of the weight for three times the penalty.
+    fn run(fused: bool, count: usize, [l1, l2]: Factors) -> [Vec<f32>; 2] {
+        let device = Device::flex().autodiff();
+        let numbers: Vec<f32> = (0..count).map(|i| (i % 97) as f32 / 48.0 - 1.0).collect();
+        let data = TensorData::new(numbers, [count / 2, 2]);
+        let weight = Tensor::<2>::from_data(data, &device).require_grad();
+        let penalty = if fused {
+            penalty(weight.clone(), [l1, l2])
+        } else {
+            weight.clone().abs().sum() * l1 + weight.clone().square().sum() * l2
+        };
+        let gradient = weight.grad(&(penalty.clone() * 3.0).backward()).unwrap();
+        let gradient = gradient.into_data().try_into_vec().unwrap();
+        [penalty.inner().into_data().try_into_vec().unwrap(), gradient]
+    }
+
+    #[test]
+    fn it_agrees_with_burns_own_in_value_and_gradient() {
+        for (count, factors) in [(6, [0.3, 0.0]), (5000, [0.0, 0.01]), (90_000, [0.02, 0.5])] {
+            let (fused, plain) = (run(true, count, factors), run(false, count, factors));
+            for (a, b) in fused.iter().flatten().zip(plain.iter().flatten()) {
+                assert!((a - b).abs() <= 1e-5 * b.abs(), "{a} and {b}: {count} {factors:?}");
+            }
+        }
+    }
+}
