@@ -108,7 +108,9 @@ pub fn product_to(
 ) {
     let [rows, columns, depth] = shape;
     if depth == 0 {
-        out.iter_mut().for_each(|out| out.put(0.0));
+        for out in out {
+            out.put(0.0);
+        }
         return;
     }
     let job = Job::new(a, left, b, shape, finish, place(out, shape));
@@ -148,6 +150,9 @@ pub fn add_product(a: &[f32], left: Left, b: &[f32], shape: [usize; 3], out: &mu
     unsafe { part(&Job { add: true, ..job }, 0..shape[0], 0..shape[1]) }
 }
 
+/// A matrix beside a product, and how many numbers its rows have.
+pub type Beside<'a> = (&'a mut [f32], usize);
+
 /// Calls `then` with some rows of a · b at a time, in a near cache, from any thread: with the number of
 /// the first, with the rows, and with the rows of the same numbers of each matrix `beside` it, whose
 /// columns are told. There is at least one number in the inner dimension.
@@ -156,7 +161,7 @@ pub fn product_by_rows<const N: usize>(
     left: Left,
     b: &[f32],
     shape: [usize; 3],
-    beside: [(&mut [f32], usize); N],
+    beside: [Beside<'_>; N],
     then: impl Fn(usize, &mut [f32], [&mut [f32]; N]) + Sync,
 ) {
     let [rows, columns, _] = shape;

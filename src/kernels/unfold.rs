@@ -100,6 +100,7 @@ unsafe fn some_rows<S: Simd, const R: usize>(work: &Work<'_>, row: usize) -> [[f
     // SAFETY: within the matrices, as the caller promises.
     unsafe {
         // No closures here: what they call is not always compiled into the loop.
+        #[expect(clippy::manual_map, reason = "that would be a closure")]
         let rate = match work.rate {
             Some(rate) => Some(S::splat(rate)),
             None => None,

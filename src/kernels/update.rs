@@ -98,7 +98,7 @@ impl FusedUpdate for Flex {
     ) -> Four<Self> {
         let mut changed = [weight, memory_1, memory_2, memory_3].map(whole);
         let gradient = gradient.to_contiguous();
-        in_parts(step, changed.each_mut().map(|tensor| tensor.storage_mut()), slice(&gradient));
+        in_parts(step, changed.each_mut().map(FlexTensor::storage_mut), slice(&gradient));
         let [weight, memory_1, memory_2, memory_3] = changed;
         (weight, memory_1, memory_2, memory_3)
     }

@@ -177,7 +177,7 @@ mod tests {
                 direct.give_back(run.network, run.optimizer, &placed, devices);
             let (images, labels) = feed.batch_of_epoch(1, rows);
             let logits = network.logits(images, pass);
-            let loss = cross_entropy.forward(logits.clone(), labels);
+            let loss = network.with_penalty(cross_entropy.forward(logits.clone(), labels));
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
             let network = optimizer.step(rate, network, gradients);
             let numbers = |data: TensorData| data.try_into_vec::<f32>().unwrap();
@@ -214,8 +214,7 @@ mod tests {
         let unbiased = json!({ "dense": { "units": 20, "use_bias": false } });
         let flatten = json!({ "flatten": {} });
         let last = dense(3, "softmax");
-        let penalized =
-            |kind: &str| json!({ "dense": { "units": 20, "kernel_regularizer": { kind: 0.01 } } });
+        let penalized = |kind: &str| json!({ "dense": { "units": 20, "kernel_regularizer": { kind: { kind: 0.01 } } } });
         let relu = json!({ "activation": "relu" });
         let dropout = json!({ "dropout": { "rate": 0.3 } });
         for layers in [
@@ -237,6 +236,8 @@ mod tests {
                 { "activation": "softmax" }
             ]),
             json!([flatten, last]),
+            json!([flatten, bn(json!({})), last]),
+            json!([flatten, bn(json!({})), dense(3, "linear"), { "activation": "softmax" }]),
             json!([flatten, dropout, dense(20, "relu"), dropout, bn(json!({})), dropout, last]),
             json!([flatten, bn(json!({})), dropout, dense(20, "linear"), last]),
             json!([flatten, bn(json!({})), penalized("l2"), penalized("l1"), last]),

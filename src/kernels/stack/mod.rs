@@ -33,6 +33,8 @@ pub enum Layer {
         penalty: Factors,
         /// Whether relu follows.
         relu: bool,
+        /// Whether it is taken together with a normalization of the input before it.
+        joins: bool,
     },
     /// Normalization over the batch, then max(·, 0) with `relu`; all variables are [features].
     BatchNormalization {
@@ -74,6 +76,7 @@ pub struct Stack {
 
 /// One layer, or two that are faster together.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are a few, and they never move")]
 enum Stage {
     Dense(DenseStage),
     Normalization(NormalizationStage),
@@ -109,10 +112,10 @@ impl Stack {
         for layer in layers {
             let first = stages.len() == 1;
             match layer {
-                Layer::Dense { kernel, bias, units, penalty, relu } => {
+                Layer::Dense { kernel, bias, units, penalty, relu, joins } => {
                     let dense = DenseStage::new(kernel, bias, units, penalty, relu);
                     match stages.pop() {
-                        Some(Stage::Normalization(norm)) if first && !norm.relu => {
+                        Some(Stage::Normalization(norm)) if first && joins && !norm.relu => {
                             stages.push(Stage::NormalizedDense(norm, dense));
                         }
                         before => {

@@ -1,5 +1,6 @@
 //! Parameters with what an optimizer remembers of them.
 
+use super::super::product::Beside;
 use super::super::rules::{MOST_MEMORY, Step};
 
 /// A trainable variable, or what stands for one.
@@ -31,12 +32,9 @@ impl Parameter {
         self.is_trained.then_some(&self.values[..])
     }
 
-    /// Values and memory by rows of so many numbers each, and how many these are: none of what is not
-    /// remembered.
-    pub fn by_rows(
-        &mut self,
-        width: usize,
-    ) -> ((&mut [f32], usize), [(&mut [f32], usize); MOST_MEMORY]) {
+    /// Values and what is remembered, by rows of so many numbers each; of what is not remembered there are
+    /// none.
+    pub fn by_rows(&mut self, width: usize) -> (Beside<'_>, [Beside<'_>; MOST_MEMORY]) {
         let memory = self.memory.each_mut().map(|numbers| {
             let width = if numbers.is_empty() { 0 } else { width };
             (&mut numbers[..], width)

@@ -59,20 +59,23 @@ impl Dense {
     }
 
     /// Weight, bias and whether relu follows, for the kernel that takes this layer together with the
-    /// normalization before it.
+    /// normalization before it. Other activations are left to [`Dense::finished`].
     pub fn for_kernel(&self) -> Option<(Tensor<2>, Option<Tensor<1>>, bool)> {
         let relu = self.activation == Activation::Relu;
-        if !relu && self.activation != Activation::Linear {
-            return None;
-        }
         let bias = self.linear.bias.as_ref().map(Param::val);
         (self.fused && self.rules.trainable).then(|| (self.linear.weight.val(), bias, relu))
+    }
+
+    /// What comes out of that kernel as the layer gives it out.
+    pub fn finished(&self, output: Tensor<2>) -> Tensor<2> {
+        let is_done = self.activation == Activation::Relu;
+        if is_done { output } else { activation::apply(self.activation, output) }
     }
 
     /// The layer and its activation for the kernel that takes whole steps of training; `None` where it
     /// does what the kernel does not.
     pub fn layers(&self) -> Option<Vec<Layer>> {
-        let mut layers = vec![self.scores_layer()?];
+        let mut layers = vec![self.scores_layer(true)?];
         match (self.activation, &mut layers[0]) {
             (Activation::Relu, Layer::Dense { relu, .. }) => *relu = true,
             (Activation::Linear, _) => {}
@@ -81,8 +84,8 @@ impl Dense {
         Some(layers)
     }
 
-    /// As [`Dense::layers`], before the activation.
-    pub fn scores_layer(&self) -> Option<Layer> {
+    /// As [`Dense::layers`], before the activation; `joins` as there.
+    pub fn scores_layer(&self, joins: bool) -> Option<Layer> {
         if !(self.fused && self.rules.trainable && self.rules.constraint.is_none()) {
             return None;
         }
@@ -90,7 +93,7 @@ impl Dense {
         let bias = bias.as_ref().map(|bias| parameter(bias, true));
         let [_, units] = weight.dims();
         let (kernel, penalty) = (parameter(weight, true), self.rules.factors());
-        Some(Layer::Dense { kernel, bias, units, relu: false, penalty })
+        Some(Layer::Dense { kernel, bias, units, relu: false, penalty, joins })
     }
 
     pub fn penalty(&self) -> Option<Tensor<1>> {

@@ -103,7 +103,7 @@ impl BatchNormalization {
         let result = normalized_dense(x, scale_and_shift, norm.epsilon, weight, bias, relu);
         move_on(&norm.running_mean, result.mean, norm.momentum);
         move_on(&norm.running_var, result.variance, norm.momentum);
-        Some(result.output)
+        Some(dense.finished(result.output))
     }
 
     /// What comes out of [`BatchNormalization::forward_through`] half way, [rows, features], with

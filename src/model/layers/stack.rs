@@ -25,7 +25,7 @@ impl Network {
                 Block::BatchNormalization(norm) => layers.push(norm.layer()?),
                 Block::Activation(block) => match (block.activation, layers.last_mut()) {
                     (Activation::Relu, Some(Layer::BatchNormalization { relu, .. })) => {
-                        *relu = true
+                        *relu = true;
                     }
                     (Activation::Linear, _) => {}
                     (activation, _) => layers.push(Layer::Activation(fused(activation)?)),
@@ -45,7 +45,7 @@ impl Network {
         }
         // `place` lets nothing but a dense layer or softmax stand last, and softmax is the loss's.
         if let Block::Dense(dense) = last {
-            layers.push(dense.scores_layer()?);
+            layers.push(dense.scores_layer(false)?);
         }
         if layers.is_empty() {
             return None;
