@@ -207,7 +207,7 @@ pub fn train(
                 let (loss, logits) = direct.step(&training, pass, rows, learning_rate);
                 meter.add_numbers(loss, logits, rows.len());
             } else {
-                if let Some(direct) = &mut direct {
+                if let Some(direct) = &direct {
                     (network, optimizer) = direct.give_back(network, optimizer, placed, devices);
                 }
                 // [batch, pixels] and [batch]
@@ -249,7 +249,7 @@ pub fn train(
         if let Some((step, loss)) = first_bad {
             return Err(TrainError::Diverged { epoch, step: step + 1, loss });
         }
-        if let Some(direct) = &mut direct {
+        if let Some(direct) = &direct {
             (network, optimizer) = direct.give_back(network, optimizer, placed, devices);
         }
         let diagnosis = diagnostics.epoch(epoch, &network);

@@ -20,8 +20,9 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::batch_norm::{Normalized, inverse_deviations, scales};
+use super::blocks::{add_up, columns_of_blocks, join, split};
 use super::buffers::{before_relu, nothing, slice, tensor, with_scratch};
-use super::product::{Finish, Left, product, product_by_rows, transposed};
+use super::product::{Block, Finish, Left, product, product_by_rows, transposed};
 use super::unfold::{Aim, unfold};
 use super::{loops, rows, simd};
 
@@ -217,26 +218,34 @@ impl FusedDense for Flex {
         // (γ x̂ + β)ᵀ g = γ P + β Σg, and those of γ and β are sums of P · w and of Σg · w.
         let (gamma, beta, weight) = (slice(&gamma), slice(&beta), slice(&weight));
         let (x, inverse) = (slice(&x), inverse_deviations(slice(&variance), epsilon));
-        let [mut of_weight, mut of_gamma, mut of_beta] =
-            [inputs * units, inputs, inputs].map(|count| vec![0.0; count]);
-        let beside = [(&mut of_weight[..], units), (&mut of_gamma[..], 1), (&mut of_beta[..], 1)];
         // To work x̂ out again takes less time than to keep it: fresh memory has to be cleared by the system.
         let mut normalized = vec![0.0; x.len()];
         loops::standardize(x, slice(&mean), &inverse, &mut normalized);
-        let (left, gradient) = (Left::Transposed, slice(&gradient));
-        product_by_rows(&normalized, left, gradient, shape, beside, |first, sums, beside| {
-            let [of_weight, of_gamma, of_beta] = beside;
-            let rows = first..first + of_gamma.len();
-            let weight = &weight[rows.start * units..rows.end * units];
-            let parameters = [&gamma[rows.clone()], &beta[rows], &bias_gradient];
-            let aim = Aim::Gradient { products: &mut *sums, weight };
-            unfold(parameters, aim, [of_gamma, of_beta]);
-            of_weight.copy_from_slice(sums);
+        // By blocks, as whole steps without a graph go, so that sums have the same order.
+        let mut blocks = split(weight, inputs, units);
+        let mut sums: Vec<[Vec<f32>; 2]> =
+            blocks.iter().map(|_| [vec![0.0; inputs], vec![0.0; inputs]]).collect();
+        let list = blocks.iter_mut().zip(&mut sums).map(|((weight, columns), sums)| {
+            let [of_gamma, of_beta] = sums.each_mut().map(|sums| (&mut sums[..], 1));
+            let weight = (&mut weight[..], columns.len());
+            Block { columns: columns.clone(), beside: [weight, of_gamma, of_beta] }
         });
+        let cuts = columns_of_blocks(units);
+        let gradient = slice(&gradient);
+        product_by_rows(&normalized, gradient, shape, list.collect(), |place, products, beside| {
+            let [block, first] = place;
+            let [weight, of_gamma, of_beta] = beside;
+            let rows = first..first + of_gamma.len();
+            let total = &bias_gradient[cuts[block].clone()];
+            let aim = Aim::Gradient { products: &mut *products, weight: &*weight };
+            unfold([&gamma[rows.clone()], &beta[rows], total], aim, [of_gamma, of_beta]);
+            weight.copy_from_slice(products);
+        });
+        let [of_gamma, of_beta] = add_up(sums);
         (
             tensor(of_gamma, &[inputs]),
             tensor(of_beta, &[inputs]),
-            tensor(of_weight, &[inputs, units]),
+            tensor(join(&blocks, inputs, units), &[inputs, units]),
             tensor(bias_gradient, &[units]),
         )
     }

@@ -9,6 +9,7 @@
 
 pub mod activation;
 pub mod batch_norm;
+mod blocks;
 mod buffers;
 pub mod convolution;
 pub mod cross_entropy;

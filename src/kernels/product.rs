@@ -70,6 +70,8 @@ struct Job {
     b_step: usize,
     /// [rows, columns]
     out: *mut f32,
+    /// From one row of the result to the next.
+    out_step: usize,
     rows: usize,
     columns: usize,
     depth: usize,
@@ -78,6 +80,8 @@ struct Job {
     relu: bool,
     /// Whether the product is added to what is there.
     add: bool,
+    /// Its number among those that are done together.
+    block: usize,
 }
 
 // SAFETY: the threads of a job read the same and write to different places.
@@ -128,6 +132,60 @@ pub fn product_to(
     }
 }
 
+/// Columns of the first of the two blocks in which a large matrix is kept whose columns two threads
+/// share, each its own; all of them, where it is kept whole.
+pub fn first_block(columns: usize) -> usize {
+    let half = (columns + COLUMNS) / (2 * COLUMNS) * COLUMNS;
+    if columns < 2 * COLUMNS { columns } else { half }
+}
+
+/// As [`product_to`] of a as it is, with a b of [`blocks`](first_block): each with its columns in the result.
+pub fn product_of_blocks(
+    a: &[f32],
+    blocks: &[(&[f32], Range<usize>)],
+    shape @ [rows, columns, depth]: [usize; 3],
+    finish: Finish<'_>,
+    out: &mut [f32],
+) {
+    let out = place(out, shape);
+    let jobs: Vec<(Job, Cuts)> = blocks
+        .iter()
+        .map(|(b, own)| {
+            assert!(own.end <= columns);
+            let finish = Finish { bias: finish.bias.map(|bias| &bias[own.clone()]), ..finish };
+            let out = out.wrapping_add(own.start);
+            let job = Job::new(a, Left::AsIs, b, [rows, own.len(), depth], finish, out);
+            (Job { out_step: columns, ..job }, Cuts::of(own.len(), COLUMNS))
+        })
+        .collect();
+    share_blocks(&jobs, &|job, columns| {
+        // SAFETY: within the result, in which no two parts have a place in common.
+        unsafe { part(job, 0..rows, columns) }
+    });
+}
+
+/// Does all parts of all jobs; of two jobs, this thread begins with the first.
+fn share_blocks(jobs: &[(Job, Cuts)], part: &(dyn Fn(&Job, Range<usize>) + Sync)) {
+    let counts: Vec<usize> = jobs.iter().map(|(_, cuts)| cuts.count()).collect();
+    let parts: usize = counts.iter().sum();
+    let part = |mut i: usize| {
+        for ((job, cuts), count) in jobs.iter().zip(&counts) {
+            if i < *count {
+                return part(job, cuts.get(i));
+            }
+            i -= count;
+        }
+    };
+    let work: usize = jobs.iter().map(|(job, _)| job.rows * job.columns * job.depth).sum();
+    if work < WORTH_A_THREAD {
+        (0..parts).for_each(part);
+    } else if let [first, _] = counts[..] {
+        pair::share_at(first, parts, &part);
+    } else {
+        pair::share(parts, &part);
+    }
+}
+
 /// As [`product_to`], by this thread alone. There is at least one number in the inner dimension.
 pub fn product_into(
     a: &[f32],
@@ -153,43 +211,60 @@ pub fn add_product(a: &[f32], left: Left, b: &[f32], shape: [usize; 3], out: &mu
 /// A matrix beside a product, and how many numbers its rows have.
 pub type Beside<'a> = (&'a mut [f32], usize);
 
-/// Calls `then` with some rows of a · b at a time, in a near cache, from any thread: with the number of
-/// the first, with the rows, and with the rows of the same numbers of each matrix `beside` it, whose
-/// columns are told. There is at least one number in the inner dimension.
+/// Some columns of a product, and what has as many rows.
+pub struct Block<'a, const N: usize> {
+    /// Which columns of b.
+    pub columns: Range<usize>,
+    /// Matrices of the product's rows.
+    pub beside: [Beside<'a>; N],
+}
+
+/// Calls `then` with some rows of a block of aᵀ · b at a time, in a near cache, from any thread: with the
+/// number of the block and of the first row, with the rows, and with the rows of the same numbers of each
+/// matrix beside it. There is at least one number in the inner dimension.
 pub fn product_by_rows<const N: usize>(
     a: &[f32],
-    left: Left,
     b: &[f32],
-    shape: [usize; 3],
-    beside: [Beside<'_>; N],
-    then: impl Fn(usize, &mut [f32], [&mut [f32]; N]) + Sync,
+    [rows, columns, depth]: [usize; 3],
+    blocks: Vec<Block<'_, N>>,
+    then: impl Fn([usize; 2], &mut [f32], [&mut [f32]; N]) + Sync,
 ) {
-    let [rows, columns, _] = shape;
-    let job = Job::new(a, left, b, shape, Finish::default(), std::ptr::null_mut());
-    let beside = beside.map(|(numbers, width)| {
-        assert_eq!(numbers.len(), rows * width);
-        (Shared(numbers.as_mut_ptr()), width)
-    });
-    let cuts = Cuts::of(rows, BLOCK);
-    let at_once = (NEAR / columns.max(1)).next_multiple_of(8).min(BLOCK);
-    let some_rows = |i| {
-        let rows = cuts.get(i);
+    let whole = Job::new(
+        a,
+        Left::Transposed,
+        b,
+        [rows, columns, depth],
+        Finish::default(),
+        std::ptr::null_mut(),
+    );
+    let (mut jobs, mut matrices) = (Vec::new(), Vec::new());
+    for (number, Block { columns: own, beside }) in blocks.into_iter().enumerate() {
+        assert!(own.end <= columns && !own.is_empty());
+        let (b, out_step) = (whole.b.wrapping_add(own.start), own.len());
+        let job = Job { b, out_step, columns: own.len(), block: number, ..whole };
+        jobs.push((job, Cuts::of(rows, BLOCK)));
+        matrices.push(beside.map(|(numbers, width)| {
+            assert_eq!(numbers.len(), rows * width);
+            (Shared(numbers.as_mut_ptr()), width)
+        }));
+    }
+    share_blocks(&jobs, &|job, rows| {
+        let at_once = (NEAR / job.columns).next_multiple_of(8).min(BLOCK);
         for first in rows.clone().step_by(at_once) {
             let rows = first..(first + at_once).min(rows.end);
-            with_scratch(rows.len() * columns, |sums| {
+            with_scratch(rows.len() * job.columns, |sums| {
                 // What the part takes for the first row of all is not there.
-                let out = sums.as_mut_ptr().wrapping_sub(rows.start * columns);
+                let out = sums.as_mut_ptr().wrapping_sub(rows.start * job.columns);
                 // SAFETY: of these rows there is room for all numbers.
-                unsafe { part(&job.to(out), rows.clone(), 0..columns) };
+                unsafe { part(&job.to(out), rows.clone(), 0..job.columns) };
                 // SAFETY: the lengths are those asserted, and each part has rows of its own.
-                let beside = beside.each_ref().map(|(numbers, width)| unsafe {
+                let beside = matrices[job.block].each_ref().map(|(numbers, width)| unsafe {
                     numbers.slice(rows.start * width..rows.end * width)
                 });
-                then(rows.start, sums, beside);
+                then([job.block, rows.start], sums, beside);
             });
         }
-    };
-    job.share(cuts.count(), &some_rows);
+    });
 }
 
 /// The beginning of numbers of which threads take different ones.
@@ -236,11 +311,13 @@ impl Job {
             b: b.as_ptr(),
             b_step: columns,
             out,
+            out_step: columns,
             columns,
             depth,
             bias: finish.bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
             relu: finish.relu,
             add: false,
+            block: 0,
         }
     }
 
@@ -428,10 +505,10 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
     depth: Range<usize>,
     mask: S::Mask,
 ) {
-    let Job { columns, a_steps: (down, along), b_step, .. } = *job;
+    let Job { out_step, a_steps: (down, along), b_step, .. } = *job;
     // SAFETY: within the matrices, as the caller promises.
     unsafe {
-        let out = job.out.add(row * columns + column);
+        let out = job.out.add(row * out_step + column);
         let load = |from: *const f32| {
             if PART { S::load_part(from, mask) } else { S::load(from) }
         };
@@ -439,7 +516,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
         if depth.start > 0 || job.add {
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = load(out.add(r * columns + v * S::LANES));
+                    *sum = load(out.add(r * out_step + v * S::LANES));
                 }
             }
         }
@@ -482,7 +559,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
         }
         for r in 0..R {
             for v in 0..V {
-                let to = out.add(r * columns + v * S::LANES);
+                let to = out.add(r * out_step + v * S::LANES);
                 if PART { S::store_part(to, mask, sums[r][v]) } else { S::store(to, sums[r][v]) }
             }
         }
@@ -585,19 +662,46 @@ mod tests {
         assert_eq!(product(a, left, b, shape, finish), expected, "{shape:?}");
         let _one = pair::at_work();
         assert_eq!(product(a, left, b, shape, finish), expected, "{shape:?}, two");
-        let [mut by_rows, mut firsts] = [vec![0.0; shape[0] * n], vec![0.0; shape[0]]];
-        let beside = [(&mut by_rows[..], n), (&mut firsts[..], 1)];
-        product_by_rows(a, left, b, shape, beside, |first, sums, [rows, firsts]| {
+        if left == Left::AsIs {
+            let first = first_block(n);
+            let copy = |columns: Range<usize>| -> Vec<f32> {
+                b.chunks_exact(n).flat_map(|row| row[columns.clone()].to_vec()).collect()
+            };
+            let (own, other) = (copy(0..first), copy(first..n));
+            let mut blocks = vec![(&own[..], 0..first), (&other[..], first..n)];
+            blocks.retain(|(_, columns)| !columns.is_empty());
+            let mut out = vec![0.0; expected.len()];
+            product_of_blocks(a, &blocks, shape, finish, &mut out);
+            assert_eq!(out, expected, "{shape:?}, of blocks");
+            return;
+        }
+        let expected = product(a, left, b, shape, Finish::default());
+        let cuts = [0..first_block(n), first_block(n)..n];
+        let mut blocks = cuts.map(|columns| (vec![0.0; shape[0] * columns.len()], columns));
+        let mut firsts = [vec![0.0; shape[0]], vec![0.0; shape[0]]];
+        let with_sums = blocks.iter_mut().zip(&mut firsts);
+        let list = with_sums.filter(|((_, columns), _)| !columns.is_empty());
+        let list = list.map(|((numbers, columns), firsts)| Block {
+            beside: [(&mut numbers[..], columns.len()), (&mut firsts[..], 1)],
+            columns: columns.clone(),
+        });
+        product_by_rows(a, b, shape, list.collect(), |[block, first], sums, [rows, firsts]| {
             rows.copy_from_slice(sums);
-            for (i, (row, own)) in rows.chunks_exact(n).zip(firsts).enumerate() {
-                *own = row[0] + (first + i) as f32;
+            let width = rows.len() / firsts.len();
+            for (i, (row, own)) in rows.chunks_exact(width).zip(firsts).enumerate() {
+                *own = row[0] + (first + i + block) as f32;
             }
         });
-        let expected = product(a, left, b, shape, Finish::default());
         for (i, row) in expected.chunks_exact(n).enumerate() {
-            assert_eq!(firsts[i], row[0] + i as f32, "{shape:?}, by rows");
+            for (block, (numbers, columns)) in blocks.iter().enumerate() {
+                if columns.is_empty() {
+                    continue;
+                }
+                let own = &numbers[i * columns.len()..(i + 1) * columns.len()];
+                assert_eq!(own, &row[columns.clone()], "{shape:?}, by rows");
+                assert_eq!(firsts[block][i], own[0] + (i + block) as f32, "{shape:?}, by rows");
+            }
         }
-        assert_eq!(by_rows, expected, "{shape:?}, by rows");
     }
 
     #[test]

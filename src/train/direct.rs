@@ -71,7 +71,7 @@ impl Direct {
 
     /// The network as the steps have made it, and the optimizer.
     pub fn give_back(
-        &mut self,
+        &self,
         network: Network,
         optimizer: NetworkOptimizer,
         placed: &[Placed],
@@ -80,7 +80,7 @@ impl Direct {
         let network = network.with_stack(&self.stack, placed, network_device);
         let parameters = self.stack.parameters().into_iter().zip(&self.remembered);
         let states = parameters.map(|(parameter, (number, names))| {
-            let memory = names.iter().cloned().zip(parameter.memory.iter().cloned()).collect();
+            let memory = names.iter().cloned().zip(parameter.memory).collect();
             (*number, ParameterState { history: self.history, memory })
         });
         let state = OptimizerState(states.collect::<BTreeMap<_, _>>());
@@ -97,14 +97,18 @@ impl Direct {
     fn remember(&mut self, network: &Network, optimizer: &NetworkOptimizer) {
         let OptimizerState(states) = optimizer.state_of(network);
         self.remembered.clear();
-        for (parameter, (number, state)) in self.stack.parameters().into_iter().zip(states) {
+        let mut memories = Vec::new();
+        for (number, state) in states {
             self.history = state.history;
-            let (names, memory): (Vec<_>, Vec<_>) = state.memory.into_iter().unzip();
-            for (place, numbers) in parameter.memory.iter_mut().zip(memory) {
-                *place = numbers;
-            }
+            let (names, numbers): (Vec<_>, Vec<_>) = state.memory.into_iter().unzip();
             self.remembered.push((number, names));
+            memories.push(numbers);
         }
+        let mut memories = memories.into_iter();
+        self.stack.remember(|| {
+            let mut numbers = memories.next().expect("one for each parameter").into_iter();
+            std::array::from_fn(|_| numbers.next().unwrap_or_default())
+        });
     }
 }
 
@@ -219,6 +223,9 @@ mod tests {
         let dropout = json!({ "dropout": { "rate": 0.3 } });
         for layers in [
             json!([flatten, dense(20, "relu"), last]),
+            // Wide enough to be kept in blocks.
+            json!([flatten, dense(110, "relu"), last]),
+            json!([flatten, bn(json!({})), dense(110, "relu"), bn(json!({})), last]),
             json!([flatten, dense(20, "linear"), relu, last]),
             // Behind a normalization of the input, and in between.
             json!([flatten, bn(json!({})), dense(20, "relu"), bn(json!({})), last]),
@@ -255,7 +262,7 @@ mod tests {
         let layers = json!([
             { "flatten": {} },
             { "batch_normalization": {} },
-            { "dense": { "units": 20, "activation": "elu" } },
+            { "dense": { "units": 110, "activation": "elu" } },
             { "dense": { "units": 3, "activation": "softmax" } }
         ]);
         for optimizer in [

@@ -1,10 +1,13 @@
 //! A dense layer's part in a step, alone or behind a normalization of the input.
 
+use std::ops::Range;
+
+use super::super::blocks::{add_up, columns_of_blocks};
 use super::super::penalty::{Factors, penalty_of};
 use super::super::product::{
-    Finish, Left, product_by_rows, product_into, product_to, transpose_to,
+    Block, Finish, Left, product_by_rows, product_into, product_of_blocks, transpose_to,
 };
-use super::super::rules::{Rule, Step};
+use super::super::rules::{MOST_MEMORY, Rule, Step};
 use super::super::unfold::{Aim, unfold};
 use super::super::{loops, rows};
 use super::normalization::NormalizationStage;
@@ -12,8 +15,10 @@ use super::{Flow, Parameter};
 
 #[derive(Debug)]
 pub struct DenseStage {
-    /// [inputs, units]
-    kernel: Parameter,
+    /// In one block of [inputs, units]; at the input, where it is largest, in two of some columns.
+    kernel: Vec<Parameter>,
+    /// The units of each.
+    columns: Vec<Range<usize>>,
     /// [units]
     bias: Option<Parameter>,
     inputs: usize,
@@ -30,26 +35,47 @@ impl DenseStage {
         bias: Option<Parameter>,
         units: usize,
         penalty: Factors,
-        relu: bool,
+        [relu, at_input]: [bool; 2],
     ) -> Self {
         let inputs = kernel.values.len() / units;
-        Self { kernel, bias, inputs, units, penalty, relu, output: Vec::new() }
+        let (kernel, columns) = match at_input {
+            true => (kernel.split(inputs, units), columns_of_blocks(units)),
+            false => (vec![kernel], std::iter::once(0..units).collect()),
+        };
+        Self { kernel, columns, bias, inputs, units, penalty, relu, output: Vec::new() }
+    }
+
+    /// Kernel and bias.
+    pub fn parameters(&self) -> impl Iterator<Item = Parameter> {
+        let kernel = match &self.kernel[..] {
+            [kernel] => kernel.clone(),
+            blocks => Parameter::join(blocks, self.inputs, self.units),
+        };
+        [Some(kernel), self.bias.clone()].into_iter().flatten()
+    }
+
+    /// Puts what is remembered in the place of what was.
+    pub fn remember(&mut self, mut next: impl FnMut() -> [Vec<f32>; MOST_MEMORY]) {
+        let whole = self.parameters().next().expect("a layer has a kernel");
+        let whole = Parameter { memory: next(), ..whole };
+        self.kernel = match self.kernel.len() {
+            1 => vec![whole],
+            _ => whole.split(self.inputs, self.units),
+        };
+        if let Some(bias) = &mut self.bias {
+            bias.memory = next();
+        }
     }
 
     /// What the kernel adds to the loss.
     pub fn penalty(&self) -> f32 {
         match self.penalty {
             [0.0, 0.0] => 0.0,
-            factors => penalty_of(&self.kernel.values, factors),
+            factors => {
+                let blocks = self.kernel.iter().map(|kernel| penalty_of(&kernel.values, factors));
+                blocks.sum()
+            }
         }
-    }
-
-    pub fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter> {
-        [Some(&mut self.kernel), self.bias.as_mut()].into_iter().flatten()
-    }
-
-    pub fn values(&self) -> impl Iterator<Item = &[f32]> {
-        [Some(&self.kernel), self.bias.as_ref()].into_iter().flatten().map(|it| &it.values[..])
     }
 
     /// [batch, inputs] → [batch, units]
@@ -59,7 +85,9 @@ impl DenseStage {
         let bias = self.bias.as_ref().map(|bias| &bias.values[..]);
         let finish = Finish { bias, relu: self.relu };
         let shape = [batch, self.units, self.inputs];
-        product_to(x, Left::AsIs, &self.kernel.values, shape, finish, &mut self.output);
+        let blocks = self.kernel.iter().map(|kernel| &kernel.values[..]);
+        let blocks: Vec<_> = blocks.zip(self.columns.iter().cloned()).collect();
+        product_of_blocks(x, &blocks, shape, finish, &mut self.output);
     }
 
     pub fn backward(&mut self, x: &[f32], flow: &mut Flow, wants_x: bool, step: Step) {
@@ -67,16 +95,20 @@ impl DenseStage {
         let Self { inputs, units, penalty, .. } = *self;
         let batch = x.len() / inputs;
         let Flow { gradient, next, turned: [turned, product] } = flow;
-        let width = if wants_x { batch } else { 0 };
         if wants_x {
             turned.resize(units * batch, 0.0);
             transpose_to(gradient, [batch, units], turned);
         }
-        product.resize(inputs * width, 0.0);
-        let (kernel, [a, b, c]) = self.kernel.by_rows(units);
-        let beside = [kernel, a, b, c, (&mut product[..], width)];
+        product.resize(if wants_x { inputs * batch } else { 0 }, 0.0);
+        let mut product = wants_x.then_some((&mut product[..], batch));
+        let blocks = self.kernel.iter_mut().zip(&self.columns).map(|(kernel, columns)| {
+            let (kernel, [a, b, c]) = kernel.by_rows(columns.len());
+            // Where x is wanted there is one block.
+            let product = product.take().unwrap_or_default();
+            Block { columns: columns.clone(), beside: [kernel, a, b, c, product] }
+        });
         let shape = [inputs, units, batch];
-        product_by_rows(x, Left::Transposed, gradient, shape, beside, |_, sums, beside| {
+        product_by_rows(x, gradient, shape, blocks.collect(), |_, sums, beside| {
             let [kernel, a, b, c, of_x] = beside;
             if wants_x {
                 // gradient · kernelᵀ, by way of its transpose: the batch is smaller than the kernel.
@@ -88,7 +120,7 @@ impl DenseStage {
         });
         if wants_x {
             next.resize(batch * inputs, 0.0);
-            transpose_to(product, [inputs, batch], next);
+            transpose_to(&flow.turned[1], [inputs, batch], next);
             std::mem::swap(gradient, next);
         }
         self.step_bias(&of_bias, step);
@@ -107,28 +139,44 @@ impl DenseStage {
         let of_bias = self.before_relu(&mut flow.gradient);
         let Self { inputs, units, penalty, .. } = *self;
         let (gradient, batch) = (&flow.gradient[..], x.len() / inputs);
-        let [mut of_gamma, mut of_beta] = [vec![0.0; inputs], vec![0.0; inputs]];
-        let (kernel, [a, b, c]) = self.kernel.by_rows(units);
-        let beside = [kernel, a, b, c, (&mut of_gamma[..], 1), (&mut of_beta[..], 1)];
+        let mut sums: Vec<[Vec<f32>; 2]> =
+            self.kernel.iter().map(|_| [vec![0.0; inputs], vec![0.0; inputs]]).collect();
+        let kernel = self.kernel.iter_mut().zip(&self.columns).zip(&mut sums);
+        let blocks = kernel.map(|((kernel, columns), sums)| {
+            let (kernel, [a, b, c]) = kernel.by_rows(columns.len());
+            let [of_gamma, of_beta] = sums.each_mut().map(|sums| (&mut sums[..], 1));
+            Block { columns: columns.clone(), beside: [kernel, a, b, c, of_gamma, of_beta] }
+        });
         let shape = [inputs, units, batch];
         norm.standardize(x);
-        let (left, normalized) = (Left::Transposed, &norm.output[..]);
+        let (normalized, columns) = (&norm.output[..], &self.columns);
         let (gamma, beta) = (&norm.gamma.values, &norm.beta.values);
-        product_by_rows(normalized, left, gradient, shape, beside, |first, products, beside| {
-            let [weight, a, b, c, of_gamma, of_beta] = beside;
-            let rows = first..first + of_gamma.len();
-            let parameters = [&gamma[rows.clone()], &beta[rows], &of_bias];
-            let sums = [of_gamma, of_beta];
-            // The commonest step, without a look at the gradient in between.
-            if let (Step { decay: None, rule: Rule::Sgd { rate } }, [0.0, 0.0]) = (step, penalty) {
-                unfold(parameters, Aim::Descent { products, weight, rate }, sums);
-            } else {
-                let aim = Aim::Gradient { products: &mut *products, weight: &*weight };
-                unfold(parameters, aim, sums);
-                penalize(penalty, weight, products);
-                step.take(weight, [a, b, c], products);
-            }
-        });
+        product_by_rows(
+            normalized,
+            gradient,
+            shape,
+            blocks.collect(),
+            |place, products, beside| {
+                let [block, first] = place;
+                let [weight, a, b, c, of_gamma, of_beta] = beside;
+                let rows = first..first + of_gamma.len();
+                let total = &of_bias[columns[block].clone()];
+                let (parameters, sums) =
+                    ([&gamma[rows.clone()], &beta[rows], total], [of_gamma, of_beta]);
+                // The commonest step, without a look at the gradient in between.
+                if let (Step { decay: None, rule: Rule::Sgd { rate } }, [0.0, 0.0]) =
+                    (step, penalty)
+                {
+                    unfold(parameters, Aim::Descent { products, weight, rate }, sums);
+                } else {
+                    let aim = Aim::Gradient { products: &mut *products, weight: &*weight };
+                    unfold(parameters, aim, sums);
+                    penalize(penalty, weight, products);
+                    step.take(weight, [a, b, c], products);
+                }
+            },
+        );
+        let [of_gamma, of_beta] = add_up(sums);
         norm.gamma.step(&of_gamma, step);
         norm.beta.step(&of_beta, step);
         self.step_bias(&of_bias, step);

@@ -12,7 +12,7 @@ mod parameter;
 use super::cross_entropy::loss_and_gradient;
 use super::penalty::Factors;
 use super::pointwise::Function;
-use super::rules::Step;
+use super::rules::{MOST_MEMORY, Step};
 use super::{loops, rows, simd};
 use dense::DenseStage;
 use normalization::NormalizationStage;
@@ -110,12 +110,16 @@ impl Stack {
     pub fn new(layers: Vec<Layer>, smoothing: f32) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         for layer in layers {
-            let first = stages.len() == 1;
+            let follows_first = stages.len() == 1;
             match layer {
                 Layer::Dense { kernel, bias, units, penalty, relu, joins } => {
-                    let dense = DenseStage::new(kernel, bias, units, penalty, relu);
+                    let joins = follows_first
+                        && joins
+                        && matches!(&stages[0], Stage::Normalization(norm) if !norm.relu);
+                    let at_input = stages.is_empty() || joins;
+                    let dense = DenseStage::new(kernel, bias, units, penalty, [relu, at_input]);
                     match stages.pop() {
-                        Some(Stage::Normalization(norm)) if first && joins && !norm.relu => {
+                        Some(Stage::Normalization(norm)) if joins => {
                             stages.push(Stage::NormalizedDense(norm, dense));
                         }
                         before => {
@@ -175,9 +179,9 @@ impl Stack {
     }
 
     /// All that is trained, in burn's order.
-    pub fn parameters(&mut self) -> Vec<&mut Parameter> {
+    pub fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = Vec::new();
-        for stage in &mut self.stages {
+        for stage in &self.stages {
             match stage {
                 Stage::Dense(dense) => parameters.extend(dense.parameters()),
                 Stage::Normalization(norm) => parameters.extend(norm.parameters()),
@@ -190,20 +194,38 @@ impl Stack {
         parameters
     }
 
-    /// The values of all variables, in Keras' order.
-    pub fn values(&self) -> Vec<&[f32]> {
-        let mut values = Vec::new();
-        for stage in &self.stages {
+    /// Puts what is remembered of each of them in the place of what was.
+    pub fn remember(&mut self, mut next: impl FnMut() -> [Vec<f32>; MOST_MEMORY]) {
+        for stage in &mut self.stages {
             match stage {
-                Stage::Dense(dense) => values.extend(dense.values()),
-                Stage::Normalization(norm) => values.extend(norm.values()),
+                Stage::Dense(dense) => dense.remember(&mut next),
+                Stage::Normalization(norm) => norm.remember(&mut next),
                 Stage::NormalizedDense(norm, dense) => {
-                    values.extend(norm.values().chain(dense.values()));
+                    norm.remember(&mut next);
+                    dense.remember(&mut next);
                 }
                 Stage::Activation(..) | Stage::Dropout(..) => {}
             }
         }
-        values
+    }
+
+    /// The values of all variables, in Keras' order.
+    pub fn values(&self) -> Vec<Vec<f32>> {
+        let of_norm = |norm: &NormalizationStage| {
+            norm.parameters().map(|parameter| parameter.values).chain(norm.moving()).collect()
+        };
+        let of_dense = |dense: &DenseStage| -> Vec<Vec<f32>> {
+            dense.parameters().map(|parameter| parameter.values).collect()
+        };
+        let of_stage = |stage: &Stage| -> Vec<Vec<f32>> {
+            match stage {
+                Stage::Dense(dense) => of_dense(dense),
+                Stage::Normalization(norm) => of_norm(norm),
+                Stage::NormalizedDense(norm, dense) => [of_norm(norm), of_dense(dense)].concat(),
+                Stage::Activation(..) | Stage::Dropout(..) => Vec::new(),
+            }
+        };
+        self.stages.iter().flat_map(of_stage).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A batch normalization's part in a step.
 
 use super::super::batch_norm::{inverse_deviations, scales};
-use super::super::rules::Step;
+use super::super::rules::{MOST_MEMORY, Step};
 use super::super::{loops, rows};
 use super::{Flow, Parameter};
 
@@ -33,13 +33,23 @@ impl NormalizationStage {
         Self { gamma, beta, moving, epsilon, share, relu, mean, inverse, output }
     }
 
-    pub fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter> {
-        [&mut self.gamma, &mut self.beta].into_iter().filter(|parameter| parameter.is_trained)
+    /// γ and β, as far as they are trained.
+    pub fn parameters(&self) -> impl Iterator<Item = Parameter> {
+        let both = [&self.gamma, &self.beta].into_iter();
+        both.filter(|parameter| parameter.is_trained).cloned()
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &[f32]> {
-        let parameters = [&self.gamma, &self.beta].into_iter().filter_map(Parameter::variable);
-        parameters.chain(self.moving.iter().map(|moving| &moving[..]))
+    /// Puts what is remembered in the place of what was.
+    pub fn remember(&mut self, mut next: impl FnMut() -> [Vec<f32>; MOST_MEMORY]) {
+        for parameter in [&mut self.gamma, &mut self.beta] {
+            if parameter.is_trained {
+                parameter.memory = next();
+            }
+        }
+    }
+
+    pub fn moving(&self) -> impl Iterator<Item = Vec<f32>> {
+        self.moving.iter().cloned()
     }
 
     /// [batch, features] → the same shape; moves the moving statistics on.

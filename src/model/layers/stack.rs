@@ -58,8 +58,7 @@ impl Network {
     pub fn with_stack(self, stack: &Stack, placed: &[Placed], device: &Device) -> Self {
         let variables = placed.iter().flat_map(|layer| &layer.variables);
         let values = stack.values().into_iter().zip(variables);
-        let data = values
-            .map(|(values, variable)| TensorData::new(values.to_vec(), variable.shape.clone()));
+        let data = values.map(|(values, variable)| TensorData::new(values, variable.shape.clone()));
         self.with_tensors(data.collect(), device)
     }
 }
