@@ -337,6 +337,17 @@ variants:
         - dense: { units: 4 }
         - activation: softmax
     training: { optimizer: adam }
+  # Steps that are not looked at need no graph.
+  direct:
+    model:
+      layers:
+        - flatten
+        - batch_normalization
+        - dense: { units: 100, activation: elu, kernel_regularizer: l2 }
+        - batch_normalization
+        - dropout: { rate: 0.2 }
+        - dense: { units: 4, activation: softmax }
+    training: { optimizer: nadam }
 ";
 
 #[test]
@@ -349,7 +360,7 @@ fn training_is_the_same_to_the_bit_and_the_same_numbers_come_again() {
                 .bn_runner(&format!("run varied.yaml -b {backend} -o {out}-{backend} -s {set}"))
                 .exits(0);
         }
-        for variant in ["dense", "conv"] {
+        for variant in ["dense", "conv", "direct"] {
             let of = |out: &str| format!("{out}-{backend}/varied/{variant}/seed-3");
             let [off, on, again] = ["off", "on", "again"].map(of);
             assert_eq!(bench.numbers(&off), bench.numbers(&on), "{backend} {variant}");

@@ -3,7 +3,13 @@
 
 use std::ops::Range;
 
-use super::product::first_block;
+use super::product::COLUMNS;
+
+/// Columns of the first block: whole tiles of products, about half; all of them, where there are few.
+pub fn first_block(columns: usize) -> usize {
+    let half = (columns + COLUMNS) / (2 * COLUMNS) * COLUMNS;
+    if columns < 2 * COLUMNS { columns } else { half }
+}
 
 /// The columns of each block.
 pub fn columns_of_blocks(columns: usize) -> Vec<Range<usize>> {

@@ -127,6 +127,7 @@ pub fn sums(x: &[f32], sums: &mut [f32]) {
 /// `moving · kept + batch · share`
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn move_on(moving: &mut [f32], batch: &[f32], [kept, share]: [f32; 2]) {
+    assert_eq!(moving.len(), batch.len());
     for (moving, batch) in moving.iter_mut().zip(batch) {
         *moving = *moving * kept + batch * share;
     }
@@ -135,6 +136,7 @@ pub fn move_on(moving: &mut [f32], batch: &[f32], [kept, share]: [f32; 2]) {
 /// The products of numbers of the same place.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn multiply(x: &[f32], factors: &[f32], out: &mut [f32]) {
+    assert!(factors.len() == x.len() && out.len() == x.len());
     for ((out, x), factor) in out.iter_mut().zip(x).zip(factors) {
         *out = x * factor;
     }
@@ -142,7 +144,7 @@ pub fn multiply(x: &[f32], factors: &[f32], out: &mut [f32]) {
 
 /// Numbers that are summed side by side, so that the order of sums is the same for every width of
 /// vectors.
-const LANES: usize = 16;
+pub const LANES: usize = 16;
 
 /// The sum of all numbers' sizes, and that of their squares.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
@@ -165,6 +167,7 @@ pub fn sizes_and_squares(x: &[f32]) -> [f32; 2] {
 /// Adds the gradient of `l1 · Σ|w| + l2 · Σw²`.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 pub fn add_penalty_gradient(weight: &[f32], [l1, l2]: [f32; 2], gradient: &mut [f32]) {
+    assert_eq!(gradient.len(), weight.len());
     for (gradient, weight) in gradient.iter_mut().zip(weight) {
         // No slope at 0, as in Keras.
         let slope = if *weight > 0.0 { l1 } else { -l1 };

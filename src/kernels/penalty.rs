@@ -5,6 +5,8 @@
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
 
+use std::ops::Range;
+
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -14,6 +16,7 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
+use super::blocks::columns_of_blocks;
 use super::buffers::{slice, tensor};
 use super::loops;
 
@@ -29,13 +32,26 @@ pub fn penalty<const D: usize>(weight: Tensor<D>, [l1, l2]: Factors) -> Tensor<1
     Tensor::from_dispatch(<Dispatch as FusedPenalty>::penalty_forward(weight, l1, l2))
 }
 
-/// As [`penalty`], of numbers. Each thousand are summed up in 32 bits, and their sums in 64.
-pub fn penalty_of(weight: &[f32], [l1, l2]: Factors) -> f32 {
+/// As [`penalty`], of a kernel whose last dimension has so many columns.
+pub fn penalty_of(weight: &[f32], columns: usize, factors: Factors) -> f32 {
+    let blocks = columns_of_blocks(columns).into_iter();
+    penalty_of_blocks(blocks.map(|block| (weight, columns, block)), factors)
+}
+
+/// As [`penalty`], of [blocks](super::blocks) of some columns each: the matrix that they are in, its
+/// columns, and which of them they are. Each row of a block is summed up in 32 bits, and their sums in
+/// 64, so that it does not matter whether a kernel is kept in blocks or whole.
+pub fn penalty_of_blocks<'a>(
+    blocks: impl Iterator<Item = (&'a [f32], usize, Range<usize>)>,
+    [l1, l2]: Factors,
+) -> f32 {
     let [mut sizes, mut squares] = [0.0_f64; 2];
-    for weight in weight.chunks(1024) {
-        let [size, square] = loops::sizes_and_squares(weight);
-        sizes += f64::from(size);
-        squares += f64::from(square);
+    for (matrix, columns, block) in blocks {
+        for row in matrix.chunks_exact(columns) {
+            let [size, square] = loops::sizes_and_squares(&row[block.clone()]);
+            sizes += f64::from(size);
+            squares += f64::from(square);
+        }
     }
     (f64::from(l1) * sizes + f64::from(l2) * squares) as f32
 }
@@ -56,7 +72,9 @@ pub trait FusedPenalty: Backend {
 
 impl FusedPenalty for Flex {
     fn penalty_forward(weight: FlexTensor, l1: f32, l2: f32) -> FlexTensor {
-        tensor(vec![penalty_of(slice(&weight.to_contiguous()), [l1, l2])], &[1])
+        let weight = weight.to_contiguous();
+        let columns = *weight.shape().last().expect("a kernel has dimensions");
+        tensor(vec![penalty_of(slice(&weight), columns, [l1, l2])], &[1])
     }
 
     fn penalty_backward(weight: FlexTensor, gradient: FlexTensor, l1: f32, l2: f32) -> FlexTensor {
@@ -116,7 +134,9 @@ mod tests {
             let numbers: Vec<f32> = (0..count).map(|i| (i % 97) as f32 / 48.0 - 1.0).collect();
             let sum = |of: fn(f64) -> f64| numbers.iter().map(|&w| of(f64::from(w))).sum::<f64>();
             let expected = f64::from(l1) * sum(f64::abs) + f64::from(l2) * sum(|w| w * w);
-            let data = TensorData::new(numbers.clone(), [count / 2, 2]);
+            // The last is summed up in blocks.
+            let columns = if count < 10_000 { 2 } else { 100 };
+            let data = TensorData::new(numbers.clone(), [count / columns, columns]);
             let weight = Tensor::<2>::from_data(data, &device).require_grad();
             let value = penalty(weight.clone(), [l1, l2]);
             let given = value.clone().into_data().try_into_vec::<f32>().unwrap()[0];

@@ -103,13 +103,14 @@ pub fn gradients(function: Function, x: &[f32], y: &[f32], gradient: &mut [f32])
         Function::Tanh => change(x, y, gradient, |_, y, g| g * (1.0 - y * y)),
         Function::Sigmoid => change(x, y, gradient, |_, y, g| g * (y * (1.0 - y))),
         Function::HardSigmoid => change(x, y, gradient, |x, _, g| {
-            let inside = x > -3.0 && x < 3.0;
-            if inside { g * (1.0 / 6.0) } else { 0.0 }
+            let outside = x <= -3.0 || x >= 3.0;
+            if outside { 0.0 } else { g * (1.0 / 6.0) }
         }),
         Function::Mish => change(x, y, gradient, |x, _, g| {
             let (n, exponential) = mish_ratio(x);
             let (tanh, rest) = (n / (n + 2.0), 2.0 / (n + 2.0));
             let sigmoid = exponential / (1.0 + exponential);
+            let x = if x > MISH_IS_X { MISH_IS_X } else { x };
             g * (tanh + x * sigmoid * (rest * (1.0 + tanh)))
         }),
         Function::Exponential => change(x, y, gradient, |_, y, g| g * y),
@@ -262,10 +263,13 @@ fn normal(x: f32) -> (f32, f32) {
     (below, bell * 0.398_942_3)
 }
 
+/// From where on mish of x is x.
+const MISH_IS_X: f32 = 30.0;
+
 /// n with tanh(log(1 + eˣ)) = n / (n + 2), and eˣ.
 #[inline(always)]
 fn mish_ratio(x: f32) -> (f32, f32) {
-    let exponential = exp(if x > 30.0 { 30.0 } else { x });
+    let exponential = exp(if x > MISH_IS_X { MISH_IS_X } else { x });
     (exponential * (exponential + 2.0), exponential)
 }
 
@@ -298,7 +302,7 @@ mod tests {
             Function::LeakyRelu(slope) => x.max(0.0) + f64::from(slope) * x.min(0.0),
             Function::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
             Function::Selu => SELU_SCALE * (x.max(0.0) + SELU_ALPHA * x.min(0.0).exp_m1()),
-            Function::Gelu => x * normal_below(x),
+            Function::Gelu => x * normal_below(x.clamp(-40.0, 40.0)),
             Function::Silu => x * sigmoid(x),
             Function::Softplus => softplus(x),
             Function::Softsign => x / (1.0 + x.abs()),
@@ -369,7 +373,11 @@ mod tests {
     fn nothing_breaks_at_the_ends() {
         for function in ALL {
             assert!(value(function, f32::NAN).is_nan(), "{function:?}");
-            for x in [-1e4, -200.0, -104.5, -90.0, 200.0_f32] {
+            // Those that are straight lines have the slope of one of them.
+            let straight =
+                matches!(function, Function::Relu | Function::LeakyRelu(_) | Function::HardSigmoid);
+            assert!(straight || slope(function, f32::NAN).is_nan(), "{function:?}");
+            for x in [-1e30, -1e4, -200.0, -104.5, -90.0, 200.0, 1e30_f32] {
                 let (y, slope) = (value(function, x), slope(function, x));
                 let expected = exactly(function, f64::from(x)) as f32;
                 assert!(

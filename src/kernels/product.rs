@@ -33,7 +33,7 @@ const BLOCK: usize = 32;
 const NEAR: usize = 4096;
 
 /// Columns of a part: whole tiles, whatever the width of vectors. No tile is wider.
-const COLUMNS: usize = 48;
+pub const COLUMNS: usize = 48;
 
 /// Multiplications below which a second thread costs more than it gives.
 const WORTH_A_THREAD: usize = 100_000;
@@ -132,14 +132,8 @@ pub fn product_to(
     }
 }
 
-/// Columns of the first of the two blocks in which a large matrix is kept whose columns two threads
-/// share, each its own; all of them, where it is kept whole.
-pub fn first_block(columns: usize) -> usize {
-    let half = (columns + COLUMNS) / (2 * COLUMNS) * COLUMNS;
-    if columns < 2 * COLUMNS { columns } else { half }
-}
-
-/// As [`product_to`] of a as it is, with a b of [`blocks`](first_block): each with its columns in the result.
+/// As [`product_to`] of a as it is, with a b in [blocks](super::blocks), in their order: each with its
+/// columns in the result.
 pub fn product_of_blocks(
     a: &[f32],
     blocks: &[(&[f32], Range<usize>)],
@@ -148,10 +142,12 @@ pub fn product_of_blocks(
     out: &mut [f32],
 ) {
     let out = place(out, shape);
+    let follow = blocks.windows(2).all(|pair| pair[0].1.end == pair[1].1.start);
+    let ends = [blocks[0].1.start, blocks[blocks.len() - 1].1.end];
+    assert!(follow && ends == [0, columns]);
     let jobs: Vec<(Job, Cuts)> = blocks
         .iter()
         .map(|(b, own)| {
-            assert!(own.end <= columns);
             let finish = Finish { bias: finish.bias.map(|bias| &bias[own.clone()]), ..finish };
             let out = out.wrapping_add(own.start);
             let job = Job::new(a, Left::AsIs, b, [rows, own.len(), depth], finish, out);
@@ -249,7 +245,7 @@ pub fn product_by_rows<const N: usize>(
         }));
     }
     share_blocks(&jobs, &|job, rows| {
-        let at_once = (NEAR / job.columns).next_multiple_of(8).min(BLOCK);
+        let at_once = (NEAR / job.columns).next_multiple_of(8).clamp(8, BLOCK);
         for first in rows.clone().step_by(at_once) {
             let rows = first..(first + at_once).min(rows.end);
             with_scratch(rows.len() * job.columns, |sums| {
@@ -508,7 +504,8 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
     let Job { out_step, a_steps: (down, along), b_step, .. } = *job;
     // SAFETY: within the matrices, as the caller promises.
     unsafe {
-        let out = job.out.add(row * out_step + column);
+        // Of a part whose rows begin in the middle, the first of all rows is not there.
+        let out = job.out.wrapping_add(row * out_step + column);
         let load = |from: *const f32| {
             if PART { S::load_part(from, mask) } else { S::load(from) }
         };
@@ -595,6 +592,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
+    use crate::kernels::blocks::first_block;
 
     /// The same chains, one number after the other.
     fn plainly(a: &[f32], left: Left, b: &[f32], [m, n, k]: [usize; 3], relu: bool) -> Vec<f32> {
@@ -631,6 +629,9 @@ mod tests {
             [130, 100, 140],
             [40, 1024, 130],
             [512, 33, 20],
+            // Wide: more numbers in a row than are taken at a time.
+            [40, 4100, 3],
+            [9, 8200, 2],
             [512, 33, 300],
             [7, 1024, 130],
         ];

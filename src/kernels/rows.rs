@@ -157,6 +157,7 @@ pub fn gradients(function: Function, [x, y]: [&[f32]; 2], gradient: &mut [f32]) 
 
 /// Sets the gradient to zero where relu's output is; both are [rows, features].
 pub fn relu_gradient(output: &[f32], gradient: &mut [f32], features: usize) {
+    assert_eq!(gradient.len(), output.len());
     let part = part(output.len(), features);
     let parts = gradient.chunks_mut(part).zip(output.chunks(part)).collect();
     pair::each(parts, |(gradient, output)| loops::relu_gradient(output, gradient));

@@ -6,8 +6,7 @@ use multiversion::multiversion;
 pub const MOST_MEMORY: usize = 3;
 
 /// What is done with a weight w, its gradient g and the numbers that are remembered of it, which come in
-/// the order in which they are named here. The formulas and where they are from are those of
-/// [`crate::optim`].
+/// the order in which they are named here.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs, reason = "the formulas tell what each factor is")]
 pub enum Rule {
@@ -57,6 +56,7 @@ impl Step {
     /// Changes weights and as many of each remembered number; what the rule does not remember may be
     /// empty.
     pub fn take(self, weight: &mut [f32], memory: [&mut [f32]; MOST_MEMORY], gradient: &[f32]) {
+        assert_eq!(weight.len(), gradient.len());
         if let Some(decay) = self.decay {
             each(weight, [], gradient, |w, [], _| (w - w * decay, []));
         }

@@ -2,11 +2,8 @@
 
 #![allow(unsafe_code, reason = "vector instructions take pointers")]
 
+use super::loops::LANES;
 use super::simd::{self, Simd, dispatch};
-
-/// Numbers that are summed side by side, so that the order of sums is the same for every width of
-/// vectors.
-const LANES: usize = 16;
 
 /// What becomes of a weight behind a normalization and of P = x̂ᵀ g, both [inputs, units].
 pub enum Aim<'a> {

@@ -78,9 +78,9 @@ impl Direct {
         [network_device, optimizer_device]: [&Device; 2],
     ) -> (Network, NetworkOptimizer) {
         let network = network.with_stack(&self.stack, placed, network_device);
-        let parameters = self.stack.parameters().into_iter().zip(&self.remembered);
-        let states = parameters.map(|(parameter, (number, names))| {
-            let memory = names.iter().cloned().zip(parameter.memory).collect();
+        let memories = self.stack.memory().into_iter().zip(&self.remembered);
+        let states = memories.map(|(memory, (number, names))| {
+            let memory = names.iter().cloned().zip(memory).collect();
             (*number, ParameterState { history: self.history, memory })
         });
         let state = OptimizerState(states.collect::<BTreeMap<_, _>>());
@@ -123,12 +123,14 @@ mod tests {
     use super::*;
     use crate::backend::open;
     use crate::data::{Scaler, Split};
+    use crate::kernels::pair;
     use crate::model::{Weights, place};
     use crate::rng::{Purpose, Stream};
     use crate::spec::{BackendName, ModelSpec, OptimizerSpec};
     use crate::train::Loss as BuiltLoss;
 
-    const ROWS: usize = 70;
+    /// The last batch has one row.
+    const ROWS: usize = 65;
     const BATCH: usize = 16;
 
     /// Images of 5 × 7 pixels, of three classes.
@@ -195,6 +197,7 @@ mod tests {
         (Weights::of(&run.network, &placed), run)
     }
 
+    /// An epoch without the graph, with it, and with either in turn.
     fn compare(layers: &Value, optimizer: &Value) {
         let (weights, direct) = run(layers, optimizer, &[]);
         for by_graph in [&[0, 1, 2, 3, 4][..], &[1, 3]] {
@@ -218,7 +221,7 @@ mod tests {
         let unbiased = json!({ "dense": { "units": 20, "use_bias": false } });
         let flatten = json!({ "flatten": {} });
         let last = dense(3, "softmax");
-        let penalized = |kind: &str| json!({ "dense": { "units": 20, "kernel_regularizer": { kind: { kind: 0.01 } } } });
+        let penalized = |kind: &str| json!({ "dense": { "units": 110, "kernel_regularizer": { kind: { kind: 0.01 } } } });
         let relu = json!({ "activation": "relu" });
         let dropout = json!({ "dropout": { "rate": 0.3 } });
         for layers in [
@@ -247,9 +250,49 @@ mod tests {
             json!([flatten, bn(json!({})), dense(3, "linear"), { "activation": "softmax" }]),
             json!([flatten, dropout, dense(20, "relu"), dropout, bn(json!({})), dropout, last]),
             json!([flatten, bn(json!({})), dropout, dense(20, "linear"), last]),
+            // What does nothing in between.
+            json!([flatten, bn(json!({})), { "dropout": { "rate": 0.0 } }, dense(20, "relu"), last]),
+            json!([flatten, bn(json!({})), { "activation": "linear" }, dense(20, "relu"), last]),
+            json!([flatten, { "dropout": { "rate": 0.0 } }, bn(json!({})), dense(20, "relu"), last]),
+            json!([flatten, { "activation": "tanh" }, dense(110, "relu"), last]),
             json!([flatten, bn(json!({})), penalized("l2"), penalized("l1"), last]),
         ] {
             compare(&layers, &json!({ "sgd": {} }));
+        }
+    }
+
+    #[test]
+    fn steps_are_those_of_the_graph_to_the_bit_for_all_activations_and_with_two_threads() {
+        if !Stack::available() {
+            println!("skipped: direct steps: the processor lacks the instructions");
+            return;
+        }
+        let _core = pair::at_work();
+        let names = [
+            "relu",
+            "elu",
+            "selu",
+            "gelu",
+            "silu",
+            "softplus",
+            "softsign",
+            "tanh",
+            "sigmoid",
+            "hard_sigmoid",
+            "mish",
+            "exponential",
+        ];
+        let leaky = json!({ "leaky_relu": { "negative_slope": 0.2 } });
+        for activation in names.map(Value::from).into_iter().chain([leaky]) {
+            // The first two products are large enough for a second thread.
+            let layers = json!([
+                { "flatten": {} },
+                { "batch_normalization": {} },
+                { "dense": { "units": 300, "activation": activation } },
+                { "dense": { "units": 50, "activation": activation } },
+                { "dense": { "units": 3, "activation": "softmax" } }
+            ]);
+            compare(&layers, &json!({ "adam": {} }));
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::blocks::{add_up, columns_of_blocks};
-use super::super::penalty::{Factors, penalty_of};
+use super::super::blocks::{self, add_up};
+use super::super::penalty::{Factors, penalty_of, penalty_of_blocks};
 use super::super::product::{
     Block, Finish, Left, product_by_rows, product_into, product_of_blocks, transpose_to,
 };
@@ -38,32 +38,73 @@ impl DenseStage {
         [relu, at_input]: [bool; 2],
     ) -> Self {
         let inputs = kernel.values.len() / units;
-        let (kernel, columns) = match at_input {
-            true => (kernel.split(inputs, units), columns_of_blocks(units)),
-            false => (vec![kernel], std::iter::once(0..units).collect()),
-        };
+        if !at_input {
+            let columns = std::iter::once(0..units).collect();
+            let kernel = vec![kernel];
+            return Self {
+                kernel,
+                columns,
+                bias,
+                inputs,
+                units,
+                penalty,
+                relu,
+                output: Vec::new(),
+            };
+        }
+        let (kernel, columns) = blocks::split(&kernel.values, inputs, units)
+            .into_iter()
+            .map(|(values, columns)| (Parameter::new(values, kernel.is_trained), columns))
+            .unzip();
         Self { kernel, columns, bias, inputs, units, penalty, relu, output: Vec::new() }
     }
 
     /// Kernel and bias.
-    pub fn parameters(&self) -> impl Iterator<Item = Parameter> {
-        let kernel = match &self.kernel[..] {
-            [kernel] => kernel.clone(),
-            blocks => Parameter::join(blocks, self.inputs, self.units),
-        };
-        [Some(kernel), self.bias.clone()].into_iter().flatten()
+    pub fn values(&self) -> impl Iterator<Item = Vec<f32>> {
+        let kernel = self.joined(|kernel| &kernel.values);
+        std::iter::once(kernel).chain(self.bias.iter().map(|bias| bias.values.clone()))
+    }
+
+    /// What is remembered of both.
+    pub fn memory(&self) -> impl Iterator<Item = [Vec<f32>; MOST_MEMORY]> {
+        let kernel = std::array::from_fn(|i| self.joined(|kernel| &kernel.memory[i]));
+        std::iter::once(kernel).chain(self.bias.iter().map(|bias| bias.memory.clone()))
     }
 
     /// Puts what is remembered in the place of what was.
     pub fn remember(&mut self, mut next: impl FnMut() -> [Vec<f32>; MOST_MEMORY]) {
-        let whole = self.parameters().next().expect("a layer has a kernel");
-        let whole = Parameter { memory: next(), ..whole };
-        self.kernel = match self.kernel.len() {
-            1 => vec![whole],
-            _ => whole.split(self.inputs, self.units),
-        };
+        for (i, numbers) in next().into_iter().enumerate() {
+            let blocks = self.split(numbers);
+            for (kernel, numbers) in self.kernel.iter_mut().zip(blocks) {
+                kernel.memory[i] = numbers;
+            }
+        }
         if let Some(bias) = &mut self.bias {
             bias.memory = next();
+        }
+    }
+
+    /// Numbers of the kernel, or none, as it is kept.
+    fn split(&self, numbers: Vec<f32>) -> Vec<Vec<f32>> {
+        if self.kernel.len() == 1 || numbers.is_empty() {
+            let mut blocks = vec![Vec::new(); self.kernel.len()];
+            blocks[0] = numbers;
+            return blocks;
+        }
+        let blocks = blocks::split(&numbers, self.inputs, self.units).into_iter();
+        blocks.map(|(block, _)| block).collect()
+    }
+
+    /// The reverse of [`split`](Self::split).
+    fn joined(&self, of: impl Fn(&Parameter) -> &Vec<f32>) -> Vec<f32> {
+        match &self.kernel[..] {
+            [kernel] => of(kernel).clone(),
+            kernel if of(&kernel[0]).is_empty() => Vec::new(),
+            kernel => {
+                let blocks = kernel.iter().map(|kernel| of(kernel).clone());
+                let blocks: Vec<_> = blocks.zip(self.columns.iter().cloned()).collect();
+                blocks::join(&blocks, self.inputs, self.units)
+            }
         }
     }
 
@@ -71,10 +112,15 @@ impl DenseStage {
     pub fn penalty(&self) -> f32 {
         match self.penalty {
             [0.0, 0.0] => 0.0,
-            factors => {
-                let blocks = self.kernel.iter().map(|kernel| penalty_of(&kernel.values, factors));
-                blocks.sum()
-            }
+            factors => match &self.kernel[..] {
+                [kernel] => penalty_of(&kernel.values, self.units, factors),
+                blocks => {
+                    let blocks = blocks.iter().zip(&self.columns).map(|(kernel, columns)| {
+                        (&kernel.values[..], columns.len(), 0..columns.len())
+                    });
+                    penalty_of_blocks(blocks, factors)
+                }
+            },
         }
     }
 

@@ -70,13 +70,15 @@ pub type Draw<'a> = &'a dyn Fn(f32, usize, usize) -> Vec<f32>;
 #[derive(Debug)]
 pub struct Stack {
     stages: Vec<Stage>,
+    /// The first stage that has something to train: what comes before it wants no gradient.
+    trained_from: usize,
     flow: Flow,
     smoothing: f32,
 }
 
 /// One layer, or two that are faster together.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are a few, and they never move")]
+#[expect(clippy::large_enum_variant, reason = "there are a few, and they stay where they are")]
 enum Stage {
     Dense(DenseStage),
     Normalization(NormalizationStage),
@@ -109,24 +111,18 @@ impl Stack {
     /// cross-entropy with this label smoothing.
     pub fn new(layers: Vec<Layer>, smoothing: f32) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
+        let mut trained_from = 0;
         for layer in layers {
-            let follows_first = stages.len() == 1;
             match layer {
                 Layer::Dense { kernel, bias, units, penalty, relu, joins } => {
-                    let joins = follows_first
-                        && joins
-                        && matches!(&stages[0], Stage::Normalization(norm) if !norm.relu);
-                    let at_input = stages.is_empty() || joins;
+                    let at_input = joins || trained_from == stages.len();
                     let dense = DenseStage::new(kernel, bias, units, penalty, [relu, at_input]);
-                    match stages.pop() {
-                        Some(Stage::Normalization(norm)) if joins => {
-                            stages.push(Stage::NormalizedDense(norm, dense));
-                        }
-                        before => {
-                            stages.extend(before);
-                            stages.push(Stage::Dense(dense));
-                        }
-                    }
+                    let norm =
+                        stages.pop_if(|stage| joins && matches!(stage, Stage::Normalization(_)));
+                    stages.push(match norm {
+                        Some(Stage::Normalization(norm)) => Stage::NormalizedDense(norm, dense),
+                        _ => Stage::Dense(dense),
+                    });
                 }
                 Layer::BatchNormalization { gamma, beta, moving, epsilon, share, relu } => {
                     stages.push(Stage::Normalization(NormalizationStage::new(
@@ -137,14 +133,16 @@ impl Stack {
                     )));
                 }
                 Layer::Activation(function) => {
+                    trained_from += usize::from(trained_from == stages.len());
                     stages.push(Stage::Activation(function, Vec::new()));
                 }
                 Layer::Dropout { rate, ordinal } => {
+                    trained_from += usize::from(trained_from == stages.len());
                     stages.push(Stage::Dropout([Vec::new(), Vec::new()], rate, ordinal));
                 }
             }
         }
-        Self { stages, flow: Flow::default(), smoothing }
+        Self { stages, trained_from, flow: Flow::default(), smoothing }
     }
 
     /// One step on images [batch, inputs] and their classes [batch]; the mean loss before it, and what
@@ -165,10 +163,10 @@ impl Stack {
                 loss += dense.penalty();
             }
         }
-        for i in (0..self.stages.len()).rev() {
+        for i in (self.trained_from..self.stages.len()).rev() {
             let (before, after) = self.stages.split_at_mut(i);
             let x = before.last().map_or(images, Stage::output);
-            after[0].backward(x, &mut self.flow, i > 0, step);
+            after[0].backward(x, &mut self.flow, i > self.trained_from, step);
         }
         loss
     }
@@ -178,23 +176,23 @@ impl Stack {
         self.stages.last().map_or(&[], Stage::output)
     }
 
-    /// All that is trained, in burn's order.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = Vec::new();
+    /// What is remembered of all that is trained, in burn's order.
+    pub fn memory(&self) -> Vec<[Vec<f32>; MOST_MEMORY]> {
+        let mut memory = Vec::new();
         for stage in &self.stages {
             match stage {
-                Stage::Dense(dense) => parameters.extend(dense.parameters()),
-                Stage::Normalization(norm) => parameters.extend(norm.parameters()),
+                Stage::Dense(dense) => memory.extend(dense.memory()),
+                Stage::Normalization(norm) => memory.extend(norm.memory()),
                 Stage::NormalizedDense(norm, dense) => {
-                    parameters.extend(norm.parameters().chain(dense.parameters()));
+                    memory.extend(norm.memory().chain(dense.memory()));
                 }
                 Stage::Activation(..) | Stage::Dropout(..) => {}
             }
         }
-        parameters
+        memory
     }
 
-    /// Puts what is remembered of each of them in the place of what was.
+    /// Puts what is remembered of each in the place of what was.
     pub fn remember(&mut self, mut next: impl FnMut() -> [Vec<f32>; MOST_MEMORY]) {
         for stage in &mut self.stages {
             match stage {
@@ -211,12 +209,8 @@ impl Stack {
 
     /// The values of all variables, in Keras' order.
     pub fn values(&self) -> Vec<Vec<f32>> {
-        let of_norm = |norm: &NormalizationStage| {
-            norm.parameters().map(|parameter| parameter.values).chain(norm.moving()).collect()
-        };
-        let of_dense = |dense: &DenseStage| -> Vec<Vec<f32>> {
-            dense.parameters().map(|parameter| parameter.values).collect()
-        };
+        let of_norm = |norm: &NormalizationStage| norm.values().collect();
+        let of_dense = |dense: &DenseStage| -> Vec<Vec<f32>> { dense.values().collect() };
         let of_stage = |stage: &Stage| -> Vec<Vec<f32>> {
             match stage {
                 Stage::Dense(dense) => of_dense(dense),

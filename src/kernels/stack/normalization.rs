@@ -33,10 +33,19 @@ impl NormalizationStage {
         Self { gamma, beta, moving, epsilon, share, relu, mean, inverse, output }
     }
 
-    /// γ and β, as far as they are trained.
-    pub fn parameters(&self) -> impl Iterator<Item = Parameter> {
-        let both = [&self.gamma, &self.beta].into_iter();
-        both.filter(|parameter| parameter.is_trained).cloned()
+    /// γ and β, as far as they are trained, and the moving statistics.
+    pub fn values(&self) -> impl Iterator<Item = Vec<f32>> {
+        let trained = self.trained().map(|parameter| parameter.values.clone());
+        trained.chain(self.moving.iter().cloned())
+    }
+
+    /// What is remembered of γ and β, as far as they are trained.
+    pub fn memory(&self) -> impl Iterator<Item = [Vec<f32>; MOST_MEMORY]> {
+        self.trained().map(|parameter| parameter.memory.clone())
+    }
+
+    fn trained(&self) -> impl Iterator<Item = &Parameter> {
+        [&self.gamma, &self.beta].into_iter().filter(|parameter| parameter.is_trained)
     }
 
     /// Puts what is remembered in the place of what was.
@@ -46,10 +55,6 @@ impl NormalizationStage {
                 parameter.memory = next();
             }
         }
-    }
-
-    pub fn moving(&self) -> impl Iterator<Item = Vec<f32>> {
-        self.moving.iter().cloned()
     }
 
     /// [batch, features] → the same shape; moves the moving statistics on.

@@ -1,6 +1,5 @@
 //! Parameters with what an optimizer remembers of them.
 
-use super::super::blocks::{self, columns_of_blocks};
 use super::super::product::Beside;
 use super::super::rules::{MOST_MEMORY, Step};
 
@@ -25,39 +24,6 @@ impl Parameter {
     pub fn step(&mut self, gradient: &[f32], step: Step) {
         if self.is_trained {
             step.take(&mut self.values, self.memory.each_mut().map(|of| &mut of[..]), gradient);
-        }
-    }
-
-    /// In [blocks of columns](super::super::blocks), with what is remembered.
-    pub fn split(self, rows: usize, columns: usize) -> Vec<Self> {
-        let split = |numbers: &[f32]| match numbers {
-            [] => vec![Vec::new(); columns_of_blocks(columns).len()],
-            _ => {
-                blocks::split(numbers, rows, columns).into_iter().map(|(block, _)| block).collect()
-            }
-        };
-        let is_trained = self.is_trained;
-        let mut memory = self.memory.map(|numbers| split(&numbers).into_iter());
-        let block = |values| {
-            let next =
-                |of: &mut std::vec::IntoIter<_>| of.next().expect("as many blocks as values");
-            Self { values, is_trained, memory: memory.each_mut().map(next) }
-        };
-        split(&self.values).into_iter().map(block).collect()
-    }
-
-    /// The reverse of [`split`](Self::split).
-    pub fn join(parts: &[Self], rows: usize, columns: usize) -> Self {
-        let join = |of: &dyn Fn(&Self) -> &Vec<f32>| {
-            let numbers = parts.iter().map(|part| of(part).clone());
-            let blocks: Vec<_> = numbers.zip(columns_of_blocks(columns)).collect();
-            let nothing = blocks.iter().all(|(numbers, _)| numbers.is_empty());
-            if nothing { Vec::new() } else { blocks::join(&blocks, rows, columns) }
-        };
-        Self {
-            values: join(&|part| &part.values),
-            is_trained: parts[0].is_trained,
-            memory: std::array::from_fn(|i| join(&|part| &part.memory[i])),
         }
     }
 

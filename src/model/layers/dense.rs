@@ -8,6 +8,7 @@ use super::kernel::Rules;
 use super::stack::parameter;
 use super::{Build, Values, activation};
 use crate::backend;
+use crate::kernels::activation::Function;
 use crate::kernels::dense as kernel;
 use crate::kernels::stack::Layer;
 use crate::spec::{self, Activation};
@@ -73,13 +74,19 @@ impl Dense {
     }
 
     /// The layer and its activation for the kernel that takes whole steps of training; `None` where it
-    /// does what the kernel does not.
-    pub fn layers(&self) -> Option<Vec<Layer>> {
-        let mut layers = vec![self.scores_layer(true)?];
-        match (self.activation, &mut layers[0]) {
-            (Activation::Relu, Layer::Dense { relu, .. }) => *relu = true,
-            (Activation::Linear, _) => {}
-            (activation, _) => layers.push(Layer::Activation(activation::fused(activation)?)),
+    /// does what the kernel does not. `joins` says that it is taken together with the normalization of the
+    /// input before it.
+    pub fn layers(&self, joins: bool) -> Option<Vec<Layer>> {
+        let mut layers = vec![self.scores_layer(joins)?];
+        match activation::fused(self.activation) {
+            Some(Function::Relu) => {
+                if let Layer::Dense { relu, .. } = &mut layers[0] {
+                    *relu = true;
+                }
+            }
+            Some(function) => layers.push(Layer::Activation(function)),
+            None if self.activation == Activation::Linear => {}
+            None => return None,
         }
         Some(layers)
     }

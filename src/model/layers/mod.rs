@@ -245,6 +245,17 @@ impl Network {
         x
     }
 
+    /// The two layers that are faster together, where a network begins with them, and the place of the
+    /// first.
+    fn joined(layers: &[Block]) -> Option<(usize, &BatchNormalization, &Dense)> {
+        let flatten = |layer: &&Block| matches!(layer, Block::Flatten(_));
+        let after = layers.iter().take_while(flatten).count();
+        match &layers[after..] {
+            [Block::BatchNormalization(bn), Block::Dense(dense), ..] => Some((after, bn, dense)),
+            _ => None,
+        }
+    }
+
     /// Takes a network's input through the layers at its beginning that are faster together, and tells
     /// how many these were.
     fn first_layers(
@@ -253,9 +264,7 @@ impl Network {
         pass: Pass,
         tap: Option<&mut Tap>,
     ) -> (usize, Data) {
-        let flatten = |layer: &&Block| matches!(layer, Block::Flatten(_));
-        let after = layers.iter().take_while(flatten).count();
-        if let [Block::BatchNormalization(bn), Block::Dense(dense), ..] = &layers[after..]
+        if let Some((after, bn, dense)) = Self::joined(layers)
             && let (Data::Flat(x), Pass::Training { .. }) = (&input, pass)
             && let Some(output) = bn.forward_through(dense, x)
         {

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::activation::fused;
 use super::noise::Dropout;
 use super::{Block, Network};
+use crate::kernels::activation::Function;
 use crate::kernels::stack::{Layer, Parameter, Stack};
 use crate::model::shape::Placed;
 use crate::model::weights::numbers;
@@ -18,18 +19,23 @@ impl Network {
         let is_plain = self.image.is_none() && Stack::available();
         let mut layers = Vec::new();
         let (last, others) = self.layers.split_last().filter(|_| is_plain)?;
-        for block in others {
+        let joined = Self::joined(others).map(|(place, ..)| place + 1);
+        for (place, block) in others.iter().enumerate() {
             match block {
                 Block::Flatten(_) => {}
-                Block::Dense(dense) => layers.extend(dense.layers()?),
+                Block::Dense(dense) => layers.extend(dense.layers(joined == Some(place))?),
                 Block::BatchNormalization(norm) => layers.push(norm.layer()?),
-                Block::Activation(block) => match (block.activation, layers.last_mut()) {
-                    (Activation::Relu, Some(Layer::BatchNormalization { relu, .. })) => {
+                Block::Activation(block) if block.activation == Activation::Linear => {}
+                Block::Activation(block) => {
+                    let function = fused(block.activation)?;
+                    if let (Function::Relu, Some(Layer::BatchNormalization { relu, .. })) =
+                        (function, layers.last_mut())
+                    {
                         *relu = true;
+                    } else {
+                        layers.push(Layer::Activation(function));
                     }
-                    (Activation::Linear, _) => {}
-                    (activation, _) => layers.push(Layer::Activation(fused(activation)?)),
-                },
+                }
                 Block::Dropout(dropout) if dropout.rate == 0.0 => {}
                 Block::Dropout(Dropout { rate, ordinal }) => {
                     layers.push(Layer::Dropout { rate: *rate as f32, ordinal: *ordinal });
