@@ -175,3 +175,20 @@ pub fn add_penalty_gradient(weight: &[f32], [l1, l2]: [f32; 2], gradient: &mut [
         *gradient += slope + 2.0 * l2 * weight;
     }
 }
+
+/// Each number to this size at most.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn clamp(x: &mut [f32], limit: f32) {
+    for x in x {
+        let least = if *x < -limit { -limit } else { *x };
+        *x = if least > limit { limit } else { least };
+    }
+}
+
+/// `x · factor / divisor`
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+pub fn shorten(x: &mut [f32], [factor, divisor]: [f32; 2]) {
+    for x in x {
+        *x = *x * factor / divisor;
+    }
+}

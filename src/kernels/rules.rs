@@ -43,9 +43,23 @@ pub enum Rule {
     Lion { rate: f32, mixed: [f32; 2], kept: [f32; 2] },
 }
 
+/// How gradients are kept short, as Keras does it (`_clip_gradients` and below in
+/// keras/src/optimizers/base_optimizer.py).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Clip {
+    /// Each number to this size at most.
+    Value(f32),
+    /// Each variable's gradient to this norm at most: g · limit / max(|g|, limit).
+    Norm(f32),
+    /// All gradients together to this norm at most.
+    GlobalNorm(f32),
+}
+
 /// A rule, and what comes before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
+    /// What whole steps do to all gradients first; elsewhere gradients are clipped already.
+    pub clip: Option<Clip>,
     /// w ← w − w · decay
     pub decay: Option<f32>,
     /// The optimizer's own.

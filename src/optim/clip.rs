@@ -6,6 +6,8 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use crate::backend::has_fused_kernels;
+use crate::kernels::penalty::penalty;
 use crate::spec::Clipping;
 
 /// Shortens the gradients of a network. All numbers stay on the device.
@@ -46,12 +48,20 @@ impl How {
     fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Norm(limit) => {
-                let norm = gradient.clone().square().sum().sqrt();
+                let norm = square(gradient.clone()).sqrt();
                 gradient.mul_scalar(*limit) / norm.clamp_min(*limit).reshape([1; D])
             }
             Self::Value(limit) => gradient.clamp(-limit, *limit),
             Self::Scale(scale) => gradient * scale.as_ref().clone().reshape([1; D]),
         }
+    }
+}
+
+/// The sum of all squares, [1].
+fn square<const D: usize>(gradient: Tensor<D>) -> Tensor<1> {
+    match has_fused_kernels(&gradient.device()) {
+        true => penalty(gradient, [0.0, 1.0]),
+        false => gradient.square().sum(),
     }
 }
 
@@ -64,7 +74,7 @@ struct SquareSum<'a> {
 impl ModuleVisitor for SquareSum<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            let square = gradient.square().sum();
+            let square = square(gradient);
             self.sum = Some(match self.sum.take() {
                 Some(sum) => sum + square,
                 None => square,

@@ -19,7 +19,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::backend::has_fused_kernels;
 use crate::kernels::rules::Step;
 use crate::kernels::update;
-use crate::spec::{Clipping, OptimizerSpec};
+use crate::spec::OptimizerSpec;
 
 pub use rules::History;
 pub use schedule::Schedule;
@@ -57,14 +57,10 @@ impl NetworkOptimizer {
         network.map(&mut Stepper { optimizer: self, learning_rate, gradients, next: 0 })
     }
 
-    /// Whether steps look at each number alone.
-    pub fn is_elementwise(&self) -> bool {
-        self.spec.clipping() == Clipping::default()
-    }
-
-    /// The step that comes after such a history, which it becomes a part of.
+    /// The step that comes after such a history, which it becomes a part of, with the clipping before it.
     pub fn next_step(&self, learning_rate: f64, history: &mut History) -> Step {
-        rules::step(&self.spec, learning_rate, history)
+        let clip = rules::clip(self.spec.clipping());
+        Step { clip, ..rules::step(&self.spec, learning_rate, history) }
     }
 
     /// The state as plain numbers; of all parameters that have a gradient, if something is remembered

@@ -9,7 +9,7 @@ type Numbers = Tensor<1>;
 /// Weights and what is remembered of them after a step; all of one size. Numbers are those of
 /// [`Step::take`], on `flex` to the bit, but that Lion's step along a NaN is none here.
 pub fn step(
-    Step { decay, rule }: Step,
+    Step { decay, rule, .. }: Step,
     weight: Numbers,
     memory: Vec<Numbers>,
     gradient: Numbers,

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::rules::{Rule, Step};
-use crate::spec::{Adam, Adamw, OptimizerSpec, Sgd};
+use crate::kernels::rules::{Clip, Rule, Step};
+use crate::spec::{Adam, Adamw, Clipping, OptimizerSpec, Sgd};
 
 /// What an optimizer knows of a parameter beside a number for each weight.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -64,12 +64,22 @@ pub fn first_memory(spec: &OptimizerSpec) -> f64 {
     }
 }
 
-/// The next step. Before an optimizer's own, every trained weight loses a share of itself, biases and
+/// How gradients are clipped by whoever has all of them.
+pub fn clip(clipping: Clipping) -> Option<Clip> {
+    match clipping {
+        Clipping { clipnorm: Some(limit), .. } => Some(Clip::Norm(limit as f32)),
+        Clipping { global_clipnorm: Some(limit), .. } => Some(Clip::GlobalNorm(limit as f32)),
+        Clipping { clipvalue: Some(limit), .. } => Some(Clip::Value(limit as f32)),
+        Clipping { clipnorm: None, clipvalue: None, global_clipnorm: None } => None,
+    }
+}
+
+/// The next step, of gradients that are clipped. Before an optimizer's own, every trained weight loses a share of itself, biases and
 /// normalization's included: w ← w − w · decay · lr (`_apply_weight_decay` in base_optimizer.py).
 pub fn step(spec: &OptimizerSpec, rate: f64, history: &mut History) -> Step {
     history.steps += 1;
     let decay = spec.weight_decay().map(|decay| (decay * rate) as f32);
-    Step { decay, rule: rule(spec, rate, history) }
+    Step { clip: None, decay, rule: rule(spec, rate, history) }
 }
 
 fn rule(spec: &OptimizerSpec, lr: f64, history: &mut History) -> Rule {

@@ -10,7 +10,9 @@ use super::super::product::{
 use super::super::rules::{MOST_MEMORY, Rule, Step};
 use super::super::unfold::{Aim, unfold};
 use super::super::{loops, rows};
+use super::clip::Variable;
 use super::normalization::NormalizationStage;
+use super::parameter::step_rows;
 use super::{Flow, Parameter};
 
 #[derive(Debug)]
@@ -84,6 +86,13 @@ impl DenseStage {
         }
     }
 
+    /// Kernel and bias, for steps that were put off.
+    pub fn variables(&mut self) -> impl Iterator<Item = Variable<'_>> {
+        let kernel = self.kernel.iter_mut().zip(self.columns.iter().cloned()).collect();
+        let kernel = Variable { parts: kernel, columns: self.units };
+        std::iter::once(kernel).chain(self.bias.as_mut().map(Variable::of))
+    }
+
     /// Numbers of the kernel, or none, as it is kept.
     fn split(&self, numbers: Vec<f32>) -> Vec<Vec<f32>> {
         if self.kernel.len() == 1 || numbers.is_empty() {
@@ -148,21 +157,21 @@ impl DenseStage {
         product.resize(if wants_x { inputs * batch } else { 0 }, 0.0);
         let mut product = wants_x.then_some((&mut product[..], batch));
         let blocks = self.kernel.iter_mut().zip(&self.columns).map(|(kernel, columns)| {
-            let (kernel, [a, b, c]) = kernel.by_rows(columns.len());
+            let [kernel, a, b, c, late] = kernel.by_rows(columns.len(), step);
             // Where x is wanted there is one block.
             let product = product.take().unwrap_or_default();
-            Block { columns: columns.clone(), beside: [kernel, a, b, c, product] }
+            Block { columns: columns.clone(), beside: [kernel, a, b, c, late, product] }
         });
         let shape = [inputs, units, batch];
         product_by_rows(x, gradient, shape, blocks.collect(), |_, sums, beside| {
-            let [kernel, a, b, c, of_x] = beside;
+            let [kernel, a, b, c, late, of_x] = beside;
             if wants_x {
                 // gradient · kernelᵀ, by way of its transpose: the batch is smaller than the kernel.
                 let shape = [kernel.len() / units, batch, units];
                 product_into(kernel, Left::AsIs, turned, shape, Finish::default(), of_x);
             }
             penalize(penalty, kernel, sums);
-            step.take(kernel, [a, b, c], sums);
+            step_rows(step, [kernel, a, b, c, late], sums);
         });
         if wants_x {
             next.resize(batch * inputs, 0.0);
@@ -189,9 +198,9 @@ impl DenseStage {
             self.kernel.iter().map(|_| [vec![0.0; inputs], vec![0.0; inputs]]).collect();
         let kernel = self.kernel.iter_mut().zip(&self.columns).zip(&mut sums);
         let blocks = kernel.map(|((kernel, columns), sums)| {
-            let (kernel, [a, b, c]) = kernel.by_rows(columns.len());
+            let [kernel, a, b, c, late] = kernel.by_rows(columns.len(), step);
             let [of_gamma, of_beta] = sums.each_mut().map(|sums| (&mut sums[..], 1));
-            Block { columns: columns.clone(), beside: [kernel, a, b, c, of_gamma, of_beta] }
+            Block { columns: columns.clone(), beside: [kernel, a, b, c, late, of_gamma, of_beta] }
         });
         let shape = [inputs, units, batch];
         norm.standardize(x);
@@ -204,13 +213,13 @@ impl DenseStage {
             blocks.collect(),
             |place, products, beside| {
                 let [block, first] = place;
-                let [weight, a, b, c, of_gamma, of_beta] = beside;
+                let [weight, a, b, c, late, of_gamma, of_beta] = beside;
                 let rows = first..first + of_gamma.len();
                 let total = &of_bias[columns[block].clone()];
                 let (parameters, sums) =
                     ([&gamma[rows.clone()], &beta[rows], total], [of_gamma, of_beta]);
                 // The commonest step, without a look at the gradient in between.
-                if let (Step { decay: None, rule: Rule::Sgd { rate } }, [0.0, 0.0]) =
+                if let (Step { clip: None, decay: None, rule: Rule::Sgd { rate } }, [0.0, 0.0]) =
                     (step, penalty)
                 {
                     unfold(parameters, Aim::Descent { products, weight, rate }, sums);
@@ -218,7 +227,7 @@ impl DenseStage {
                     let aim = Aim::Gradient { products: &mut *products, weight: &*weight };
                     unfold(parameters, aim, sums);
                     penalize(penalty, weight, products);
-                    step.take(weight, [a, b, c], products);
+                    step_rows(step, [weight, a, b, c, late], products);
                 }
             },
         );

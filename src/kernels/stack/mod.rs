@@ -5,6 +5,7 @@
 //! known beforehand. Here the same loops run one after the other over memory that is kept, and
 //! parameters are changed where they are. All numbers are those of the burn modules, to the bit.
 
+mod clip;
 mod dense;
 mod normalization;
 mod parameter;
@@ -14,6 +15,7 @@ use super::penalty::Factors;
 use super::pointwise::Function;
 use super::rules::{MOST_MEMORY, Step};
 use super::{loops, rows, simd};
+use clip::{Variable, step_late};
 use dense::DenseStage;
 use normalization::NormalizationStage;
 pub use parameter::Parameter;
@@ -168,6 +170,10 @@ impl Stack {
             let x = before.last().map_or(images, Stage::output);
             after[0].backward(x, &mut self.flow, i > self.trained_from, step);
         }
+        if let Some(clip) = step.clip {
+            let variables = self.stages.iter_mut().flat_map(Stage::variables).collect();
+            step_late(variables, clip, step);
+        }
         loss
     }
 
@@ -229,6 +235,17 @@ impl Stage {
             Self::Dense(dense) | Self::NormalizedDense(_, dense) => &dense.output,
             Self::Normalization(norm) => &norm.output,
             Self::Activation(_, output) | Self::Dropout([_, output], ..) => output,
+        }
+    }
+
+    fn variables(&mut self) -> Vec<Variable<'_>> {
+        match self {
+            Self::Dense(dense) => dense.variables().collect(),
+            Self::Normalization(norm) => norm.variables().collect(),
+            Self::NormalizedDense(norm, dense) => {
+                norm.variables().chain(dense.variables()).collect()
+            }
+            Self::Activation(..) | Self::Dropout(..) => Vec::new(),
         }
     }
 

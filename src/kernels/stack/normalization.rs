@@ -3,6 +3,7 @@
 use super::super::batch_norm::{inverse_deviations, scales};
 use super::super::rules::{MOST_MEMORY, Step};
 use super::super::{loops, rows};
+use super::clip::Variable;
 use super::{Flow, Parameter};
 
 #[derive(Debug)]
@@ -42,6 +43,12 @@ impl NormalizationStage {
     /// What is remembered of γ and β, as far as they are trained.
     pub fn memory(&self) -> impl Iterator<Item = [Vec<f32>; MOST_MEMORY]> {
         self.trained().map(|parameter| parameter.memory.clone())
+    }
+
+    /// γ and β, as far as they are trained, for steps that were put off.
+    pub fn variables(&mut self) -> impl Iterator<Item = Variable<'_>> {
+        let both = [&mut self.gamma, &mut self.beta].into_iter();
+        both.filter(|parameter| parameter.is_trained).map(Variable::of)
     }
 
     fn trained(&self) -> impl Iterator<Item = &Parameter> {
