@@ -270,7 +270,7 @@ fn verify_finds_the_same_numbers_again_and_the_first_that_is_another() {
     bench
         .bn_runner(&format!("verify {trial} --backend ndarray"))
         .exits(0)
-        .prints("on ndarray the loss of every epoch is within 0.01 of that on flex");
+        .prints("on ndarray the training loss of every epoch is within 0.01 of that on flex");
 
     let metrics = bench.text(&format!("{trial}/metrics.csv"));
     let second = metrics.lines().nth(2).unwrap();

@@ -93,8 +93,8 @@ fn recorded(folder: &Path, planned: &Planned, failed: &[FailedTrial]) -> Vec<Rec
     let others = TrialDir::count(folder).saturating_sub(recorded.len());
     if others > 0 {
         eprintln!(
-            "note: tables and charts of `{}` are of the {} trials of this command; others in its \
-             folder, left as they are: {others}",
+            "note: tables and charts of `{}` are of this command's trials, {} in number; others in \
+             its folder, left as they are: {others}",
             planned.prepared.experiment.name,
             recorded.len(),
         );

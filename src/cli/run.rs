@@ -224,7 +224,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     if launch::is_interrupted() {
         let left = report.interrupted + report.skipped;
-        eprintln!("interrupted: the same command goes on with the {left} trials that are left");
+        let trials = if left == 1 { "trial that is" } else { "trials that are" };
+        eprintln!("interrupted: the same command goes on with the {left} {trials} left");
     }
     Ok(ExitCode::from(code))
 }

@@ -89,10 +89,12 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
             epochs.len()
         ),
         (None, Some(tolerance)) => format!(
-            "{place}: on {} the loss of every epoch is within {tolerance} of that on {own}\n",
+            "{place}: on {} the training loss of every epoch is within {tolerance} of that on {own}\n",
             backend.name
         ),
-        (Some(difference), _) => format!("{place}: {}\n", words(difference, backend.name)),
+        (Some(difference), tolerance) => {
+            format!("{place}: {}\n", words(difference, backend.name, tolerance))
+        }
     })?;
     Ok(ExitCode::from(if difference.is_some() { DIFFERENT } else { 0 }))
 }
@@ -110,6 +112,15 @@ fn line(Pair { was, is }: &Pair, epochs: usize) -> String {
     )
 }
 
-fn words(Difference { place, was, is }: &Difference, backend: BackendName) -> String {
-    format!("differs on {backend}, first in {place}: {was} then, {is} now, by {:.1e}", is - was)
+fn words(
+    Difference { place, was, is }: &Difference,
+    backend: BackendName,
+    tolerance: Option<f64>,
+) -> String {
+    let allowed = match tolerance {
+        Some(tolerance) => format!(", where {tolerance} is allowed in training losses"),
+        None => String::new(),
+    };
+    let by = is - was;
+    format!("differs on {backend}, first in {place}: {was} then, {is} now, by {by:.1e}{allowed}")
 }
