@@ -129,12 +129,16 @@ fn optional(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-/// A name without characters that act on the terminal. Of one that is too long the middle is left
-/// out: the grid values that tell cases apart stand at the end.
+/// A name without characters that act on the terminal. Of one that is too long the beginnings of its grid
+/// keys are left out, and then the middle: the values that tell cases apart stand at the end.
 fn shortened(name: &str) -> String {
     let name = clean(name);
     if name.width() <= LONGEST_NAME {
         return name.into_owned();
+    }
+    let name = name.split(',').map(short_key).collect::<Vec<_>>().join(",");
+    if name.width() <= LONGEST_NAME {
+        return name;
     }
     let half = (LONGEST_NAME - 1) / 2;
     let within = |chars: &mut dyn Iterator<Item = char>| {
@@ -150,10 +154,29 @@ fn shortened(name: &str) -> String {
     start.into_iter().chain(['…']).chain(end.into_iter().rev()).collect()
 }
 
+/// `1.dense.units=50` of `model.layers.1.dense.units=50`; other pieces of a name stay as they are.
+fn short_key(piece: &str) -> &str {
+    const PARTS: usize = 3;
+    let Some((key, _)) = piece.split_once('=') else { return piece };
+    let start = key.rmatch_indices('.').nth(PARTS - 1).map_or(0, |(dot, _)| dot + 1);
+    &piece[start..]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::analysis::test_data::trial;
+
+    #[test]
+    fn cases_of_a_grid_over_two_layers_can_be_told_apart() {
+        let name = |first, last| {
+            format!("default,model.layers.1.dense.units={first},model.layers.3.dense.units={last}")
+        };
+        assert_eq!(shortened(&name(50, 5000)), "default,1.dense.units=50,3.dense.units=5000");
+        assert_eq!(shortened("bn,training.batch_size=8"), "bn,training.batch_size=8");
+        let variant = "v".repeat(60);
+        assert!(shortened(&format!("{variant},a.b.c.d=1")).ends_with("v,b.c.d=1"));
+    }
 
     #[test]
     fn cases_are_ranked_and_failures_come_last() {
