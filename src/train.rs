@@ -204,7 +204,7 @@ pub fn train(
             let sampled = diagnostics.looks_at(step);
             let pass = Pass::Training { seed, epoch: epoch as u32, step: step as u32 };
             if let Some(direct) = direct.as_mut().filter(|_| !sampled) {
-                let (loss, logits) = direct.step(&training, pass, rows, learning_rate);
+                let (loss, logits) = direct.step(&optimizer, &training, pass, rows, learning_rate);
                 meter.add_numbers(loss, logits, rows.len());
             } else {
                 if let Some(direct) = &direct {

@@ -5,8 +5,6 @@
     reason = "what `#[backend_extension]` generates has no documentation of its own"
 )]
 
-use std::ops::Range;
-
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -32,23 +30,18 @@ pub fn penalty<const D: usize>(weight: Tensor<D>, [l1, l2]: Factors) -> Tensor<1
     Tensor::from_dispatch(<Dispatch as FusedPenalty>::penalty_forward(weight, l1, l2))
 }
 
-/// As [`penalty`], of a kernel whose last dimension has so many columns.
-pub fn penalty_of(weight: &[f32], columns: usize, factors: Factors) -> f32 {
-    let blocks = columns_of_blocks(columns).into_iter();
-    penalty_of_blocks(blocks.map(|block| (weight, columns, block)), factors)
-}
-
-/// As [`penalty`], of [blocks](super::blocks) of some columns each: the matrix that they are in, its
-/// columns, and which of them they are. Each row of a block is summed up in 32 bits, and their sums in
-/// 64, so that it does not matter whether a kernel is kept in blocks or whole.
-pub fn penalty_of_blocks<'a>(
-    blocks: impl Iterator<Item = (&'a [f32], usize, Range<usize>)>,
-    [l1, l2]: Factors,
-) -> f32 {
+/// As [`penalty`], of a kernel whose last dimension has so many columns: whole, or in its
+/// [blocks](super::blocks). Each row of a block is summed up in 32 bits, and their sums in 64, so that it
+/// does not matter in which of the two ways the kernel is kept.
+pub fn penalty_of(parts: &[&[f32]], columns: usize, [l1, l2]: Factors) -> f32 {
     let [mut sizes, mut squares] = [0.0_f64; 2];
-    for (matrix, columns, block) in blocks {
-        for row in matrix.chunks_exact(columns) {
-            let [size, square] = loops::sizes_and_squares(&row[block.clone()]);
+    for (number, block) in columns_of_blocks(columns).into_iter().enumerate() {
+        let (matrix, width, own) = match parts {
+            [whole] => (*whole, columns, block),
+            blocks => (blocks[number], block.len(), 0..block.len()),
+        };
+        for row in matrix.chunks_exact(width) {
+            let [size, square] = loops::sizes_and_squares(&row[own.clone()]);
             sizes += f64::from(size);
             squares += f64::from(square);
         }
@@ -74,7 +67,7 @@ impl FusedPenalty for Flex {
     fn penalty_forward(weight: FlexTensor, l1: f32, l2: f32) -> FlexTensor {
         let weight = weight.to_contiguous();
         let columns = *weight.shape().last().expect("a kernel has dimensions");
-        tensor(vec![penalty_of(slice(&weight), columns, [l1, l2])], &[1])
+        tensor(vec![penalty_of(&[slice(&weight)], columns, [l1, l2])], &[1])
     }
 
     fn penalty_backward(weight: FlexTensor, gradient: FlexTensor, l1: f32, l2: f32) -> FlexTensor {

@@ -118,18 +118,14 @@ pub fn product_to(
         return;
     }
     let job = Job::new(a, left, b, shape, finish, place(out, shape));
-    // SAFETY: no two parts have a place in common.
-    unsafe {
-        // Many rows of a share what is copied of b for some columns.
-        let by_rows = rows > columns && (left == Left::Transposed || columns < 2 * COLUMNS);
-        if by_rows {
-            let cuts = Cuts::of(rows, BLOCK);
-            job.share(cuts.count(), &|i| part(&job, cuts.get(i), 0..columns));
-        } else {
-            let cuts = Cuts::of(columns, COLUMNS);
-            job.share(cuts.count(), &|i| part(&job, 0..rows, cuts.get(i)));
-        }
-    }
+    // Many rows of a share what is copied of b for some columns.
+    let by_rows = rows > columns && (left == Left::Transposed || columns < 2 * COLUMNS);
+    let cuts = if by_rows { Cuts::of(rows, BLOCK) } else { Cuts::of(columns, COLUMNS) };
+    share_blocks(&[(job, cuts)], &|job, cut| {
+        let (rows, columns) = if by_rows { (cut, 0..columns) } else { (0..rows, cut) };
+        // SAFETY: within the result, in which no two parts have a place in common.
+        unsafe { part(job, rows, columns) }
+    });
 }
 
 /// As [`product_to`] of a as it is, with a b in [blocks](super::blocks), in their order: each with its
@@ -160,7 +156,8 @@ pub fn product_of_blocks(
     });
 }
 
-/// Does all parts of all jobs; of two jobs, this thread begins with the first.
+/// Does all parts of all jobs, from two threads if that is worth it; of two jobs, this thread begins with
+/// the first.
 fn share_blocks(jobs: &[(Job, Cuts)], part: &(dyn Fn(&Job, Range<usize>) + Sync)) {
     let counts: Vec<usize> = jobs.iter().map(|(_, cuts)| cuts.count()).collect();
     let parts: usize = counts.iter().sum();
@@ -320,15 +317,6 @@ impl Job {
     /// The same with another result.
     fn to(&self, out: *mut f32) -> Self {
         Self { out, ..*self }
-    }
-
-    /// Does all parts, from two threads if that is worth it.
-    fn share(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {
-        if self.rows * self.columns * self.depth < WORTH_A_THREAD {
-            (0..parts).for_each(part);
-        } else {
-            pair::share(parts, part);
-        }
     }
 }
 

@@ -51,8 +51,13 @@ pub enum Clip {
     Value(f32),
     /// Each variable's gradient to this norm at most: g · limit / max(|g|, limit).
     Norm(f32),
-    /// All gradients together to this norm at most.
-    GlobalNorm(f32),
+    /// All gradients together to a norm of `limit` at most: g · min(1 / |all|, 1 / limit) · limit.
+    GlobalNorm {
+        /// The norm.
+        limit: f32,
+        /// 1 / limit, divided in 64 bits as Keras does.
+        inverse: f32,
+    },
 }
 
 /// A rule, and what comes before it.

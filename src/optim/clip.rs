@@ -6,8 +6,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use super::rules;
 use crate::backend::has_fused_kernels;
 use crate::kernels::penalty::penalty;
+use crate::kernels::rules::Clip;
 use crate::spec::Clipping;
 
 /// Shortens the gradients of a network. All numbers stay on the device.
@@ -16,19 +18,19 @@ pub fn clip<M: Module>(
     gradients: GradientsParams,
     network: &M,
 ) -> GradientsParams {
-    let how = match clipping {
-        Clipping { clipnorm: Some(limit), .. } => How::Norm(limit),
-        Clipping { global_clipnorm: Some(limit), .. } => {
+    let Some(clip) = rules::clip(clipping) else { return gradients };
+    let how = match clip {
+        Clip::Norm(limit) => How::Norm(limit),
+        Clip::GlobalNorm { limit, inverse } => {
             let mut sum = SquareSum { gradients: &gradients, sum: None };
             network.visit(&mut sum);
             let Some(square) = sum.sum else { return gradients };
             let norm = square.sqrt();
-            let scale = norm.clone().recip().clamp_max(1.0 / limit).mul_scalar(limit);
+            let scale = norm.clone().recip().clamp_max(inverse).mul_scalar(limit);
             // Adds nothing, but makes the scale NaN where the norm is infinite.
             How::Scale(Box::new(scale + (norm.clone() - norm)))
         }
-        Clipping { clipvalue: Some(limit), .. } => How::Value(limit),
-        Clipping { clipnorm: None, clipvalue: None, global_clipnorm: None } => return gradients,
+        Clip::Value(limit) => How::Value(limit),
     };
     let mut clipper = Clipper { how, gradients };
     network.visit(&mut clipper);
@@ -37,9 +39,9 @@ pub fn clip<M: Module>(
 
 enum How {
     /// Each gradient to this norm at most: `g · limit / max(|g|, limit)`.
-    Norm(f64),
+    Norm(f32),
     /// Each number to this size at most.
-    Value(f64),
+    Value(f32),
     /// All gradients times this number, [1].
     Scale(Box<Tensor<1>>),
 }

@@ -64,11 +64,13 @@ pub fn first_memory(spec: &OptimizerSpec) -> f64 {
     }
 }
 
-/// How gradients are clipped by whoever has all of them.
+/// How gradients are clipped, if at all.
 pub fn clip(clipping: Clipping) -> Option<Clip> {
     match clipping {
         Clipping { clipnorm: Some(limit), .. } => Some(Clip::Norm(limit as f32)),
-        Clipping { global_clipnorm: Some(limit), .. } => Some(Clip::GlobalNorm(limit as f32)),
+        Clipping { global_clipnorm: Some(limit), .. } => {
+            Some(Clip::GlobalNorm { limit: limit as f32, inverse: (1.0 / limit) as f32 })
+        }
         Clipping { clipvalue: Some(limit), .. } => Some(Clip::Value(limit as f32)),
         Clipping { clipnorm: None, clipvalue: None, global_clipnorm: None } => None,
     }

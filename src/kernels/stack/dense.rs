@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::blocks::{self, add_up};
-use super::super::penalty::{Factors, penalty_of, penalty_of_blocks};
+use super::super::penalty::{Factors, penalty_of};
 use super::super::product::{
     Block, Finish, Left, product_by_rows, product_into, product_of_blocks, transpose_to,
 };
@@ -40,24 +40,13 @@ impl DenseStage {
         [relu, at_input]: [bool; 2],
     ) -> Self {
         let inputs = kernel.values.len() / units;
-        if !at_input {
-            let columns = std::iter::once(0..units).collect();
-            let kernel = vec![kernel];
-            return Self {
-                kernel,
-                columns,
-                bias,
-                inputs,
-                units,
-                penalty,
-                relu,
-                output: Vec::new(),
-            };
-        }
-        let (kernel, columns) = blocks::split(&kernel.values, inputs, units)
-            .into_iter()
-            .map(|(values, columns)| (Parameter::new(values, kernel.is_trained), columns))
-            .unzip();
+        let (kernel, columns) = if at_input {
+            let blocks = blocks::split(&kernel.values, inputs, units).into_iter();
+            let block = |(values, columns)| (Parameter::new(values, kernel.is_trained), columns);
+            blocks.map(block).unzip()
+        } else {
+            (vec![kernel], std::iter::once(0..units).collect())
+        };
         Self { kernel, columns, bias, inputs, units, penalty, relu, output: Vec::new() }
     }
 
@@ -88,8 +77,7 @@ impl DenseStage {
 
     /// Kernel and bias, for steps that were put off.
     pub fn variables(&mut self) -> impl Iterator<Item = Variable<'_>> {
-        let kernel = self.kernel.iter_mut().zip(self.columns.iter().cloned()).collect();
-        let kernel = Variable { parts: kernel, columns: self.units };
+        let kernel = Variable { parts: self.kernel.iter_mut().collect(), columns: self.units };
         std::iter::once(kernel).chain(self.bias.as_mut().map(Variable::of))
     }
 
@@ -121,15 +109,10 @@ impl DenseStage {
     pub fn penalty(&self) -> f32 {
         match self.penalty {
             [0.0, 0.0] => 0.0,
-            factors => match &self.kernel[..] {
-                [kernel] => penalty_of(&kernel.values, self.units, factors),
-                blocks => {
-                    let blocks = blocks.iter().zip(&self.columns).map(|(kernel, columns)| {
-                        (&kernel.values[..], columns.len(), 0..columns.len())
-                    });
-                    penalty_of_blocks(blocks, factors)
-                }
-            },
+            factors => {
+                let parts: Vec<_> = self.kernel.iter().map(|kernel| &kernel.values[..]).collect();
+                penalty_of(&parts, self.units, factors)
+            }
         }
     }
 

@@ -25,7 +25,7 @@ impl Rules {
         let (l1, l2) = self.regularizer.filter(|_| self.trainable)?.factors();
         let kernel = kernel.val();
         if has_fused_kernels(&kernel.device()) && (l1, l2) != (0.0, 0.0) {
-            return Some(penalty(kernel, [l1, l2].map(|factor| factor as f32)));
+            return Some(penalty(kernel, self.factors()));
         }
         let first = (l1 != 0.0).then(|| kernel.clone().abs().sum().mul_scalar(l1));
         let second = (l2 != 0.0).then(|| kernel.square().sum().mul_scalar(l2));
