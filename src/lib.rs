@@ -14,6 +14,10 @@
 //! and `render` → `analysis` → `record`. Only `backend`, `data::batches`, `kernels`, `model`,
 //! `optim`, `predict` and `train` know burn.
 
+// Before all others, which use its macro.
+#[macro_use]
+mod stderr;
+
 pub mod analysis;
 pub mod backend;
 pub mod cli;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Bench, TINY, edited};
+use support::{Bench, TINY, TRIALS, edited};
 
 /// Two linear layers in a row with giant steps: the numbers overflow within an epoch.
 fn diverging() -> String {
@@ -77,4 +77,21 @@ fn a_trial_that_cannot_write_fails_alone_and_is_in_every_table() {
     assert_eq!((&*summary[0]["variant"], &*summary[0]["status"]), ("slow", "failed"));
     assert_ne!(summary[0]["reason"], "");
     assert_eq!(summary[1]["status"], "completed");
+}
+
+#[test]
+fn a_closed_standard_error_fails_no_trial() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    let code = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("pipes can be made");
+        drop(reader);
+        let mut command = bench.command(arguments);
+        let status = command.stdout(std::process::Stdio::null()).stderr(writer).status();
+        status.expect("the program starts").code()
+    };
+    assert_eq!(code(&["run", "tiny.yaml", "-o", "out"]), Some(0));
+    for trial in TRIALS {
+        assert_eq!(bench.json(&format!("out/tiny/{trial}/manifest.json"))["status"], "completed");
+    }
+    assert_eq!(code(&["check", "absent.yaml"]), Some(2), "the exit code does not change");
 }

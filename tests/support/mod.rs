@@ -203,7 +203,8 @@ impl Bench {
         Ended::of("…", child.wait_with_output().expect("it can be waited for"))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments, in the folder, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bn-runner"));
         command
             .args(arguments)
