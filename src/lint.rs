@@ -73,11 +73,26 @@ pub enum Lint {
     ///
     /// Reference: <https://keras.io/api/metrics/accuracy_metrics/>
     TopKOfAllClasses,
+    /// A label below the highest one that no training image has: the network keeps an output that is
+    /// never right.
+    ///
+    /// Remedy: labels that count from 0 without gaps. Those of EMNIST letters are 1 to 26: subtract
+    /// 1 from each.
+    ///
+    /// Reference: Cohen et al. 2017, table II, <https://arxiv.org/abs/1702.05373>
+    ClassesWithoutRows,
+    /// A plain and a gzipped file of the same name side by side, or two spellings of it: only one of
+    /// them is read.
+    ///
+    /// Remedy: remove the file that is not meant.
+    ///
+    /// Reference: the warning names the file that is read
+    DuplicateDataFiles,
 }
 
 impl Lint {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::BiasBeforeBatchNormalization,
         Self::BatchNormalizationOfLogits,
         Self::BatchNormalizationMomentum,
@@ -87,6 +102,8 @@ impl Lint {
         Self::UnusualLearningRate,
         Self::DropoutBeforeBatchNormalization,
         Self::TopKOfAllClasses,
+        Self::ClassesWithoutRows,
+        Self::DuplicateDataFiles,
     ];
 
     /// The code in messages and in `lints: { allow: […] }`.
@@ -101,6 +118,8 @@ impl Lint {
             Self::UnusualLearningRate => "unusual_learning_rate",
             Self::DropoutBeforeBatchNormalization => "dropout_before_batch_normalization",
             Self::TopKOfAllClasses => "top_k_of_all_classes",
+            Self::ClassesWithoutRows => "classes_without_rows",
+            Self::DuplicateDataFiles => "duplicate_data_files",
         }
     }
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::InitialWeights;
 use crate::record::TrialDir;
-use crate::spec::{BackendName, Case, Experiment, ModelSpec, ScheduleSpec, Setup, shorten_layers};
+use crate::spec::{BackendName, Case, Experiment, ScheduleSpec, Setup, UserPath, shorten_layers};
 
 pub use earlier::{Earlier, Estimate};
 pub use select::Selection;
@@ -107,7 +107,7 @@ impl Trial {
     fn config_value(&self) -> Result<Value> {
         let Experiment { name, description, .. } = &*self.experiment;
         let case = self.case();
-        let mut config = resolved(name, description, self.backend, &case.setup)?;
+        let mut config = resolved(name, description, self.backend, &case.setup, self.dir.path())?;
         config["seeds"] = json!([self.seed]);
         config["variants"] = json!({ &case.variant: {} });
         if !case.grid.is_empty() {
@@ -115,7 +115,7 @@ impl Trial {
                 .grid
                 .iter()
                 .map(|point| {
-                    // A path from the grid is laid over the setup's again: it must be absolute, too.
+                    // A path from the grid replaces the setup's again: it must be the same.
                     let value = match &*point.key {
                         "dataset.idx" => &config["dataset"]["idx"],
                         "model.initial_weights" => &config["model"]["initial_weights"],
@@ -130,42 +130,53 @@ impl Trial {
     }
 }
 
-/// The folded network of a trial as an experiment file, which trains it on from `weights`, a file
-/// beside it. The grid is left out: its paths may lead to layers that are gone.
+/// The folded network of a trial as an experiment file for `folder`, which trains it on from
+/// `weights`, a file beside it. The grid is left out: its paths may lead to layers that are gone.
 ///
 /// # Errors
 /// When the data's path is not text.
 pub fn folded_config(
     trial: &Experiment,
     backend: BackendName,
-    model: &ModelSpec,
+    setup: &Setup,
     weights: &str,
+    folder: &Path,
 ) -> Result<String> {
     let case = &trial.cases[0];
-    let setup = Setup { model: model.clone(), ..case.setup.clone() };
     // A name of its own, so that training it on does not take the trial's folder. Names have at
     // most 100 letters, all of them ASCII.
     let name = format!("{}-folded", &trial.name[..trial.name.len().min(93)]);
-    let mut config = resolved(&name, &trial.description, backend, &setup)?;
+    let mut config = resolved(&name, &trial.description, backend, setup, folder)?;
     config["model"]["initial_weights"] = json!(weights);
     config["seeds"] = json!(trial.seeds);
     config["variants"] = json!({ &case.variant: {} });
     to_yaml("A trained network, folded. `bn-runner predict` on this folder uses it.", &config)
 }
 
-/// What all resolved files begin with: names, and the setup with absolute paths.
-fn resolved(name: &str, description: &str, backend: BackendName, setup: &Setup) -> Result<Value> {
+/// What all resolved files begin with: names, and the setup with its paths as seen from `folder`,
+/// where the file is to be.
+fn resolved(
+    name: &str,
+    description: &str,
+    backend: BackendName,
+    setup: &Setup,
+    folder: &Path,
+) -> Result<Value> {
     let mut tree = serde_json::to_value(without_paths(setup))?;
     shorten_layers(&mut tree);
-    let absolute = |path: &Path| -> Result<Value> {
-        serde_json::to_value(std::path::absolute(path)?)
-            .with_context(|| format!("the path `{}` is not text", path.display()))
+    let seen_from_there = |path: &UserPath| -> Result<Value> {
+        let path = path.seen_from(folder)?;
+        let text = path.to_str();
+        let text = text.with_context(|| format!("the path `{}` is not text", path.display()))?;
+        // On Windows, a relative path is written so that other systems read it, too.
+        let portable = cfg!(windows) && path.is_relative();
+        Ok(json!(if portable { text.replace('\\', "/") } else { text.to_owned() }))
     };
     if let Some(folder) = &setup.dataset.idx {
-        tree["dataset"]["idx"] = absolute(folder)?;
+        tree["dataset"]["idx"] = seen_from_there(folder)?;
     }
     if let Some(weights) = &setup.model.initial_weights {
-        tree["model"]["initial_weights"] = absolute(weights)?;
+        tree["model"]["initial_weights"] = seen_from_there(weights)?;
     }
     let mut config = json!({ "name": name });
     if !description.is_empty() {

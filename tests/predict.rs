@@ -83,10 +83,21 @@ fn a_trial_without_validation_has_no_best_weights_and_says_so() {
 #[test]
 fn other_data_than_the_network_was_trained_on_is_noticed() {
     let bench = trained("unit");
+    let recorded = &bench.json(&format!("{TRIAL}/manifest.json"))["dataset_checksum"];
     let mut labels = bench.bytes("data/t10k-labels-idx1-ubyte");
     labels[8] = 3;
     bench.write("data/t10k-labels-idx1-ubyte", labels);
-    bench.bn_runner(&format!("predict {TRIAL}")).exits(0).says("warning: the data has changed");
+    for verb in ["predict", "verify"] {
+        bench
+            .bn_runner(&format!("{verb} {TRIAL}"))
+            .exits(3)
+            .says(
+                "error: the data in `data` is not what the trial was trained on: its checksum is ",
+            )
+            .says(&format!(", the recorded one is {}; ", recorded.as_str().unwrap()));
+    }
+    // Predicting other images is what `--idx` is for.
+    bench.bn_runner(&format!("predict {TRIAL} --idx data")).exits(0);
 }
 
 #[test]
@@ -164,7 +175,7 @@ fn images_that_do_not_fit_are_named_with_their_size_and_the_one_expected() {
     bench
         .bn_runner(&format!("predict {TRIAL} --idx nowhere"))
         .exits(3)
-        .says("no file t10k-images-idx3-ubyte");
+        .says("`nowhere` does not exist; a folder to predict needs t10k-images-idx3-ubyte");
     let mut labels = bench.bytes("data/t10k-labels-idx1-ubyte");
     labels[10] = 9;
     bench.write("nine/t10k-images-idx3-ubyte", images);
@@ -197,11 +208,12 @@ fn a_folder_that_is_no_finished_trial_is_refused() {
         .says("model.safetensors` is not there: `bn-runner run --force` trains the trial again");
     let config = bench.text(&format!("{TRIAL}/config.yaml"));
     bench.write("copy/model.safetensors", other);
+    let config = edited(&config, "../../../../data", "../data");
     bench.write("copy/config.yaml", edited(&config, "units: 16", "units: 15"));
     bench
         .bn_runner("predict copy")
         .exits(2)
-        .says("has not the weights of the network in config.yaml: ")
-        .says("`dense/kernel` has shape [64, 16]: the network has it as [64, 15]");
+        .says("copy/model.safetensors` does not match this network:")
+        .says("`dense/kernel` has shape [64, 16]: the network has it with shape [64, 15]");
     assert!(!bench.has("predictions.csv"));
 }

@@ -47,10 +47,10 @@ fn training_goes_on_from_initial_weights_relative_to_the_file() {
     assert!(loss("second", 0) < loss("first", 1), "it did not begin where the first run ended");
     assert_ne!(hash(&bench, "first"), hash(&bench, "second"));
 
-    // The config names the file from everywhere, and is the same trial.
+    // The config names the file as seen from its own folder, and is the same trial.
     let config = bench.text(&format!("second/{TRIAL}/config.yaml"));
-    let absolute = bench.path("deep/weights.safetensors");
-    assert!(config.contains(&*absolute.to_string_lossy()), "{config}");
+    assert!(config.contains("initial_weights: ../../../../deep/weights.safetensors\n"), "{config}");
+    assert!(config.contains("idx: ../../../../data\n"), "{config}");
     let again = format!("run second/{TRIAL}/config.yaml -o second");
     bench.bn_runner(&again).exits(0).says("1 of 1 trials are done already");
 }
@@ -90,23 +90,72 @@ fn initial_weights_that_do_not_fit_are_listed_at_their_place_in_the_file() {
         bench
             .bn_runner(verb)
             .exits(2)
-            .says("error: `weights.safetensors` has not the weights of this network:")
+            .says("error: `weights.safetensors` does not match this network:")
             .says("bad.yaml:4:20")
-            .says("`batch_normalization/gamma` is missing: the network has it as [64]")
-            .says("`dense/kernel` has shape [64, 6]: the network has it as [64, 5]")
-            .says("`dense_1/kernel` has shape [6, 4]: the network has it as [5, 4]")
-            .says("`dense/bias` is too much: the network has no such variable")
+            .says("missing tensor `batch_normalization/gamma`: the network has it with shape [64]")
+            .says("`dense/kernel` has shape [64, 6]: the network has it with shape [64, 5]")
+            .says("`dense_1/kernel` has shape [6, 4]: the network has it with shape [5, 4]")
+            .says("unexpected tensor `dense/bias`: the network has no such variable")
             .says("help: give a file that holds this network's variables and no others")
             .says("1 mistake; nothing was trained");
     }
     assert!(!bench.has("none"));
 
     bench.write("missing.yaml", with_weights("nowhere.safetensors"));
-    bench.bn_runner("check missing.yaml").exits(2).says("missing.yaml:4:20").says("cannot be read");
+    bench
+        .bn_runner("check missing.yaml")
+        .exits(2)
+        .says("missing.yaml:4:20")
+        .says("error: `nowhere.safetensors` does not exist")
+        .says("say with `--initial-weights FILE` where the file is now");
     bench.write("folder.yaml", with_weights("data"));
-    bench.bn_runner("check folder.yaml").exits(2).says("it is no file");
+    bench.bn_runner("check folder.yaml").exits(2).says("`data` cannot be read: not a file");
     bench.write("wrong.yaml", with_weights("plain.yaml"));
-    bench.bn_runner("check wrong.yaml").exits(2).says("it is no safetensors file");
+    bench.bn_runner("check wrong.yaml").exits(2).says("is not a safetensors file: ");
+}
+
+#[test]
+fn damaged_weights_are_refused_as_such_and_not_as_a_trial_that_diverges() {
+    let normalized = edited(
+        PLAIN,
+        "    - dense: { units: 6",
+        "    - batch_normalization\n    - dense: { units: 6",
+    );
+    let bench = Bench::with("plain.yaml", &normalized);
+    bench.bn_runner("run plain.yaml -o out -q").exits(0);
+    let model = format!("out/{TRIAL}/model.safetensors");
+    let whole = bench.bytes(&model);
+    let on = edited(&normalized, "model:\n", "model:\n  initial_weights: weights.safetensors\n");
+    bench.write("on.yaml", on);
+    for (tensor, value, reason) in [
+        (
+            "batch_normalization/moving_variance",
+            -0.5_f32,
+            "`batch_normalization/moving_variance` has the negative value -0.5 at index 3",
+        ),
+        ("batch_normalization/gamma", f32::NAN, "`batch_normalization/gamma` has NaN at index 3"),
+    ] {
+        let mut bytes = whole.clone();
+        let file = safetensors::SafeTensors::deserialize(&whole).unwrap();
+        let at = file.tensor(tensor).unwrap().data().as_ptr() as usize - whole.as_ptr() as usize;
+        bytes[at + 12..at + 16].copy_from_slice(&value.to_le_bytes());
+        bench.write("weights.safetensors", &bytes);
+        for verb in ["check on.yaml", "run on.yaml -o none"] {
+            bench
+                .bn_runner(verb)
+                .exits(2)
+                .says("on.yaml:4:20")
+                .says("error: `weights.safetensors` is damaged or not from a trained network:")
+                .says(reason)
+                .never_says("learning rate");
+        }
+        bench.write(&model, &bytes);
+        for verb in ["predict", "verify", "fold"] {
+            let ended = bench.bn_runner(&format!("{verb} out/{TRIAL}")).exits(2);
+            ended.says("is damaged or not from a trained network:").says(reason);
+        }
+    }
+    assert!(!bench.has("none"));
 }
 
 #[test]

@@ -32,7 +32,7 @@ enum Format {
 }
 
 pub fn check(args: &CheckArgs) -> Result<ExitCode> {
-    let prepared = match prepare(&args.files.files, &args.files.overrides()) {
+    let prepared = match prepare(&args.files, &args.files.overrides()) {
         Ok(prepared) => prepared,
         Err(error) => {
             return match (args.format, error.downcast::<Mistakes>()) {

@@ -1,16 +1,19 @@
 //! Experiment files from the command line: read, checked and laid out, all mistakes told at once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::data::{self, DataError, Shape, Unsplittable};
+use super::FileArgs;
+use crate::data::{self, DataError, Dataset, Remark, Shape, Unsplittable};
 use crate::lint::{Lint, lint};
-use crate::model::{InitialWeights, Placed, Unfit, place};
+use crate::model::{InitialWeights, Placed, place};
+use crate::record::{Manifest, TrialDir};
 use crate::spec::{
     Augment, Case, DatasetName, DatasetSpec, Experiment, Finding, Loaded, Overrides, Part, Path,
-    Problem, Problems, Validation, read_file, suggest,
+    Problem, Problems, UserPath, Validation, read_file, suggest,
 };
 
 /// A checked experiment with the layers of each of its cases.
@@ -24,6 +27,46 @@ pub struct Prepared {
     pub warnings: Problems,
     /// Per case, the weights it begins with, where the file gives some.
     pub initial: Vec<Option<Arc<InitialWeights>>>,
+    /// What is recorded of the data, where the file is the config of a recorded trial.
+    data_checksum: Option<String>,
+}
+
+impl Prepared {
+    /// Compares the data of a recorded trial that is trained again with the recorded checksum.
+    ///
+    /// # Errors
+    /// When the data has other content.
+    pub fn check_data(&self, datasets: &[Arc<Dataset>]) -> Result<(), DataError> {
+        let Some(recorded) = &self.data_checksum else { return Ok(()) };
+        for (case, dataset) in self.experiment.cases.iter().zip(datasets) {
+            if dataset.checksum != *recorded {
+                return Err(DataError::OtherContent {
+                    place: place_of(&case.setup.dataset),
+                    recorded: recorded.clone(),
+                    found: dataset.checksum.clone(),
+                    remedy: "say with `--idx FOLDER` where the recorded data is, or copy the file \
+                             to another folder to train on other data",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder or the name of a data set, for messages.
+pub fn place_of(dataset: &DatasetSpec) -> String {
+    match (&dataset.idx, dataset.name) {
+        (Some(folder), _) => format!("`{}`", folder.as_path().display()),
+        (None, Some(DatasetName::FashionMnist)) => "`fashion_mnist`".to_owned(),
+        (None, None) => "`dataset`".to_owned(),
+    }
+}
+
+/// What is recorded of a trial, where the file is its config.
+fn recorded(file: &std::path::Path) -> Option<Manifest> {
+    let folder = file.parent()?;
+    let trial = TrialDir::existing(folder.to_owned());
+    (file.file_name() == trial.config().file_name()).then(|| trial.read_manifest()).flatten()
 }
 
 /// The mistakes of all files.
@@ -59,18 +102,30 @@ impl std::error::Error for Mistakes {}
 /// # Errors
 /// [`Mistakes`] with every mistake of every file, or a data error where a folder's shape cannot
 /// be read.
-pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<Prepared>> {
+pub fn prepare(args: &FileArgs, overrides: &Overrides) -> anyhow::Result<Vec<Prepared>> {
     let mut mistakes = Vec::new();
     let mut data_error = None;
     let mut prepared: Vec<Prepared> = Vec::new();
     let mut names: HashMap<String, PathBuf> = HashMap::new();
     let mut shapes = Shapes::default();
-    for file in files {
+    for file in &args.files {
         let Loaded { experiment, mut problems, source } = read_file(file, overrides);
-        let Some(experiment) = experiment else {
+        let Some(mut experiment) = experiment else {
             mistakes.push(Problems::new(source, problems));
             continue;
         };
+        problems.extend(args.moved.apply(&mut experiment));
+        // What the command line replaces is not the recorded trial's any more.
+        let replaces = |key: &str| {
+            let mut set = overrides.set.iter().filter_map(|text| text.split_once('='));
+            set.any(|(set, _)| key.starts_with(set))
+        };
+        let recorded = recorded(file);
+        let data_checksum = recorded.as_ref().map(|recorded| recorded.dataset_checksum.clone());
+        let weights_checksum = recorded.and_then(|recorded| recorded.initial_weights_checksum);
+        let data_checksum =
+            data_checksum.filter(|_| !["dataset.idx", "dataset.name"].into_iter().any(replaces));
+        let weights_checksum = weights_checksum.filter(|_| !replaces("model.initial_weights"));
         let named = !experiment.name.is_empty();
         let same = named.then(|| names.insert(experiment.name.clone(), file.clone())).flatten();
         if let Some(first) = same {
@@ -94,8 +149,8 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
                 continue;
             }
             let problem = |finding| case.problem(&experiment.source, finding);
-            let shape = match shapes.of(&case.setup.dataset) {
-                Ok(shape) => shape,
+            let (shape, remarks) = match shapes.of(&case.setup.dataset) {
+                Ok((shape, remarks)) => (*shape, remarks),
                 // What is wrong in the files is told first: it needs no data to be put right.
                 Err(error) => {
                     data_error.get_or_insert(error);
@@ -105,7 +160,7 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
             match place_case(case, shape) {
                 Ok(layers) => {
                     let before = experiment.cases.iter().zip(&placed).zip(&initial);
-                    match initial_weights(case, &layers, before) {
+                    match initial_weights(case, &layers, before, weights_checksum.as_deref()) {
                         Ok(weights) => initial.push(weights),
                         Err(finding) => {
                             initial.push(None);
@@ -116,11 +171,12 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
                 }
                 Err(findings) => problems.extend(findings.into_iter().map(problem)),
             }
-            warnings.extend(case_warnings(&experiment, case, shape));
+            warnings.extend(case_warnings(&experiment, case, shape, remarks));
         }
         let warnings = Problems::new(experiment.source.clone(), warnings);
         if problems.is_empty() {
-            prepared.push(Prepared { experiment: Arc::new(experiment), placed, initial, warnings });
+            let experiment = Arc::new(experiment);
+            prepared.push(Prepared { experiment, placed, warnings, initial, data_checksum });
         } else {
             mistakes.push(Problems::new(experiment.source, problems));
         }
@@ -134,17 +190,17 @@ pub fn prepare(files: &[PathBuf], overrides: &Overrides) -> anyhow::Result<Vec<P
 
 /// Shapes of data sets, each looked up once: a grid can have very many cases.
 #[derive(Default)]
-struct Shapes(HashMap<(Option<DatasetName>, Option<PathBuf>), Shape>);
+struct Shapes(HashMap<Files, (Shape, Vec<Remark>)>);
+
+/// What the files of a data set depend on.
+type Files = (Option<DatasetName>, Option<UserPath>);
 
 impl Shapes {
-    fn of(&mut self, dataset: &DatasetSpec) -> Result<Shape, DataError> {
-        let key = (dataset.name, dataset.idx.clone());
-        if let Some(shape) = self.0.get(&key) {
-            return Ok(*shape);
+    fn of(&mut self, dataset: &DatasetSpec) -> Result<&(Shape, Vec<Remark>), DataError> {
+        match self.0.entry((dataset.name, dataset.idx.clone())) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(data::inspect(dataset)?)),
         }
-        let shape = data::shape(dataset)?;
-        self.0.insert(key, shape);
-        Ok(shape)
     }
 }
 
@@ -162,12 +218,26 @@ fn unknown_lints(experiment: &Experiment) -> Vec<Problem> {
 }
 
 /// Warnings about a case, but for those that the file allows.
-fn case_warnings(experiment: &Experiment, case: &Case, shape: Shape) -> Vec<Problem> {
+fn case_warnings(
+    experiment: &Experiment,
+    case: &Case,
+    shape: Shape,
+    remarks: &[Remark],
+) -> Vec<Problem> {
     let rows = shape.rows.saturating_sub(case.setup.dataset.validation.rows(shape.rows));
     let rows = case.setup.dataset.train_limit.map_or(rows, |limit| limit.min(rows));
     let allowed = |lint: Lint| experiment.allowed_lints.iter().any(|code| code == lint.code());
+    let of_data = remarks.iter().map(|remark| {
+        let lint = match remark {
+            Remark::EmptyClasses { .. } => Lint::ClassesWithoutRows,
+            Remark::Duplicates { .. } => Lint::DuplicateDataFiles,
+        };
+        let path = Path::default().key("dataset").key("idx");
+        (lint, Finding::new(path, remark.message(), remark.remedy()))
+    });
     lint(&case.setup, rows, shape.classes)
         .into_iter()
+        .chain(of_data)
         .filter(|(lint, _)| !allowed(*lint))
         .map(|(lint, finding)| Problem {
             warning: Some(lint.code()),
@@ -213,6 +283,7 @@ fn initial_weights<'a>(
     case: &Case,
     placed: &[Placed],
     before: impl Iterator<Item = ((&'a Case, &'a Vec<Placed>), &'a Option<Arc<InitialWeights>>)>,
+    recorded: Option<&str>,
 ) -> Result<Option<Arc<InitialWeights>>, Finding> {
     let Some(path) = &case.setup.model.initial_weights else { return Ok(None) };
     for ((other, other_placed), weights) in before {
@@ -220,17 +291,21 @@ fn initial_weights<'a>(
             return Ok(weights.clone());
         }
     }
-    let weights = InitialWeights::read(path, placed).map_err(|Unfit(reasons)| {
-        Finding::new(
-            Path::default().key("model").key("initial_weights"),
-            format!(
-                "`{}` has not the weights of this network:\n  {}",
-                path.display(),
-                reasons.join("\n  ")
-            ),
-            "give a file that holds this network's variables and no others; \
-             `bn-runner summary --variables` lists them",
-        )
+    let file = path.as_path();
+    let at = Path::default().key("model").key("initial_weights");
+    let weights = InitialWeights::read(file, placed).map_err(|unfit| {
+        Finding::new(at.clone(), format!("`{}` {unfit}", file.display()), unfit.remedy())
     })?;
+    if let Some(recorded) = recorded.filter(|recorded| *recorded != weights.checksum) {
+        let message = format!(
+            "`{}` is not the file that the recorded trial began with: its sha256 is {}, the \
+             recorded one is {recorded}",
+            file.display(),
+            weights.checksum
+        );
+        let help = "say with `--initial-weights FILE` where the recorded file is, or copy the \
+                    config to another folder to begin with other weights";
+        return Err(Finding::new(at, message, help));
+    }
     Ok(Some(Arc::new(weights)))
 }

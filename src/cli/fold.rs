@@ -9,16 +9,17 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use super::trained::{TrainedRun, Which};
+use super::moved::user_path;
+use super::trained::{Located, Moved, SAY_IDX, TrainedRun, Which};
 use super::{SourceArgs, print};
 use crate::backend;
-use crate::data::Library;
+use crate::data::{Dataset, Library, Scaler};
 use crate::model::{Folded, Outcome, counts, fold as fold_network};
 use crate::numbers::thousands;
 use crate::plan::folded_config;
 use crate::predict::{Predictor, compare_times};
 use crate::record::write_atomically;
-use crate::spec::BackendName;
+use crate::spec::{BackendName, Setup, UserPath};
 
 /// Turns of each network for the time of one image. The median of so many is steady to a few
 /// percent on a machine that does other things, too.
@@ -40,6 +41,10 @@ pub struct FoldArgs {
     /// What computes the proof. [default: what the network was trained on]
     #[arg(short, long, value_enum)]
     backend: Option<BackendName>,
+
+    /// Folder with the trial's data set, in place of the one that `dataset.idx` names.
+    #[arg(long, value_name = "FOLDER", value_parser = user_path())]
+    idx: Option<UserPath>,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -101,9 +106,11 @@ pub fn fold(args: &FoldArgs) -> Result<ExitCode> {
         Source::Model => Which::Model,
         Source::Best => Which::Best,
     };
-    let run = TrainedRun::open(&args.run, Some(which))?;
-    let model = &run.case().setup.model;
-    let folded = fold_network(model, &run.placed, &run.weights, run.image());
+    let (idx, data_dir) = (args.idx.as_ref(), args.source.data_dir());
+    let moved = Moved { idx, data_dir, remedy: SAY_IDX };
+    let run = TrainedRun::open(&args.run, Some(which), &moved)?;
+    let setup = &run.case().setup;
+    let folded = fold_network(&setup.model, &run.placed, &run.weights, run.image());
     print(&steps(&folded))?;
     if folded.count() == 0 {
         print("nothing to fold, nothing was written\n")?;
@@ -111,7 +118,8 @@ pub fn fold(args: &FoldArgs) -> Result<ExitCode> {
     }
 
     let mut library = Library::new(args.source.options(true));
-    let report = prove(&run, &folded, args, &mut library)?;
+    let Located { dataset, spec } = run.dataset(&mut library)?;
+    let report = prove(&run, &folded, args, &dataset, &run.scaler(&mut library)?)?;
     print(&report.text())?;
     if report.predictions_changed > 0 {
         eprintln!(
@@ -124,7 +132,8 @@ pub fn fold(args: &FoldArgs) -> Result<ExitCode> {
     let dir = run.dir.folded();
     let weights = dir.folded_weights();
     let name = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let config = folded_config(&run.experiment, run.backend(None), &folded.model, &name)?;
+    let setup = Setup { model: folded.model, dataset: spec, ..setup.clone() };
+    let config = folded_config(&run.experiment, run.backend(None), &setup, &name, dir.path())?;
     write_atomically(&weights, &folded.weights.to_safetensors()?)?;
     write_atomically(&dir.config(), config.as_bytes())?;
     let mut json = serde_json::to_string_pretty(&report)?;
@@ -141,20 +150,18 @@ fn prove(
     run: &TrainedRun,
     folded: &Folded,
     args: &FoldArgs,
-    library: &mut Library,
+    dataset: &Dataset,
+    scaler: &Scaler,
 ) -> Result<Report> {
-    let dataset = run.dataset(library)?;
-    let scaler = run.scaler(library)?;
     let backend = backend::open(run.backend(args.backend))?;
     let networks = [
         Predictor::new(&run.case().setup.model, &run.placed, &run.weights, &backend),
         Predictor::new(&folded.model, &folded.placed, &folded.weights, &backend),
     ];
     let test = &dataset.test;
-    let [before, after] =
-        [&networks[0], &networks[1]].map(|network| network.predict(test, &scaler));
+    let [before, after] = [&networks[0], &networks[1]].map(|network| network.predict(test, scaler));
     let times =
-        |size, pairs| compare_times([&networks[0], &networks[1]], test, &scaler, size, pairs);
+        |size, pairs| compare_times([&networks[0], &networks[1]], test, scaler, size, pairs);
     let share = |right: usize| right as f64 / test.len() as f64;
     let accuracy = [&before, &after].map(|predictions| predictions.right(test.labels()));
     Ok(Report {

@@ -14,6 +14,7 @@ mod export;
 mod fold;
 mod folders;
 mod list;
+mod moved;
 mod new;
 mod plot;
 mod predict;
@@ -29,11 +30,10 @@ mod verify;
 mod watch;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
 use crate::analysis::{Nothing, UnknownName};
@@ -43,6 +43,7 @@ use crate::render::BadOption;
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
+use moved::MovedArgs;
 use recorded::NoFolder;
 use trained::NotTrained;
 
@@ -119,6 +120,9 @@ struct FileArgs {
     /// Set a value in every file, as in `-s training.epochs=2`.
     #[arg(short, long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+
+    #[command(flatten)]
+    moved: MovedArgs,
 }
 
 impl FileArgs {
@@ -130,9 +134,10 @@ impl FileArgs {
 /// Where Fashion-MNIST is.
 #[derive(Debug, Args)]
 struct SourceArgs {
-    /// Folder with the four Fashion-MNIST files, looked into first.
+    /// Folder with the four Fashion-MNIST files, looked into first. `predict`, `fold` and `verify`
+    /// also look there for a data set that has moved.
     #[arg(long, value_name = "FOLDER", env = "BN_RUNNER_DATA_DIR", hide_env_values = true)]
-    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(value_parser = moved::path())]
     data_dir: Option<PathBuf>,
 
     /// Address of a folder with the four files, asked before the public mirrors.
@@ -145,10 +150,14 @@ struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// `--data-dir`. A variable that is empty is as good as none.
+    fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref().filter(|folder| !folder.as_os_str().is_empty())
+    }
+
     fn options(&self, progress: bool) -> DataOptions {
         DataOptions {
-            // A variable that is empty is as good as none.
-            data_dir: self.data_dir.clone().filter(|folder| !folder.as_os_str().is_empty()),
+            data_dir: self.data_dir().map(Path::to_owned),
             url: self.data_url.clone().filter(|url| !url.is_empty()),
             offline: self.offline,
             cache_dir: None,

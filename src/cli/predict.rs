@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::trained::{TrainedRun, Which};
+use super::moved::path;
+use super::trained::{Moved, SAY_DATA_DIR, TrainedRun, Which};
 use super::{SourceArgs, print};
 use crate::backend;
 use crate::data::{self, Images, Library};
@@ -20,8 +21,9 @@ pub struct PredictArgs {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Folder with t10k-images-idx3-ubyte, and labels if known. [default: the trial's test images]
-    #[arg(long, value_name = "FOLDER", conflicts_with = "images")]
+    /// Folder with t10k-images-idx3-ubyte, and labels if known: what to predict. It need not be the
+    /// trial's data set; `--data-dir` says where that is now. [default: the trial's test images]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "images", value_parser = path())]
     idx: Option<PathBuf>,
 
     /// PNG files of the size that the network takes, grey or in colour.
@@ -45,12 +47,13 @@ pub struct PredictArgs {
 }
 
 pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
-    let run = TrainedRun::open(&args.run, args.weights)?;
+    let moved = Moved { idx: None, data_dir: args.source.data_dir(), remedy: SAY_DATA_DIR };
+    let run = TrainedRun::open(&args.run, args.weights, &moved)?;
     let mut library = Library::new(args.source.options(true));
     let images = if let Some(folder) = &args.idx {
         Images::of_folder(folder, run.shape)?
     } else if args.images.is_empty() {
-        Images { split: run.dataset(&mut library)?.test.clone(), labelled: true }
+        Images { split: run.dataset(&mut library)?.dataset.test.clone(), labelled: true }
     } else {
         Images::of_png_files(&args.images, run.shape)?
     };

@@ -112,7 +112,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let start = Instant::now();
     let quiet = args.quiet || args.events.as_deref() == Some(Path::new("-"));
     let overrides = Overrides { seeds: args.seeds.clone(), ..args.files.overrides() };
-    let prepared = prepare(&args.files.files, &overrides)?;
+    let prepared = prepare(&args.files, &overrides)?;
     if !quiet {
         let warnings = prepared.iter().map(|prepared| prepared.warnings.clone());
         let warnings: Vec<_> = warnings.filter(|file| !file.list().is_empty()).collect();
@@ -326,6 +326,7 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
         .iter()
         .map(|case| library.dataset(&case.setup.dataset))
         .collect::<Result<Vec<_>, _>>()?;
+    prepared.check_data(&datasets)?;
     let checksums: Vec<&str> = datasets.iter().map(|dataset| &*dataset.checksum).collect();
     let initial = &prepared.initial;
     let mut trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums, initial);

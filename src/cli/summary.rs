@@ -22,7 +22,7 @@ pub struct SummaryArgs {
 
 pub fn summary(args: &SummaryArgs) -> Result<ExitCode> {
     let mut text = String::new();
-    for prepared in prepare(&args.files.files, &args.files.overrides())? {
+    for prepared in prepare(&args.files, &args.files.overrides())? {
         for (case, placed) in prepared.experiment.cases.iter().zip(&prepared.placed) {
             if !text.is_empty() {
                 text.push('\n');

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
-use super::trained::{TrainedRun, Which};
+use super::moved::MovedArgs;
+use super::trained::{Moved, SAY_IDX, TrainedRun, Which};
 use super::{SourceArgs, print};
 use crate::backend;
 use crate::data::Library;
 use crate::launch::{Difference, Pair, Recorded, replay};
-use crate::model::InitialWeights;
 use crate::record::{Manifest, read_diagnostics, read_metrics};
 use crate::spec::BackendName;
 
@@ -43,21 +43,21 @@ pub struct VerifyArgs {
     quiet: bool,
 
     #[command(flatten)]
+    moved: MovedArgs,
+
+    #[command(flatten)]
     source: SourceArgs,
 }
 
 pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
-    let run = TrainedRun::open(&args.run, Some(Which::Model))?;
+    let (idx, data_dir) = (args.moved.idx.as_ref(), args.source.data_dir());
+    let moved = Moved { idx, data_dir, remedy: SAY_IDX };
+    let run = TrainedRun::open(&args.run, Some(Which::Model), &moved)?;
     let epochs = read_metrics(&run.dir.metrics())?;
     let mut library = Library::new(args.source.options(!args.quiet));
-    let dataset = run.dataset(&mut library)?;
+    let initial = run.initial_weights(args.moved.initial_weights.as_ref())?;
+    let dataset = run.dataset(&mut library)?.dataset;
     let setup = &run.case().setup;
-    let initial = match &setup.model.initial_weights {
-        Some(path) => Some(InitialWeights::read(path, &run.placed).with_context(|| {
-            format!("`{}` has not the weights that the trial began with", path.display())
-        })?),
-        None => None,
-    };
     let own = run.backend(None);
     let backend = backend::open(run.backend(args.backend))?;
     let tolerance = args.tolerance.or((backend.name != own).then_some(TOLERANCE));

@@ -14,13 +14,40 @@ pub enum DataError {
     #[error("dataset: give either `name` or `idx`, and only one of them")]
     NameOrIdx,
 
+    /// The folder of a data set does not exist.
+    #[error("`{}` {}; {remedy}", folder.display(), if folder.exists() { "is not a folder" } else { "does not exist" })]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+
     /// A folder lacks one of the four files.
-    #[error("{}: no file {name}.gz or {name} in this folder; {remedy}", folder.display())]
+    #[error("{}: no file {name}.gz or {name} in this folder; {}", folder.display(), near.as_ref().map_or_else(|| (*remedy).to_owned(), ToString::to_string))]
     MissingFile {
         /// The folder that was looked into.
         folder: PathBuf,
         /// The file's name, without `.gz`.
         name: &'static str,
+        /// What may be meant to be this file.
+        near: Option<NearMiss>,
+        /// What to do about it, if nothing else is near.
+        remedy: &'static str,
+    },
+
+    /// The data is not what a recorded trial was trained on.
+    #[error(
+        "the data in {place} is not what the trial was trained on: its checksum is {found}, the \
+         recorded one is {recorded}; {remedy}"
+    )]
+    OtherContent {
+        /// Where the data is.
+        place: String,
+        /// The recorded checksum.
+        recorded: String,
+        /// That of the data.
+        found: String,
         /// What to do about it.
         remedy: &'static str,
     },
@@ -79,6 +106,43 @@ pub enum DataError {
         /// `train_limit` or `test_limit`.
         key: &'static str,
     },
+}
+
+/// A file or folder that may be meant to be a missing file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NearMiss {
+    /// A file with a similar name.
+    Name {
+        /// Its name.
+        found: String,
+        /// The name that it needs.
+        expected: &'static str,
+    },
+    /// A file in an archive that is not gzip.
+    Archive {
+        /// Its name.
+        found: String,
+        /// The name that the unpacked file needs.
+        expected: &'static str,
+    },
+    /// A folder below that has all four files.
+    Below(PathBuf),
+}
+
+impl fmt::Display for NearMiss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { found, expected } => {
+                write!(f, "if `{found}` is this file, rename it to `{expected}`")
+            }
+            Self::Archive { found, expected } => {
+                write!(f, "`{found}` is an archive: unpack it, and name the file `{expected}`")
+            }
+            Self::Below(folder) => {
+                write!(f, "the files are in `{}`: name that folder", folder.display())
+            }
+        }
+    }
 }
 
 /// Training images that cannot be split as asked for.

@@ -264,7 +264,8 @@ impl Search {
     }
 
     fn read(&self, folder: &Path, owner: Owner) -> Result<Contents, DataError> {
-        Folder { path: folder, manifest: Some(&self.manifest), remedy: owner.remedy() }.read()
+        let remedy = owner.remedy();
+        Folder { path: folder, manifest: Some(&self.manifest), remedy, if_missing: remedy }.read()
     }
 
     fn fetch(&self, cache: &Path, tried: &mut Tried) -> bool {

@@ -1,12 +1,14 @@
 //! Four files in a folder, named as MNIST's: where they are, and whether they belong together.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use super::error::{DataError, FileProblem};
+use super::error::{DataError, FileProblem, NearMiss};
 use super::fashion_mnist::Manifest;
 use super::idx::{self, Idx, Kind};
+use super::remark::Remark;
 use super::{Shape, hex_checksum};
 
 /// One of the four files.
@@ -41,10 +43,68 @@ impl Part {
 
     /// Where the file is in `folder`: gzipped or not; `None` if it is not there.
     pub fn find(self, folder: &Path) -> Option<PathBuf> {
-        [format!("{}.gz", self.name()), self.name().to_owned()]
+        self.candidates(folder).find(|path| path.exists())
+    }
+
+    /// Where the file may be, in the order of preference. Some programs write a dot for the second
+    /// hyphen when they unpack `train-images-idx3-ubyte.gz`.
+    fn candidates(self, folder: &Path) -> impl Iterator<Item = PathBuf> {
+        let dotted = self.name().replace("-idx", ".idx");
+        [self.name().to_owned(), dotted]
             .into_iter()
-            .map(|name| folder.join(name))
-            .find(|path| path.exists())
+            .flat_map(|name| [format!("{name}.gz"), name])
+            .map(move |name| folder.join(name))
+    }
+
+    /// What in `folder` may be meant to be this file.
+    fn near(self, folder: &Path) -> Option<NearMiss> {
+        let entries = || fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<String> = entries()
+            .filter(|entry| entry.path().is_file())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| self.resembles(name))
+            .collect();
+        files.sort();
+        if let Some(found) = files.into_iter().next() {
+            let archive = |end: &&str| found.to_lowercase().ends_with(end);
+            let is_archive =
+                [".zip", ".tar", ".tgz", ".xz", ".bz2", ".zst", ".7z"].iter().any(archive);
+            let is_gzip = found.to_lowercase().ends_with(".gz");
+            let expected = if is_gzip { self.gzipped_name() } else { self.name() };
+            return Some(match is_archive || found.to_lowercase().ends_with(".tar.gz") {
+                true => NearMiss::Archive { found, expected: self.name() },
+                false => NearMiss::Name { found, expected },
+            });
+        }
+        let mut folders: Vec<PathBuf> =
+            entries().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        folders.sort();
+        let below = folders.iter().flat_map(|folder| [folder.clone(), folder.join("raw")]);
+        let is_complete =
+            |folder: &PathBuf| Self::ALL.iter().all(|part| part.find(folder).is_some());
+        below.into_iter().find(is_complete).map(NearMiss::Below)
+    }
+
+    /// Whether a name says that a file holds this part: `emnist-letters-test-images-idx3-ubyte`.
+    fn resembles(self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let training = name.contains("train");
+        let testing = name.contains("t10k") || name.contains("test");
+        match self {
+            Self::TrainImages => training && name.contains("image"),
+            Self::TrainLabels => training && name.contains("label"),
+            Self::TestImages => testing && name.contains("image"),
+            Self::TestLabels => testing && name.contains("label"),
+        }
+    }
+
+    fn gzipped_name(self) -> &'static str {
+        match self {
+            Self::TrainImages => "train-images-idx3-ubyte.gz",
+            Self::TrainLabels => "train-labels-idx1-ubyte.gz",
+            Self::TestImages => "t10k-images-idx3-ubyte.gz",
+            Self::TestLabels => "t10k-labels-idx1-ubyte.gz",
+        }
     }
 }
 
@@ -55,6 +115,8 @@ pub(super) struct Folder<'a> {
     pub manifest: Option<&'a Manifest>,
     /// What the user can do about a bad or missing file here.
     pub remedy: &'static str,
+    /// What the user can do if there is no such folder.
+    pub if_missing: &'static str,
 }
 
 /// The four files in memory; they agree with each other.
@@ -114,11 +176,12 @@ impl Folder<'_> {
         })
     }
 
-    /// The shape alone: the two headers and the labels, without the pixels.
+    /// The shape, and what is unusual about the labels, from the two headers and the labels,
+    /// without the pixels.
     ///
     /// # Errors
     /// As [`read`](Self::read), for what can be told without the pixels.
-    pub fn shape(&self) -> Result<Shape, DataError> {
+    pub fn shape(&self) -> Result<(Shape, Option<Remark>), DataError> {
         let header = |part: Part| {
             let path = self.find(part)?;
             let promise = idx::read_header(&path, part.kind())
@@ -132,12 +195,24 @@ impl Folder<'_> {
         self.same_count((Part::TrainImages, train_rows), (Part::TrainLabels, train_labels.rows))?;
         self.same_count((Part::TestImages, test_rows), (Part::TestLabels, test_labels.rows))?;
         self.same_size(size, test_size)?;
-        Ok(Shape {
-            height: size.0,
-            width: size.1,
-            classes: classes(&train_labels.body, &test_labels.body),
-            rows: train_rows,
-        })
+        let classes = classes(&train_labels.body, &test_labels.body);
+        let shape = Shape { height: size.0, width: size.1, classes, rows: train_rows };
+        Ok((shape, Remark::of_labels(&train_labels.body, classes)))
+    }
+
+    /// Files that could be meant for the same part. They are read, which takes its time.
+    pub fn duplicates(&self) -> Vec<Remark> {
+        let duplicates = |part: Part| {
+            let mut found = part.candidates(self.path).filter(|path| path.exists());
+            let used = found.next()?;
+            let others: Vec<PathBuf> = found.collect();
+            let content = |path: &PathBuf| idx::read(path, part.kind()).ok().map(|idx| idx.sha256);
+            let same =
+                |path: &PathBuf| content(path).is_some_and(|sha256| Some(sha256) == content(&used));
+            let differs = !others.iter().all(same);
+            (!others.is_empty()).then_some(Remark::Duplicates { used, others, differs })
+        };
+        Part::ALL.into_iter().filter_map(duplicates).collect()
     }
 
     /// Reads one file and compares it with the published one, where there is one.
@@ -147,10 +222,15 @@ impl Folder<'_> {
     }
 
     fn find(&self, part: Part) -> Result<PathBuf, DataError> {
-        part.find(self.path).ok_or_else(|| DataError::MissingFile {
-            folder: self.path.to_owned(),
-            name: part.name(),
-            remedy: self.remedy,
+        let folder = || self.path.to_owned();
+        part.find(self.path).ok_or_else(|| match self.path.is_dir() {
+            true => DataError::MissingFile {
+                folder: folder(),
+                name: part.name(),
+                near: part.near(self.path),
+                remedy: self.remedy,
+            },
+            false => DataError::NoFolder { folder: folder(), remedy: self.if_missing },
         })
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::error::{FileProblem, Promise};
@@ -129,7 +129,7 @@ impl Opened {
         let mut reader = BufReader::with_capacity(64 * 1024, file);
         let gzip = starts_like_gzip(reader.fill_buf().map_err(FileProblem::Unreadable)?);
         let reader: Box<dyn Read> =
-            if gzip { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) };
+            if gzip { Box::new(GzipMembers::new(reader)) } else { Box::new(reader) };
         Ok(Self { reader, gzip, size })
     }
 
@@ -206,6 +206,52 @@ impl Opened {
 
     fn damage(&self, error: io::Error) -> FileProblem {
         if self.gzip { FileProblem::Corrupt(error) } else { FileProblem::Unreadable(error) }
+    }
+}
+
+/// The members of a gzip file, one after the other, up to zero bytes at its end: tapes and block
+/// devices pad files with them, and gzip(1) ignores them, too.
+struct GzipMembers {
+    /// `None` after the last member.
+    member: Option<GzDecoder<BufReader<File>>>,
+}
+
+impl GzipMembers {
+    fn new(reader: BufReader<File>) -> Self {
+        Self { member: Some(GzDecoder::new(reader)) }
+    }
+}
+
+impl Read for GzipMembers {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            // At the end of a member, after its checksum.
+            let rest = self.member.take().map(GzDecoder::into_inner);
+            self.member = match rest {
+                Some(mut rest) => (!only_zeros_follow(&mut rest)?).then(|| GzDecoder::new(rest)),
+                None => None,
+            };
+        }
+        Ok(0)
+    }
+}
+
+/// Passes over zero bytes. Whether nothing comes after them.
+fn only_zeros_follow(reader: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        if zeros == 0 {
+            return Ok(false);
+        }
+        reader.consume(zeros);
     }
 }
 
@@ -301,6 +347,21 @@ mod tests {
         let mut members = make::gzip(&file[..6]);
         members.extend(make::gzip(&file[6..]));
         assert_eq!(read_bytes(&members, Kind::Labels).unwrap().body, [3, 1, 2]);
+    }
+
+    #[test]
+    fn zero_bytes_after_a_gzip_stream_are_ignored_and_others_are_not() {
+        let file = make::labels(&[3, 1, 2]);
+        let mut padded = make::gzip(&file);
+        padded.extend([0; 100_000]);
+        assert_eq!(read_bytes(&padded, Kind::Labels).unwrap().body, [3, 1, 2]);
+        padded.push(7);
+        let message = complaint(&padded, Kind::Labels);
+        assert!(message.starts_with("is corrupt: "), "{message}");
+        let mut garbage = make::gzip(&file);
+        garbage.extend(b"no gzip member");
+        let message = complaint(&garbage, Kind::Labels);
+        assert!(message.starts_with("is corrupt: "), "{message}");
     }
 
     #[test]

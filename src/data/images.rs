@@ -27,7 +27,7 @@ impl Images {
     /// # Errors
     /// A missing or bad file, or images or labels that a network for `shape` cannot know.
     pub fn of_folder(path: &Path, shape: Shape) -> Result<Self, DataError> {
-        let folder = Folder { path, manifest: None, remedy: REMEDY };
+        let folder = Folder { path, manifest: None, remedy: REMEDY, if_missing: REMEDY };
         let images = folder.read_part(Part::TestImages)?;
         let disagree =
             |disagreement| DataError::Disagreement { folder: path.to_owned(), disagreement };

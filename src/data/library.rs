@@ -1,10 +1,9 @@
 //! Data sets of one command: files are read once, however many cases split or scale them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{DataError, DataOptions, Dataset, Raw, read, split};
-use crate::spec::{DatasetName, DatasetSpec};
+use crate::spec::{DatasetName, DatasetSpec, UserPath};
 
 /// Reads data sets and keeps them. All data sets from the same files share their bytes.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub struct Library {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Files {
     name: Option<DatasetName>,
-    folder: Option<PathBuf>,
+    folder: Option<UserPath>,
 }
 
 impl Library {

@@ -16,6 +16,7 @@ mod http;
 mod idx;
 mod images;
 mod library;
+mod remark;
 mod split;
 mod standardize;
 #[cfg(test)]
@@ -26,10 +27,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use batches::{Feed, Scaler};
-pub use error::{DataError, FileProblem, Promise, Tried, Unsplittable};
+pub use error::{DataError, FileProblem, NearMiss, Promise, Tried, Unsplittable};
 pub use idx::Kind;
 pub use images::Images;
 pub use library::Library;
+pub use remark::Remark;
 pub use split::Split;
 pub use standardize::{Standardization, standardization};
 
@@ -39,7 +41,10 @@ use folder::{Contents, Folder};
 
 const IDX_REMEDY: &str = "dataset.idx needs train-images-idx3-ubyte, train-labels-idx1-ubyte, \
                           t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte in MNIST's format, \
-                          each with or without .gz";
+                          each with or without .gz; `train-images.idx3-ubyte` is read, too";
+
+const IDX_MOVED: &str =
+    "correct `dataset.idx`, or say with `--idx FOLDER` where the data set is now";
 
 /// Where data may come from. Nothing here is read from the environment: the caller does that.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +76,8 @@ pub struct Dataset {
     pub width: usize,
     /// Labels are below this.
     pub classes: usize,
+    /// Images in the training files, before any split or limit.
+    pub rows: usize,
     /// One per class: Fashion-MNIST's own, else "0", "1", …
     pub class_names: Vec<String>,
     /// The identity of the data whatever its compression: sha256 in hex over four lines, each
@@ -117,7 +124,22 @@ pub struct FileReport {
 pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
     match source(spec)? {
         Source::Named(DatasetName::FashionMnist) => Ok(fashion_mnist::SHAPE),
-        Source::Folder(path) => idx_folder(path).shape(),
+        Source::Folder(path) => Ok(idx_folder(path).shape()?.0),
+    }
+}
+
+/// The shape of a data set, and what is unusual about its files.
+///
+/// # Errors
+/// As [`shape`].
+pub fn inspect(spec: &DatasetSpec) -> Result<(Shape, Vec<Remark>), DataError> {
+    match source(spec)? {
+        Source::Named(DatasetName::FashionMnist) => Ok((fashion_mnist::SHAPE, Vec::new())),
+        Source::Folder(path) => {
+            let folder = idx_folder(path);
+            let (shape, of_labels) = folder.shape()?;
+            Ok((shape, of_labels.into_iter().chain(folder.duplicates()).collect()))
+        }
     }
 }
 
@@ -180,13 +202,13 @@ enum Source<'a> {
 fn source(spec: &DatasetSpec) -> Result<Source<'_>, DataError> {
     match (spec.name, &spec.idx) {
         (Some(name), None) => Ok(Source::Named(name)),
-        (None, Some(folder)) => Ok(Source::Folder(folder)),
+        (None, Some(folder)) => Ok(Source::Folder(folder.as_path())),
         (None, None) | (Some(_), Some(_)) => Err(DataError::NameOrIdx),
     }
 }
 
 fn idx_folder(path: &Path) -> Folder<'_> {
-    Folder { path, manifest: None, remedy: IDX_REMEDY }
+    Folder { path, manifest: None, remedy: IDX_REMEDY, if_missing: IDX_MOVED }
 }
 
 /// The last part of the folder's path, also of `.` and `data/..`.
@@ -252,6 +274,7 @@ fn split(spec: &DatasetSpec, raw: &Raw) -> Result<Dataset, DataError> {
         height: shape.height,
         width: shape.width,
         classes: shape.classes,
+        rows: shape.rows,
         class_names: raw.class_names.clone(),
         checksum: checksum.clone(),
         scaling: spec.scaling,

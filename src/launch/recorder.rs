@@ -12,9 +12,10 @@ use super::progress::TrialLine;
 use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
-    BestEpoch, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, EpochRow, Failure, Machine,
-    Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption, Status, TensorBoard, TestReport,
-    TestTopK, Versions, now, peak_memory_bytes, read_metrics, write_atomically,
+    BestEpoch, DatasetShape, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, EpochRow, Failure,
+    Machine, Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption, Status, TensorBoard,
+    TestReport, TestTopK, Versions, lower_configs, now, peak_memory_bytes, read_metrics,
+    write_atomically,
 };
 use crate::spec::CheckpointPolicy;
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
@@ -306,6 +307,13 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
         trial_hash: trial.hash.clone(),
         dataset: job.dataset.name.clone(),
         dataset_checksum: job.dataset.checksum.clone(),
+        dataset_shape: Some(DatasetShape {
+            height: job.dataset.height,
+            width: job.dataset.width,
+            classes: job.dataset.classes,
+            rows: job.dataset.rows,
+        }),
+        initial_weights_checksum: trial.initial.as_ref().map(|initial| initial.checksum.clone()),
         parameters: ParameterCounts {
             total: counts.total,
             trainable: counts.trainable,
@@ -353,7 +361,10 @@ pub fn move_aside(folder: &Path) -> Result<()> {
         .chain((2..).map(|n| previous.join(format!("{name}-{time}-{n}"))))
         .find(free)
         .expect("some number is free");
-    std::fs::create_dir_all(&previous).and_then(|()| std::fs::rename(folder, &target)).with_context(
-        || format!("cannot move `{}` aside to `{}`", folder.display(), target.display()),
-    )
+    std::fs::create_dir_all(&previous)
+        .and_then(|()| std::fs::rename(folder, &target))
+        .with_context(|| {
+            format!("cannot move `{}` aside to `{}`", folder.display(), target.display())
+        })?;
+    lower_configs(&target)
 }

@@ -40,10 +40,11 @@ impl Weights {
     /// and nothing else.
     ///
     /// # Errors
-    /// Every tensor that is missing, superfluous, of another shape or not of 32-bit floats.
+    /// Every tensor that is missing, unexpected, of another shape or not of 32-bit floats; otherwise
+    /// every tensor with values that no trained network has.
     pub fn from_safetensors(content: &[u8], placed: &[Placed]) -> Result<Self, Unfit> {
         let file = SafeTensors::deserialize(content)
-            .map_err(|error| Unfit(vec![format!("it is no safetensors file: {error}")]))?;
+            .map_err(|error| Unfit::NotSafetensors(error.to_string()))?;
         let mut unfit = Vec::new();
         let mut known = HashSet::new();
         let mut list = Vec::new();
@@ -53,12 +54,12 @@ impl Weights {
             match file.tensor(path) {
                 Err(_) => {
                     unfit.push(format!(
-                        "`{path}` is missing: the network has it as {}",
+                        "missing tensor `{path}`: the network has it with shape {}",
                         shape_text(&variable.shape)
                     ));
                 }
                 Ok(view) if view.shape() != variable.shape => unfit.push(format!(
-                    "`{path}` has shape {}: the network has it as {}",
+                    "`{path}` has shape {}: the network has it with shape {}",
                     shape_text(view.shape()),
                     shape_text(&variable.shape)
                 )),
@@ -72,9 +73,14 @@ impl Weights {
         let mut names = file.names();
         names.sort_unstable();
         for name in names.into_iter().filter(|name| !known.contains(name)) {
-            unfit.push(format!("`{name}` is too much: the network has no such variable"));
+            unfit.push(format!("unexpected tensor `{name}`: the network has no such variable"));
         }
-        if unfit.is_empty() { Ok(Self(list)) } else { Err(Unfit(unfit)) }
+        if !unfit.is_empty() {
+            return Err(Unfit::OtherNetwork(unfit));
+        }
+        let damaged: Vec<String> =
+            list.iter().filter_map(|(variable, values)| damage(variable, values)).collect();
+        if damaged.is_empty() { Ok(Self(list)) } else { Err(Unfit::Damaged(damaged)) }
     }
 
     /// Reads a safetensors file; see [`Weights::from_safetensors`].
@@ -221,17 +227,78 @@ impl InitialWeights {
     }
 }
 
-/// Why a file's weights are not a network's: each reason a lowercase fragment.
+/// Why the weights in a file cannot be those of a network. Each message continues the file's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("; "))]
-pub struct Unfit(pub Vec<String>);
+pub enum Unfit {
+    /// The file does not exist.
+    #[error("does not exist")]
+    Missing,
+    /// The file cannot be read, for this reason.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// The content has another format.
+    #[error("is not a safetensors file: {0}")]
+    NotSafetensors(String),
+    /// The tensors are those of another network: a reason for each tensor.
+    #[error("does not match this network:\n  {}", .0.join("\n  "))]
+    OtherNetwork(Vec<String>),
+    /// Some values are damaged: a reason for each tensor.
+    #[error("is damaged or not from a trained network:\n  {}", .0.join("\n  "))]
+    Damaged(Vec<String>),
+}
+
+impl Unfit {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "correct the path, or say with `--initial-weights FILE` where the file is now"
+            }
+            Self::Unreadable(_) => "give a file that can be read",
+            Self::NotSafetensors(_) | Self::OtherNetwork(_) => {
+                "give a file that holds this network's variables and no others; \
+                 `bn-runner summary --variables` lists them"
+            }
+            Self::Damaged(_) => "copy the file again, or save the weights again",
+        }
+    }
+}
+
+/// What is wrong with the first value of a variable that no trained network has: NaN, an infinity,
+/// or a moving variance below zero.
+fn damage(variable: &Variable, values: &[f32]) -> Option<String> {
+    let is_variance = variable.path.ends_with("/moving_variance");
+    let is_bad = |value: &f32| !value.is_finite() || (is_variance && *value < 0.0);
+    let at = values.iter().position(is_bad)?;
+    let value = match values[at] {
+        value if value.is_nan() => "NaN".to_owned(),
+        value if value.is_infinite() => "an infinite value".to_owned(),
+        value => format!("the negative value {value}"),
+    };
+    Some(format!("`{}` has {value} at index {}", variable.path, index_text(at, &variable.shape)))
+}
+
+/// The index of a value in a tensor: `3`, or `[2, 5]` in several dimensions.
+fn index_text(at: usize, shape: &[usize]) -> String {
+    let mut rest = at;
+    let mut index: Vec<usize> = Vec::new();
+    for size in shape.iter().rev() {
+        index.push(rest % size);
+        rest /= size;
+    }
+    index.reverse();
+    if index.len() == 1 { at.to_string() } else { shape_text(&index) }
+}
 
 fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
     // A pipe or a device would be read for ever.
     if path.metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(Unfit(vec!["it is no file".to_owned()]));
+        return Err(Unfit::Unreadable("not a file".to_owned()));
     }
-    std::fs::read(path).map_err(|error| Unfit(vec![format!("it cannot be read: {error}")]))
+    std::fs::read(path).map_err(|error| match error.kind() == std::io::ErrorKind::NotFound {
+        true => Unfit::Missing,
+        false => Unfit::Unreadable(error.to_string()),
+    })
 }
 
 fn shape_text(shape: &[usize]) -> String {
@@ -296,17 +363,59 @@ mod tests {
             ("batch_normalization/gamma", view(Dtype::F32, &[4], 16)),
         ];
         let file = safetensors::serialize(file, None).unwrap();
-        let Unfit(list) = Weights::from_safetensors(&file, &placed()).unwrap_err();
+        let unfit = Weights::from_safetensors(&file, &placed()).unwrap_err();
         assert_eq!(
-            list,
-            [
-                "`dense/kernel` has shape [3, 4]: the network has it as [4, 3]",
-                "`dense/bias` is of type F64: 32-bit floats (F32) are needed",
-                "`dense_1/bias` is missing: the network has it as [2]",
-                "`batch_normalization/gamma` is too much: the network has no such variable",
-            ]
+            unfit,
+            Unfit::OtherNetwork(
+                [
+                    "`dense/kernel` has shape [3, 4]: the network has it with shape [4, 3]",
+                    "`dense/bias` is of type F64: 32-bit floats (F32) are needed",
+                    "missing tensor `dense_1/bias`: the network has it with shape [2]",
+                    "unexpected tensor `batch_normalization/gamma`: the network has no such \
+                     variable",
+                ]
+                .map(str::to_owned)
+                .into()
+            )
         );
-        let Unfit(list) = Weights::from_safetensors(b"no tensors", &placed()).unwrap_err();
-        assert!(list.len() == 1 && list[0].starts_with("it is no safetensors file: "), "{list:?}");
+        let unfit = Weights::from_safetensors(b"no tensors", &placed()).unwrap_err();
+        assert!(matches!(unfit, Unfit::NotSafetensors(_)), "{unfit}");
+    }
+
+    #[test]
+    fn values_that_no_trained_network_has_are_named_with_their_index() {
+        let layers = r#"{"layers": [
+            {"flatten": {}},
+            {"batch_normalization": {}},
+            {"dense": {"units": 2, "activation": "softmax"}}
+        ]}"#;
+        let placed = place(&serde_json::from_str(layers).unwrap(), [2, 2, 1], 2).unwrap();
+        let read = |path: &str, at: usize, value: f32| {
+            let values = |variable: &Variable| {
+                let mut values = vec![0.5; variable.size()];
+                if variable.path == path {
+                    values[at] = value;
+                }
+                Some(values)
+            };
+            let file = Weights::collect(&placed, values).unwrap().to_safetensors().unwrap();
+            Weights::from_safetensors(&file, &placed).map(|_| ())
+        };
+        let damaged = |reason: &str| Err(Unfit::Damaged(vec![reason.to_owned()]));
+        let variance = "batch_normalization/moving_variance";
+        assert_eq!(
+            read(variance, 3, -0.5),
+            damaged("`batch_normalization/moving_variance` has the negative value -0.5 at index 3")
+        );
+        assert_eq!(read(variance, 3, -0.0), Ok(()));
+        assert_eq!(read("batch_normalization/moving_mean", 3, -0.5), Ok(()));
+        assert_eq!(
+            read("dense/kernel", 5, f32::NAN),
+            damaged("`dense/kernel` has NaN at index [2, 1]")
+        );
+        assert_eq!(
+            read("dense/bias", 1, f32::NEG_INFINITY),
+            damaged("`dense/bias` has an infinite value at index 1")
+        );
     }
 }

@@ -44,6 +44,19 @@ pub enum Failure {
     Error,
 }
 
+/// What a network has to know of its data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetShape {
+    /// Pixels per column.
+    pub height: usize,
+    /// Pixels per row.
+    pub width: usize,
+    /// Labels are below this.
+    pub classes: usize,
+    /// Images in the training files.
+    pub rows: usize,
+}
+
 /// Parameters of a network, as Keras counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterCounts {
@@ -186,6 +199,13 @@ pub struct Manifest {
     pub dataset: String,
     /// SHA-256 of its decompressed files.
     pub dataset_checksum: String,
+    /// The shape of its images; missing in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_shape: Option<DatasetShape>,
+    /// SHA-256 of the file with the initial weights, where the experiment file names one; missing
+    /// in manifests of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights_checksum: Option<String>,
     /// Parameters of the network.
     pub parameters: ParameterCounts,
     /// Epochs asked for.

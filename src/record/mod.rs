@@ -14,6 +14,7 @@ mod lock;
 mod machine;
 mod manifest;
 mod metrics;
+mod moved_config;
 mod plan_file;
 mod tensorboard;
 mod test_report;
@@ -30,9 +31,11 @@ pub use found::{Found, State};
 pub use lock::TrialLock;
 pub use machine::{Machine, peak_memory_bytes};
 pub use manifest::{
-    BestEpoch, Failure, Manifest, Outcome, ParameterCounts, Resumption, Status, TestTopK, Versions,
+    BestEpoch, DatasetShape, Failure, Manifest, Outcome, ParameterCounts, Resumption, Status,
+    TestTopK, Versions,
 };
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
+pub use moved_config::lower_configs;
 pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
 pub use tensorboard::{TensorBoard, write_tensorboard, write_tensorboard_summary};
 pub use test_report::{Mistake, TestReport};

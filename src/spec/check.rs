@@ -6,13 +6,16 @@ use super::problem::Finding;
 use super::source::Path;
 use super::{
     Adam, Adamax, Adamw, CallbackSpec, Clipping, DatasetSpec, Diagnostics, Loss, MetricSpec, Nadam,
-    OptimizerSpec, PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec, Validation, top_k_name,
+    OptimizerSpec, PiecewiseConstant, ScheduleSpec, Setup, TrainingSpec, UserPath, Validation,
+    top_k_name,
 };
 
 /// Every number out of its range, with the range. Nothing is said of what is faulty already.
 pub fn check(setup: &Setup, faulty: &[Path]) -> Vec<Finding> {
     let mut ranges = Ranges { list: Vec::new(), faulty };
     dataset(&setup.dataset, &mut ranges);
+    let weights = Path::default().key("model").key("initial_weights");
+    home(setup.model.initial_weights.as_ref(), weights, &mut ranges);
     let layers = Path::default().key("model").key("layers");
     for (i, layer) in setup.model.layers.iter().enumerate() {
         check_layer(layer, &layers.index(i).key(layer.kind()), &mut ranges);
@@ -87,6 +90,7 @@ fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges<'_>) {
             "write `name: fashion_mnist`, or `idx:` and a folder with the four MNIST-format files",
         ));
     }
+    home(dataset.idx.as_ref(), path.key("idx"), ranges);
     match dataset.validation {
         Validation::Count(_) => {}
         Validation::Share(share) => {
@@ -99,6 +103,13 @@ fn dataset(dataset: &DatasetSpec, ranges: &mut Ranges<'_>) {
         if let Some(limit) = limit {
             ranges.at_least_one(&path.key(key), limit);
         }
+    }
+}
+
+/// A path that begins with the home folder of another user, or of one who has none.
+fn home(path: Option<&UserPath>, at: Path, ranges: &mut Ranges<'_>) {
+    if let Some(problem) = path.and_then(UserPath::problem) {
+        ranges.push(Finding::new(at, problem.to_string(), problem.remedy()));
     }
 }
 

@@ -1,11 +1,9 @@
 //! `dataset:` what is learned from.
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Validation, given};
+use super::{UserPath, Validation, given};
 
 /// The data sets known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -35,10 +33,10 @@ pub struct DatasetSpec {
     /// A data set known by name; exactly one of `name` and `idx` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<DatasetName>,
-    /// A folder with the four MNIST-format files, gzipped or not, seen from the file's own folder.
-    // Once loaded, seen from the working directory.
+    /// A folder with the four MNIST-format files, gzipped or not, relative to the file's own folder;
+    /// `~` is the home folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idx: Option<PathBuf>,
+    pub idx: Option<UserPath>,
     /// Which of the training images are kept apart for validation: so many of the first, or a
     /// share of all.
     #[serde(default)]

@@ -3,11 +3,10 @@
 //! A key that came later than a file's first trials is left out of what is hashed unless the file
 //! says it, so that those trials keep their identity.
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::UserPath;
 use super::dimensions;
 use super::function::{Activation, Constraint, Initializer, Regularizer};
 
@@ -18,11 +17,10 @@ pub struct ModelSpec {
     /// The layers; the last one ends in `softmax`. `repeat: { times: 3, layers: […] }` among them
     /// stands for its layers so many times over.
     pub layers: Vec<Layer>,
-    /// A safetensors file with the weights to begin with, in place of drawn ones, seen from the
-    /// file's own folder.
-    // Once loaded, seen from the working directory.
+    /// A safetensors file with the weights to begin with, in place of drawn ones, relative to the
+    /// file's own folder; `~` is the home folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initial_weights: Option<PathBuf>,
+    pub initial_weights: Option<UserPath>,
 }
 
 /// One layer of the stack: a map of one key, `dense: { units: 10 }`, or a bare name where every

@@ -465,8 +465,9 @@ impl Reader {
         let mut setup = setup?;
         setup.training.fill_in();
         let here = self.source.path.parent().unwrap_or(FilePath::new(""));
-        for path in [&mut setup.dataset.idx, &mut setup.model.initial_weights] {
-            *path = path.as_ref().map(|path| here.join(path));
+        let paths = [&mut setup.dataset.idx, &mut setup.model.initial_weights];
+        for path in paths.into_iter().flatten() {
+            path.resolve(here);
         }
         Some(Case { variant: variant.to_owned(), grid, setup, origins, faulty })
     }

@@ -31,6 +31,7 @@ mod source;
 mod syntax;
 mod text;
 mod training;
+mod user_path;
 mod validation;
 mod value;
 
@@ -64,6 +65,7 @@ pub use schedule::{
 };
 pub use source::Source;
 pub use training::TrainingSpec;
+pub use user_path::{NoHome, UserPath, expand_home};
 pub use validation::{Validation, ValidationShare};
 pub use value::{main_parameter, shorten_layers};
 

@@ -7,7 +7,7 @@ use super::*;
 fn idx_spec(folder: &Path) -> DatasetSpec {
     DatasetSpec {
         name: None,
-        idx: Some(folder.to_owned()),
+        idx: Some(folder.into()),
         validation: Validation::Count(0),
         scaling: Scaling::Unit,
         train_limit: None,
@@ -145,6 +145,63 @@ fn files_that_do_not_belong_together_are_named() {
     let message = idx_complaint(folder.path());
     assert!(message.contains("2 × 2 pixels but t10k-images-idx3-ubyte of 2 × 3"), "{message}");
 
-    let message = load_idx(&idx_spec(&folder.path().join("nowhere"))).unwrap_err();
-    assert!(message.contains("nowhere: no file train-images-idx3-ubyte.gz"), "{message}");
+    let message = idx_complaint(&folder.path().join("nowhere"));
+    assert!(
+        message.contains("nowhere` does not exist; correct `dataset.idx`, or say"),
+        "{message}"
+    );
+    let message = idx_complaint(&zipped(folder.path(), Part::TestImages));
+    assert!(message.contains(".gz` is not a folder; "), "{message}");
+}
+
+#[test]
+fn a_dot_in_place_of_the_second_hyphen_is_read_too() {
+    let folder = tiny_folder();
+    for part in Part::ALL {
+        let dotted = part.name().replace("-idx", ".idx");
+        let gzipped = matches!(part, Part::TrainImages | Part::TestLabels);
+        let to = folder.path().join(if gzipped { format!("{dotted}.gz") } else { dotted });
+        fs::rename(zipped(folder.path(), part), to).unwrap();
+    }
+    assert_eq!(load_idx(&idx_spec(folder.path())).unwrap().train.len(), 6);
+}
+
+#[test]
+fn near_misses_are_named_with_the_name_expected() {
+    for (found, told) in [
+        (
+            "train_images.idx3",
+            "if `train_images.idx3` is this file, rename it to `train-images-idx3-ubyte`",
+        ),
+        ("TRAIN-IMAGES-IDX3-UBYTE", "if `TRAIN-IMAGES-IDX3-UBYTE` is this file, rename it to"),
+        ("emnist-letters-train-images-idx3-ubyte.gz", "rename it to `train-images-idx3-ubyte.gz`"),
+        ("train-images-idx3-ubyte.zip", "`train-images-idx3-ubyte.zip` is an archive: unpack it"),
+    ] {
+        let folder = tiny_folder();
+        fs::rename(zipped(folder.path(), Part::TrainImages), folder.path().join(found)).unwrap();
+        let message = idx_complaint(folder.path());
+        assert!(message.contains("no file train-images-idx3-ubyte.gz or"), "{message}");
+        assert!(message.contains(told), "{message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let message = idx_complaint(folder.path());
+    assert!(message.contains("in this folder; dataset.idx needs "), "{message}");
+    write_tiny(&folder.path().join("MNIST/raw"));
+    let message = idx_complaint(folder.path());
+    assert!(message.contains("MNIST/raw`: name that folder"), "{message}");
+}
+
+#[test]
+fn a_plain_and_a_gzipped_file_side_by_side_are_remarked_on() {
+    let folder = tiny_folder();
+    let remarks = || inspect(&idx_spec(folder.path())).unwrap().1;
+    assert_eq!(remarks(), []);
+    let plain = folder.path().join(Part::TestLabels.name());
+    fs::write(&plain, &tiny()[3]).unwrap();
+    let used = zipped(folder.path(), Part::TestLabels);
+    let told =
+        |differs| [Remark::Duplicates { used: used.clone(), others: vec![plain.clone()], differs }];
+    assert_eq!(remarks(), told(false));
+    fs::write(&plain, make::labels(&[0, 1, 2])).unwrap();
+    assert_eq!(remarks(), told(true));
 }

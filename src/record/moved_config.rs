@@ -1,0 +1,77 @@
+//! Relative paths in the recorded configs of a trial, kept right when its folder moves.
+
+use std::path::{Component, Path};
+
+use anyhow::Result;
+use serde_yaml::Value;
+
+use super::{TrialDir, write_atomically};
+
+/// Corrects the configs of a trial, and of its folded network, after the trial's folder was moved
+/// one level down. Paths to files inside the trial's folder, absolute ones and those that begin
+/// with `~` stay as they are. A config that cannot be read stays as it is, too.
+///
+/// # Errors
+/// When a config cannot be written.
+pub fn lower_configs(folder: &Path) -> Result<()> {
+    let trial = TrialDir::existing(folder.to_owned());
+    for (depth, config) in [(0, trial.config()), (1, trial.folded().config())] {
+        let Some(text) = std::fs::read_to_string(&config).ok() else { continue };
+        if let Some(lowered) = lowered(&text, depth) {
+            write_atomically(&config, lowered.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// The text of a config `depth` levels below the folder that was moved; `None` if it stays as it is.
+fn lowered(text: &str, depth: usize) -> Option<String> {
+    let mut config: Value = serde_yaml::from_str(text).ok()?;
+    let before = config.clone();
+    for (part, key) in [("dataset", "idx"), ("model", "initial_weights")] {
+        if let Some(value) = config.get_mut(part).and_then(|part| part.get_mut(key)) {
+            lower(value, depth);
+        }
+        let in_grid = config.get_mut("grid").and_then(|grid| grid.get_mut(format!("{part}.{key}")));
+        if let Some(Value::Sequence(values)) = in_grid {
+            for value in values {
+                lower(value, depth);
+            }
+        }
+    }
+    if config == before {
+        return None;
+    }
+    let comments = text.lines().take_while(|line| line.starts_with('#'));
+    let comments: String = comments.flat_map(|line| [line, "\n"]).collect();
+    Some(comments + &serde_yaml::to_string(&config).ok()?)
+}
+
+/// Adds `..` to a path that leads out of the folder that was moved.
+fn lower(value: &mut Value, depth: usize) {
+    if let Value::String(path) = value {
+        let parts = Path::new(path.as_str()).components();
+        if parts.take_while(|part| *part == Component::ParentDir).count() > depth {
+            path.insert_str(0, "../");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_lead_out_of_the_folder_get_one_level_more() {
+        let config = "# One trial.\nname: a\ndataset:\n  idx: ../../../../data\n  validation: 40\n\
+                      model:\n  initial_weights: folded.safetensors\ntraining:\n  rate: 1e-6\n\
+                      grid:\n  dataset.idx:\n  - ../../../../data\n";
+        let expected = config.replace("../../../../data", "../../../../../data");
+        assert_eq!(lowered(config, 0), Some(expected));
+        let absolute = config.replace("../../../../data", "/data");
+        assert_eq!(lowered(&absolute, 0), None);
+        let inside = config.replace("../../../../data", "../data");
+        assert_eq!(lowered(&inside, 1), None);
+        assert!(lowered(&inside, 0).is_some());
+    }
+}
