@@ -13,11 +13,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::model::InitialWeights;
-use crate::record::TrialDir;
-use crate::spec::{BackendName, Case, Experiment, ScheduleSpec, Setup, UserPath, shorten_layers};
+use crate::record::{Identity, TrialDir, without_paths};
+use crate::spec::{BackendName, Case, Experiment, Setup, UserPath, shorten_layers};
 
 pub use earlier::{Earlier, Estimate};
 pub use select::Selection;
@@ -38,10 +37,11 @@ pub struct Trial {
     pub dir: TrialDir,
     /// The weights it begins with, where the file gives some.
     pub initial: Option<Arc<InitialWeights>>,
-    /// SHA-256 of all that decides its numbers.
+    /// SHA-256 of everything that decides its numbers; see [`Identity`].
     pub hash: String,
-    /// The same without the number of epochs, where that changes nothing in the epochs there are:
-    /// trials of one lineage are one run of different lengths.
+    /// The same without the seed.
+    pub case_hash: String,
+    /// The same without the number of epochs, where that changes nothing in the epochs there are.
     pub lineage: String,
 }
 
@@ -61,8 +61,8 @@ impl Trial {
         for (index, ((case, data), initial)) in cases.enumerate() {
             let weights = initial.as_ref().map(|initial| &*initial.checksum);
             for &seed in &experiment.seeds {
-                let Identity { hash, lineage } =
-                    identity(case, seed, backend, numerics, data, weights);
+                let Identity { trial_hash, case_hash, lineage } =
+                    Identity::of(&case.setup, seed, backend, numerics, data, weights);
                 trials.push(Self {
                     experiment: Arc::clone(experiment),
                     case: index,
@@ -70,7 +70,8 @@ impl Trial {
                     backend,
                     dir: TrialDir::new(results, &experiment.name, &case.label(), seed),
                     initial: initial.clone(),
-                    hash,
+                    hash: trial_hash,
+                    case_hash,
                     lineage,
                 });
             }
@@ -189,58 +190,9 @@ fn resolved(
     Ok(config)
 }
 
-/// A path need not be text, which all else in a setup is.
-fn without_paths(setup: &Setup) -> Setup {
-    let mut setup = setup.clone();
-    setup.dataset.idx = None;
-    setup.model.initial_weights = None;
-    setup
-}
-
 fn to_yaml(comment: &str, config: &Value) -> Result<String> {
     let yaml = serde_yaml::to_string(config).context("the setup does not fit YAML")?;
     Ok(format!("# {comment}\n{yaml}"))
-}
-
-/// What tells trials apart; see the fields of [`Trial`].
-struct Identity {
-    hash: String,
-    lineage: String,
-}
-
-/// Names, descriptions, paths and other variants are not part of a trial's identity; of initial
-/// weights it is the file's content that counts.
-fn identity(
-    case: &Case,
-    seed: u64,
-    backend: BackendName,
-    numerics: u32,
-    data: &str,
-    weights: Option<&str>,
-) -> Identity {
-    let mut setup = without_paths(&case.setup);
-    setup.dataset.name = None;
-    let mut setup = serde_json::to_value(&setup).expect("a setup without paths is plain data");
-    if let Some(checksum) = weights {
-        setup["model"]["initial_weights"] = json!(checksum);
-    }
-    let mut identity = json!({
-        "setup": setup,
-        "data": data,
-        "seed": seed,
-        "backend": backend,
-        "numerics": numerics,
-    });
-    let hash = sha256(&identity.to_string());
-    let schedule = case.setup.training.learning_rate.as_ref();
-    if !schedule.is_some_and(ScheduleSpec::depends_on_epochs) {
-        identity["setup"]["training"]["epochs"] = Value::Null;
-    }
-    Identity { hash, lineage: sha256(&identity.to_string()) }
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -271,7 +223,7 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
         let overrides = Overrides { seeds: Some(vec![1]), ..Overrides::default() };
         let experiment = load(file.path(), &overrides).unwrap_or_else(|error| panic!("{error}"));
         let data = "7b0688d0999122d67a4eb2b95499a3bf7c5afbfaef15b7295b9f619d9e48a0bc";
-        identity(&experiment.cases[0], 1, BackendName::Flex, 1, data, weights)
+        Identity::of(&experiment.cases[0].setup, 1, BackendName::Flex, 1, data, weights)
     }
 
     #[test]
@@ -279,20 +231,21 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
         // Where this fails, all that anybody has trained would be trained again: a new key of a file
         // must not count where it is not written.
         assert_eq!(
-            identity_of(BN_AFTER, None).hash,
+            identity_of(BN_AFTER, None).trial_hash,
             "4479199cf115581d5b937bfaa1c160f10ade3f481b52000fc9f4d5c0037df50f"
         );
+        assert_eq!(identity_of(BN_AFTER, None).case_hash, "");
     }
 
     #[test]
     fn initial_weights_count_by_their_content() {
         let from = |path: &str, content| {
             let text = BN_AFTER.replace("model:", &format!("model:\n  initial_weights: {path}"));
-            identity_of(&text, Some(content)).hash
+            identity_of(&text, Some(content)).trial_hash
         };
         assert_eq!(from("a", "one"), from("b", "one"));
         assert_ne!(from("a", "one"), from("a", "two"));
-        assert_ne!(from("a", "one"), identity_of(BN_AFTER, None).hash);
+        assert_ne!(from("a", "one"), identity_of(BN_AFTER, None).trial_hash);
     }
 
     #[test]
@@ -303,7 +256,8 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
         };
         let (ten, twenty) = (of("epochs: 10"), of("epochs: 20"));
         assert_eq!(ten.lineage, twenty.lineage);
-        assert_ne!(ten.hash, twenty.hash);
+        assert_ne!(ten.trial_hash, twenty.trial_hash);
+        assert_ne!(ten.case_hash, twenty.case_hash);
         assert_ne!(ten.lineage, of("epochs: 10, batch_size: 16").lineage);
         let cycle = "learning_rate: { one_cycle: { max_learning_rate: 0.1 } }";
         let cycle = |epochs| {

@@ -94,7 +94,7 @@ fn what_is_not_there_is_told_with_its_exit_code() {
     let fails = |arguments: &str, code: i32, words: &str| {
         bench.bn_runner(arguments).exits(code).says(words);
     };
-    fails("compare nowhere", 2, "`nowhere` is no folder");
+    fails("compare nowhere", 2, "`nowhere` is not a folder");
     fails("compare data", 4, "no trials in `data`");
     fails("export data -f csv", 4, "no trials in `data`");
     fails("expect data", 4, "no trials in `data`");

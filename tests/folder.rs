@@ -64,7 +64,7 @@ fn folders_that_are_not_there_or_empty_are_told_apart() {
     let bench = Bench::with("tiny.yaml", TINY);
     std::fs::create_dir(bench.path("empty")).unwrap();
     for verb in ["status", "list", "watch", "watch --once"] {
-        bench.bn_runner(verb).exits(2).says("error: `results` is no folder");
+        bench.bn_runner(verb).exits(2).says("error: `results` is not a folder");
         bench.bn_runner(&format!("{verb} empty")).exits(4).says("error: no trials in `empty`");
     }
     bench.bn_runner("clean nowhere --yes").exits(2);

@@ -289,7 +289,7 @@ fn several_files_are_compared_side_by_side() {
         .iter()
         .map(|row| format!("{} {}", row["experiment"], row["variant"]))
         .collect();
-    assert_eq!(rows, ["tiny slow", "tiny quick", "other slow", "other quick"]);
+    assert_eq!(rows, ["other slow", "other quick", "tiny slow", "tiny quick"]);
     // An experiment's name is not part of the numbers.
     assert_eq!(bench.numbers("out/tiny/quick/seed-1"), bench.numbers("out/other/quick/seed-1"));
 }

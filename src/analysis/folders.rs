@@ -1,38 +1,26 @@
-//! Results folders read back: whichever level is given, the trials below it, by experiment.
+//! Results read back from folders: the numbers of the trials of each row.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use crate::record::{RecordedTrial, TrialDir};
-use crate::spec::{Experiment, Overrides, Problems, load};
+use crate::record::{
+    Entry, ExperimentFolder, RecordedTrial, Row, Slot, read_results, shown_folder,
+};
+use crate::spec::{Experiment, Problems};
 
 use super::ExperimentResults;
-
-/// Why there is nothing to look at.
-#[derive(Debug, thiserror::Error)]
-pub enum Nothing {
-    /// A folder is not there.
-    #[error("`{}` is no folder; give a results folder, or one inside it", .0.display())]
-    NoFolder(PathBuf),
-    /// No folder holds a trial.
-    #[error("no trials in {0}; `bn-runner run` makes some")]
-    NoTrials(String),
-    /// No recorded file claims anything.
-    #[error(
-        "no recorded experiment has claims; `expect:` in its file makes some, and `bn-runner run` records it"
-    )]
-    NoClaims,
-}
 
 /// An experiment as its folder tells of it.
 #[derive(Debug)]
 pub struct RecordedExperiment {
     /// The folder.
     pub folder: PathBuf,
-    /// Its trials.
+    /// Its rows with their trials.
     pub results: ExperimentResults,
+    /// The seeds that claims are judged over: all that the last plan lists, recorded or not.
+    pub seeds: Vec<u64>,
     /// The file that the last command read, if it is there; or the mistakes that it has for this
     /// version of the program.
     pub file: Option<Result<Experiment, Problems>>,
@@ -41,7 +29,7 @@ pub struct RecordedExperiment {
 impl RecordedExperiment {
     /// Its folder as people write it.
     pub fn shown_folder(&self) -> PathBuf {
-        shown(&self.folder)
+        shown_folder(&self.folder)
     }
 }
 
@@ -52,79 +40,83 @@ pub struct Found {
     pub experiments: Vec<RecordedExperiment>,
     /// Trials that cannot be read, each with the reason.
     pub unreadable: Vec<String>,
+    /// Of each experiment that has some, the trials that are in none of its rows, and why.
+    pub left_out: Vec<String>,
 }
 
-/// Reads the trials in folders of results, of experiments, of cases or of single trials. Cases come
-/// in the order of the file that was recorded with them, then by name; experiments by name.
-/// `previous` trials are passed over.
+/// Reads the trials in folders of results, of experiments, of cases or of single trials, by
+/// [`read_results`]. Experiments come by their folders, rows in the order of the plan, or else of the
+/// recorded file.
 ///
 /// # Errors
-/// [`Nothing`] where a folder is not there, or none holds a trial.
+/// [`Nothing::NoFolder`](crate::record::Nothing) where a folder is not there.
 pub fn read_folders(paths: &[PathBuf]) -> Result<Found> {
-    let mut seen = HashSet::new();
-    let mut folders: Vec<(PathBuf, Vec<RecordedTrial>)> = Vec::new();
-    let mut unreadable = Vec::new();
-    for path in paths {
-        let path = path.canonicalize().map_err(|_| Nothing::NoFolder(path.clone()))?;
-        if !path.is_dir() {
-            return Err(Nothing::NoFolder(path).into());
-        }
-        let trials = TrialDir::find(&path)
-            .with_context(|| format!("cannot look into `{}`", path.display()))?;
-        for dir in trials.into_iter().filter(|dir| seen.insert(dir.path().to_owned())) {
-            let experiment = dir.path().ancestors().nth(2).unwrap_or(dir.path()).to_owned();
-            match dir.read() {
-                Ok(trial) => match folders.iter_mut().find(|(folder, _)| *folder == experiment) {
-                    Some((_, trials)) => trials.push(trial),
-                    None => folders.push((experiment, vec![trial])),
-                },
-                Err(error) => unreadable.push(format!("{error:#}")),
-            }
+    let mut found = Found { experiments: Vec::new(), unreadable: Vec::new(), left_out: Vec::new() };
+    for folder in read_results(paths)? {
+        let description = match folder.file() {
+            Some(Ok(file)) => file.description.clone(),
+            Some(Err(_)) | None => String::new(),
+        };
+        let (results, unreadable) = experiment_results(&folder, description, &|_, _| None);
+        found.unreadable.extend(folder.unreadable.iter().map(|(_, error)| error.clone()));
+        found.unreadable.extend(unreadable);
+        found.left_out.extend(folder.left_out_note());
+        if !results.cases.is_empty() {
+            found.experiments.push(RecordedExperiment {
+                seeds: folder.seeds(),
+                results,
+                folder: folder.folder.clone(),
+                file: folder.into_file(),
+            });
         }
     }
-    if folders.is_empty() {
-        let shown: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-        return Err(Nothing::NoTrials(shown.join(", ")).into());
-    }
-    let mut experiments: Vec<RecordedExperiment> =
-        folders.into_iter().map(|(folder, trials)| experiment(folder, trials)).collect();
-    tell_apart(&mut experiments);
-    Ok(Found { experiments, unreadable })
+    tell_apart(&mut found.experiments);
+    Ok(found)
 }
 
-fn experiment(folder: PathBuf, mut trials: Vec<RecordedTrial>) -> RecordedExperiment {
-    let path = folder.join("experiment.yaml");
-    let file = path.exists().then(|| load(&path, &Overrides::default()));
-    let labels: Vec<String> = match &file {
-        Some(Ok(file)) => file.cases.iter().map(crate::spec::Case::label).collect(),
-        Some(Err(_)) | None => Vec::new(),
-    };
-    let place = |trial: &RecordedTrial| {
-        labels.iter().position(|label| *label == trial.label).unwrap_or(labels.len())
-    };
-    trials.sort_by_cached_key(|trial| (place(trial), trial.label.clone(), trial.manifest.seed));
-    let name = trials[0].manifest.experiment.clone();
-    let description = match &file {
-        Some(Ok(file)) => file.description.clone(),
-        Some(Err(_)) | None => String::new(),
-    };
-    RecordedExperiment { folder, results: ExperimentResults::new(name, description, trials), file }
+/// The numbers of an experiment's rows, and the reasons why some trials cannot be read.
+/// `unrecorded` gives what the folder does not tell of a trial, if anything.
+pub fn experiment_results(
+    folder: &ExperimentFolder,
+    description: String,
+    unrecorded: &dyn Fn(&Slot, Option<&Entry>) -> Option<RecordedTrial>,
+) -> (ExperimentResults, Vec<String>) {
+    let (mut trials, mut unreadable) = (Vec::new(), Vec::new());
+    for row in &folder.rows {
+        for slot in &row.slots {
+            let entry = slot.entry.map(|entry| &folder.entries[entry]);
+            let trial = match (unrecorded(slot, entry), entry) {
+                (Some(trial), _) => trial,
+                (None, None) => continue,
+                (None, Some(entry)) => match entry.dir().read() {
+                    Ok(trial) => trial,
+                    Err(error) => {
+                        unreadable.push(format!("{error:#}"));
+                        continue;
+                    }
+                },
+            };
+            trials.push(named_after(row, trial));
+        }
+    }
+    (ExperimentResults::new(folder.name.clone(), description, trials), unreadable)
+}
+
+/// A trial under the names of its row, which need not be those that it was trained under.
+fn named_after(row: &Row, mut trial: RecordedTrial) -> RecordedTrial {
+    trial.label.clone_from(&row.label);
+    trial.manifest.variant.clone_from(&row.variant);
+    trial.manifest.grid.clone_from(&row.grid);
+    trial
 }
 
 /// Experiments of one name in different folders go by their folders.
 fn tell_apart(experiments: &mut [RecordedExperiment]) {
-    let names: Vec<String> =
-        experiments.iter().map(|experiment| experiment.results.name.clone()).collect();
-    for (experiment, name) in experiments.iter_mut().zip(&names) {
-        if names.iter().filter(|other| *other == name).count() > 1 {
-            experiment.results.name = experiment.shown_folder().display().to_string();
-        }
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for experiment in experiments.iter() {
+        *counts.entry(experiment.results.name.clone()).or_default() += 1;
     }
-}
-
-/// A folder as people write it: from here, where it is below here.
-fn shown(folder: &Path) -> PathBuf {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
-    let below = here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_owned));
-    below.unwrap_or_else(|| folder.to_owned())
+    for experiment in experiments.iter_mut().filter(|one| counts[&one.results.name] > 1) {
+        experiment.results.name = experiment.shown_folder().display().to_string();
+    }
 }

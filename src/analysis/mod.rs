@@ -35,7 +35,7 @@ pub use diagnostics::{
     CaseLayers, DepthPoint, LayerMetric, Spread, layers_table, write_diagnostics,
 };
 pub use difference::{Difference, Test};
-pub use folders::{Found, Nothing, RecordedExperiment, read_folders};
+pub use folders::{Found, RecordedExperiment, experiment_results, read_folders};
 pub use goal::Goal;
 pub use metrics::{EpochMetric, Metric};
 pub use statistics::{Aggregate, median};
@@ -44,6 +44,8 @@ pub use tables::{
     aggregates_table, epochs_table, grid_keys, to_csv, trials_table, write_comparison, write_tables,
 };
 pub use targets::{epochs_to, seconds_to};
+
+use std::collections::HashMap;
 
 use crate::record::{ParameterCounts, RecordedTrial, Status};
 use crate::spec::GridValue;
@@ -80,8 +82,10 @@ impl ExperimentResults {
         trials: Vec<RecordedTrial>,
     ) -> Self {
         let mut cases: Vec<Case> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         for trial in trials {
-            match cases.iter_mut().find(|case| case.label == trial.label) {
+            let place = *places.entry(trial.label.clone()).or_insert(cases.len());
+            match cases.get_mut(place) {
                 Some(case) => case.trials.push(trial),
                 None => cases.push(Case {
                     label: trial.label.clone(),

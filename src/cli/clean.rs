@@ -1,15 +1,16 @@
 //! `bn-runner clean`: removes what is not needed any more, and says what and how much.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::folders::FolderArgs;
 use super::print;
-use super::recorded::DirArgs;
 use crate::numbers::bytes;
-use crate::record::{Found, State, TrialDir, TrialLock, bytes_in};
+use crate::record::{ExperimentFolder, State, TrialDir, TrialLock, bytes_in, shown_folder};
 
 /// Beginnings of the names of files and folders that are there only while something is written.
 const WRITING: &str = ".writing-";
@@ -18,7 +19,7 @@ const TAKING: &str = ".taking-";
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     #[command(flatten)]
-    dirs: DirArgs,
+    folders: FolderArgs,
 
     /// Checkpoints of finished trials, too; more epochs then begin anew.
     #[arg(long)]
@@ -67,8 +68,8 @@ struct Rest {
 }
 
 pub fn clean(args: &CleanArgs) -> Result<ExitCode> {
-    let found = args.dirs.found()?;
-    let rests = rests(&found, args);
+    let experiments = args.folders.experiments()?;
+    let rests = rests(&experiments, args);
     let total: u64 = rests.iter().map(|rest| rest.bytes).sum();
     let words = |count: usize, bytes_gone: u64| match count {
         1 => format!("1 file or folder, {}", bytes(bytes_gone)),
@@ -76,7 +77,8 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode> {
     };
     if args.dry_run || !args.yes {
         let line = |rest: &Rest| {
-            format!("{}  {}  ({})\n", rest.path.display(), bytes(rest.bytes), rest.why.as_str())
+            let path = shown_folder(&rest.path);
+            format!("{}  {}  ({})\n", path.display(), bytes(rest.bytes), rest.why.as_str())
         };
         print(&rests.iter().map(line).collect::<String>())?;
         print(&format!("to be removed: {}\n", words(rests.len(), total)))?;
@@ -96,42 +98,61 @@ pub fn clean(args: &CleanArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn rests(found: &Found, args: &CleanArgs) -> Vec<Rest> {
-    let folder = |path: &Path, why, of: Option<&TrialDir>| Rest {
+fn rests(experiments: &[ExperimentFolder], args: &CleanArgs) -> Vec<Rest> {
+    let mut rests = Vec::new();
+    let mut places: BTreeSet<&Path> = BTreeSet::new();
+    for experiment in experiments {
+        trials(experiment, args, &mut rests);
+        places.insert(&experiment.folder);
+        places.extend(experiment.folder.parent());
+        for entry in &experiment.entries {
+            places.extend([entry.found.place.as_path(), entry.found.case()]);
+        }
+    }
+    // In a trial's folder that goes, all goes.
+    let going: HashSet<PathBuf> = rests.iter().map(|rest| rest.path.clone()).collect();
+    for place in places.into_iter().filter(|place| !going.contains(*place)) {
+        rests.extend(passing(place));
+    }
+    rests.sort_by(|a, b| a.path.cmp(&b.path));
+    rests
+}
+
+/// What can go of the trials of an experiment.
+fn trials(experiment: &ExperimentFolder, args: &CleanArgs, rests: &mut Vec<Rest>) {
+    let folder = |path: &Path, why, of: Option<TrialDir>| Rest {
         path: path.to_owned(),
         bytes: bytes_in(path),
         why,
-        of: of.cloned(),
+        of,
     };
-    let mut rests: Vec<Rest> =
-        found.previous.iter().map(|dir| folder(dir.path(), Why::Aside, None)).collect();
-    for dir in &found.trials {
-        let Some(manifest) = dir.read_manifest() else { continue };
+    // A trial of the plan may have no other record than one that was moved aside.
+    let used = experiment.in_current_rows();
+    let unreadable = experiment.unreadable.iter().map(|(found, _)| found);
+    let entries = experiment.entries.iter().enumerate();
+    let unused = entries.clone().filter(|(index, _)| !used.contains(index));
+    let unused = unused.map(|(_, entry)| &entry.found).chain(unreadable);
+    for found in unused.filter(|found| found.is_aside()) {
+        rests.push(folder(&found.place, Why::Aside, None));
+    }
+    for (_, entry) in entries.filter(|(_, entry)| !entry.found.is_aside()) {
+        // The place, which a lock is beside, may have been given in another form.
+        let dir = TrialDir::existing(entry.found.place.clone());
+        if dir.seed().is_none() {
+            // A folder that the user has made.
+            continue;
+        }
         let checkpoints = dir.path().join("checkpoints");
-        match dir.state(&manifest) {
-            State::Failed if args.failed => rests.push(folder(dir.path(), Why::Failed, Some(dir))),
+        match entry.state {
+            State::Failed if args.failed => {
+                rests.push(folder(&entry.found.place, Why::Failed, Some(dir)));
+            }
             State::Done if args.checkpoints && checkpoints.is_dir() => {
                 rests.push(folder(&checkpoints, Why::Checkpoints, Some(dir)));
             }
             State::Done | State::Failed | State::Interrupted | State::Running | State::ToDo => {}
         }
     }
-    let mut places: Vec<&Path> = Vec::new();
-    for dir in &found.trials {
-        let case = dir.path().parent();
-        places.extend([Some(dir.path()), case, case.and_then(Path::parent)].into_iter().flatten());
-        places.extend(dir.experiment().parent());
-    }
-    places.extend(found.experiments.iter().map(PathBuf::as_path));
-    places.sort();
-    places.dedup();
-    // In a trial's folder that goes, all goes.
-    let going: Vec<PathBuf> = rests.iter().map(|rest| rest.path.clone()).collect();
-    for place in places.into_iter().filter(|place| !going.iter().any(|path| path == place)) {
-        rests.extend(passing(place));
-    }
-    rests.sort_by(|a, b| a.path.cmp(&b.path));
-    rests
 }
 
 /// What processes that were killed have left in a folder.

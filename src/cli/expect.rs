@@ -8,7 +8,8 @@ use clap::Args;
 use super::experiments::Mistakes;
 use super::folders::FolderArgs;
 use super::print;
-use crate::analysis::{ClaimOutcome, Nothing, RecordedExperiment, Verdict, judge};
+use crate::analysis::{ClaimOutcome, RecordedExperiment, Verdict, judge};
+use crate::record::Nothing;
 use crate::render::claims_table;
 
 /// What the program exits with where a claim failed.
@@ -24,11 +25,10 @@ pub fn expect(args: &ExpectArgs) -> Result<ExitCode> {
     let found = args.folders.read()?;
     let mut judged = Vec::new();
     let mut mistakes = Vec::new();
-    for RecordedExperiment { results, file, .. } in &found.experiments {
+    for RecordedExperiment { results, seeds, file, .. } in &found.experiments {
         match file {
             Some(Ok(file)) => {
-                let seeds = results.seeds();
-                judged.push((results.name.as_str(), judge(&file.claims, results, &seeds)));
+                judged.push((results.name.as_str(), judge(&file.claims, results, seeds)));
             }
             Some(Err(problems)) => mistakes.push(problems.clone()),
             None => {}

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::analysis::{
     ExperimentResults, Found, Metric, RecordedExperiment, UnknownName, read_folders,
 };
+use crate::record::{ExperimentFolder, Nothing, read_results};
 
 /// Folders with results.
 #[derive(Debug, Args)]
@@ -18,14 +19,54 @@ pub struct FolderArgs {
 }
 
 impl FolderArgs {
-    /// Reads them; says which trials cannot be read.
+    /// Reads the numbers of their trials; says which trials cannot be read and which are left out.
+    ///
+    /// # Errors
+    /// [`Nothing`] where a folder is not there, or no row has a trial.
     pub fn read(&self) -> Result<Found> {
         let found = read_folders(&self.folders)?;
         for reason in &found.unreadable {
-            eprintln!("warning: a trial is left out: {reason}");
+            warn_of_unreadable(reason);
+        }
+        for note in &found.left_out {
+            eprintln!("note: {note}");
+        }
+        if found.experiments.is_empty() {
+            return Err(self.no_trials());
         }
         Ok(found)
     }
+
+    /// Reads their manifests and plans alone.
+    ///
+    /// # Errors
+    /// [`Nothing::NoFolder`] where a folder is not there.
+    pub fn experiments(&self) -> Result<Vec<ExperimentFolder>> {
+        Ok(read_results(&self.folders)?)
+    }
+
+    /// The error of finding no trial.
+    pub fn no_trials(&self) -> anyhow::Error {
+        let shown: Vec<String> =
+            self.folders.iter().map(|path| format!("`{}`", path.display())).collect();
+        Nothing::NoTrials(shown.join(", ")).into()
+    }
+}
+
+/// Says which trials cannot be read and which are left out.
+pub fn tell_what_is_left_out(experiments: &[ExperimentFolder]) {
+    for experiment in experiments {
+        for (_, reason) in &experiment.unreadable {
+            warn_of_unreadable(reason);
+        }
+        if let Some(note) = experiment.left_out_note() {
+            eprintln!("note: {note}");
+        }
+    }
+}
+
+pub fn warn_of_unreadable(reason: &str) {
+    eprintln!("warning: a trial is left out: {reason}");
 }
 
 /// The experiments, each with its folder as people write it.

@@ -7,17 +7,20 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
+use super::folders::{FolderArgs, tell_what_is_left_out};
 use super::print;
-use super::recorded::{DirArgs, Entry, Overview};
 use crate::analysis::grid_text;
 use crate::numbers::duration;
-use crate::record::{CsvName, Manifest, State, TrialDir, read_metrics};
+use crate::record::{
+    CsvName, Entry, ExperimentFolder, Manifest, Row as RecordedRow, State, TrialDir, read_metrics,
+};
 use crate::render::{Lean, plain_table};
+use crate::spec::GridValue;
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
     #[command(flatten)]
-    dirs: DirArgs,
+    folders: FolderArgs,
 
     /// How they are printed: table for people, csv and json for programs.
     #[arg(long, value_enum, default_value_t)]
@@ -52,6 +55,9 @@ enum SortBy {
 
 /// One trial.
 struct Row {
+    experiment: String,
+    variant: String,
+    grid: Vec<GridValue>,
     dir: TrialDir,
     manifest: Manifest,
     state: State,
@@ -62,14 +68,11 @@ struct Row {
 }
 
 pub fn list(args: &ListArgs) -> Result<ExitCode> {
-    let found = args.dirs.found()?;
-    let mut rows: Vec<Row> = Overview::of(&found)
-        .into_iter()
-        .flat_map(|overview| overview.trials)
-        .map(Row::new)
-        .collect();
+    let experiments = args.folders.experiments()?;
+    tell_what_is_left_out(&experiments);
+    let mut rows: Vec<Row> = experiments.iter().flat_map(rows_of).collect();
     if rows.is_empty() {
-        return Err(args.dirs.nothing());
+        return Err(args.folders.no_trials());
     }
     if let Some(column) = args.sort_by {
         // Stable: what is equal stays by experiment, case and seed.
@@ -85,8 +88,22 @@ pub fn list(args: &ListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The recorded trials of an experiment, by case and seed.
+fn rows_of(experiment: &ExperimentFolder) -> Vec<Row> {
+    let mut rows: Vec<&RecordedRow> = experiment.rows.iter().collect();
+    rows.sort_by(|a, b| a.label.cmp(&b.label));
+    let mut trials = Vec::new();
+    for row in rows {
+        let mut of_row: Vec<&Entry> = experiment.trials(row).collect();
+        of_row.sort_by_key(|entry| entry.manifest.seed);
+        trials.extend(of_row.into_iter().map(|entry| Row::new(experiment, row, entry)));
+    }
+    trials
+}
+
 impl Row {
-    fn new(Entry { dir, manifest, state, outdated: _ }: Entry) -> Self {
+    fn new(experiment: &ExperimentFolder, row: &RecordedRow, entry: &Entry) -> Self {
+        let (dir, manifest) = (entry.dir().clone(), entry.manifest.clone());
         let epochs = read_metrics(&dir.metrics()).unwrap_or_default();
         let time = manifest.ended.as_ref().unwrap_or(&manifest.started);
         let age = time.parse::<jiff::Timestamp>().ok().map(|then| {
@@ -94,7 +111,17 @@ impl Row {
             (now.as_millisecond() - then.as_millisecond()).max(0) as f64 / 1000.0
         });
         let val_accuracy = epochs.last().and_then(|row| row.val_accuracy);
-        Self { dir, manifest, state, epochs: epochs.len(), val_accuracy, age }
+        Self {
+            experiment: experiment.name.clone(),
+            variant: row.variant.clone(),
+            grid: row.grid.clone(),
+            dir,
+            manifest,
+            state: entry.state,
+            epochs: epochs.len(),
+            val_accuracy,
+            age,
+        }
     }
 
     fn test_accuracy(&self) -> Option<f64> {
@@ -102,15 +129,11 @@ impl Row {
     }
 
     fn json(&self) -> Value {
-        let grid: Map<String, Value> = self
-            .manifest
-            .grid
-            .iter()
-            .map(|point| (point.key.clone(), point.value.clone()))
-            .collect();
+        let grid: Map<String, Value> =
+            self.grid.iter().map(|point| (point.key.clone(), point.value.clone())).collect();
         json!({
-            "experiment": self.manifest.experiment,
-            "variant": self.manifest.variant,
+            "experiment": self.experiment,
+            "variant": self.variant,
             "grid": grid,
             "seed": self.manifest.seed,
             "status": self.state.as_str(),
@@ -133,8 +156,8 @@ impl SortBy {
             number(b).total_cmp(&number(a))
         };
         match self {
-            Self::Experiment => a.manifest.experiment.cmp(&b.manifest.experiment),
-            Self::Variant => a.manifest.variant.cmp(&b.manifest.variant),
+            Self::Experiment => a.experiment.cmp(&b.experiment),
+            Self::Variant => a.variant.cmp(&b.variant),
             Self::Seed => a.manifest.seed.cmp(&b.manifest.seed),
             Self::Status => a.state.cmp(&b.state),
             Self::Epochs => b.epochs.cmp(&a.epochs),
@@ -150,9 +173,9 @@ fn table(rows: &[Row]) -> String {
         |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
     let cells = |row: &Row| {
         [
-            row.manifest.experiment.clone(),
-            row.manifest.variant.clone(),
-            grid_text(&row.manifest.grid),
+            row.experiment.clone(),
+            row.variant.clone(),
+            grid_text(&row.grid),
             row.manifest.seed.to_string(),
             row.state.as_str().to_owned(),
             format!("{}/{}", row.epochs, row.manifest.epochs),
@@ -194,9 +217,9 @@ fn csv(rows: &[Row]) -> Result<String> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:?}"));
     for row in rows {
         csv.write_record([
-            name(&row.manifest.experiment),
-            name(&row.manifest.variant),
-            name(&grid_text(&row.manifest.grid)),
+            name(&row.experiment),
+            name(&row.variant),
+            name(&grid_text(&row.grid)),
             row.manifest.seed.to_string(),
             row.state.as_str().to_owned(),
             row.epochs.to_string(),

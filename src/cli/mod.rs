@@ -18,7 +18,6 @@ mod moved;
 mod new;
 mod plot;
 mod predict;
-mod recorded;
 mod report;
 mod results;
 mod run;
@@ -36,15 +35,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::analysis::{Nothing, UnknownName};
+use crate::analysis::UnknownName;
 use crate::backend::Unavailable;
 use crate::data::{DataError, DataOptions};
+use crate::record::Nothing;
 use crate::render::BadOption;
 use crate::spec::Overrides;
 
 use experiments::Mistakes;
 use moved::MovedArgs;
-use recorded::NoFolder;
 use trained::NotTrained;
 
 const EXIT_CODES: &str = "\
@@ -216,7 +215,6 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         let usage = cause.is::<Mistakes>()
             || cause.is::<Unavailable>()
             || cause.is::<NotTrained>()
-            || cause.is::<NoFolder>()
             || cause.is::<UnknownName>()
             || cause.is::<export::Unusable>()
             || cause.is::<BadOption>();

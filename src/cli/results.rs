@@ -1,19 +1,20 @@
 //! What a run leaves in the results folder beside its trials: tables, charts, the report.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::charts::unless_drawn;
 use super::expect::has_failed;
+use super::folders::{tell_what_is_left_out, warn_of_unreadable};
 use super::print;
 use super::run::Planned;
-use crate::analysis::{self, ExperimentResults, Verdict};
+use crate::analysis::{self, ExperimentResults, Verdict, experiment_results};
 use crate::launch::FailedTrial;
-use crate::plan::Trial;
 use crate::record::{
-    RecordedTrial, Status, TrialDir, read_metrics, write_atomically, write_if_changed,
-    write_tensorboard, write_tensorboard_summary,
+    Entry, ExperimentFolder, RecordedTrial, Slot, Status, read_metrics, read_plan, read_results,
+    write_atomically, write_if_changed, write_plan, write_tensorboard, write_tensorboard_summary,
 };
 use crate::render;
 
@@ -27,35 +28,57 @@ pub struct Written {
     pub claim_failed: bool,
 }
 
-/// Writes tables, charts and the report of all experiments from their recorded trials, and prints
-/// the final table with what became of the claims. `failed` are the trials whose end may not be
+/// Writes tables and charts of the command's experiments, and the comparison and the report of all
+/// experiments in the results folder, from their recorded trials. Prints the table of what the
+/// command ran, with the outcomes of the claims. `failed` are the trials whose end may not be
 /// recorded.
 pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Written> {
+    for planned in planned {
+        // Somebody may have deleted it, with all the rest, while trials were trained.
+        if read_plan(&out.join(&planned.prepared.experiment.name)).is_none() {
+            record_plan(out, planned)?;
+        }
+    }
+    // An experiment's folder may be a link, which would not be followed from the results folder.
+    let of = |planned: &Planned| out.join(&planned.prepared.experiment.name);
+    let roots: Vec<PathBuf> =
+        std::iter::once(out.to_owned()).chain(planned.iter().map(of)).collect();
+    let mut recorded: HashMap<PathBuf, ExperimentFolder> = read_results(&roots)?
+        .into_iter()
+        .map(|experiment| (experiment.folder.clone(), experiment))
+        .collect();
     let (mut folders, mut all, mut judged) = (Vec::new(), Vec::new(), Vec::new());
+    let mut own = Vec::new();
     for planned in planned {
         let experiment = &planned.prepared.experiment;
-        let folder = out.join(&experiment.name);
-        let results = ExperimentResults::new(
-            experiment.name.clone(),
-            experiment.description.clone(),
-            recorded(&folder, planned, failed),
-        );
+        let name = &experiment.name;
+        let folder = out.join(name);
+        let mut found = folder
+            .canonicalize()
+            .ok()
+            .and_then(|place| recorded.remove(&place))
+            .with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
+        found.name.clone_from(name);
+        tell_what_is_left_out(std::slice::from_ref(&found));
+        let failed = |slot: &Slot, entry: Option<&Entry>| failed_now(failed, slot, entry);
+        let (results, unreadable) =
+            experiment_results(&found, experiment.description.clone(), &failed);
+        unreadable.iter().for_each(|reason| warn_of_unreadable(reason));
         analysis::write_tables(&folder, &results)?;
         analysis::write_diagnostics(&folder, &results)?;
-        // The file as it was, for whoever looks at its claims and the order of its cases later.
-        write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())?;
         let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
-        analysis::write_expectations(&folder, &experiment.name, &verdicts)?;
+        analysis::write_expectations(&folder, name, &verdicts)?;
+        own.push(found);
         folders.push(folder);
         all.push(results);
         judged.push(verdicts);
     }
     write_event_files(out, planned, &all)?;
-    analysis::write_comparison(out, &all)?;
 
     // Beside each other: drawing takes longer than training does in a small experiment.
+    let others: Vec<ExperimentFolder> = recorded.into_values().collect();
     let (charts, page) = std::thread::scope(|scope| {
-        let page = scope.spawn(|| write_page(out, &folders, &all));
+        let page = scope.spawn(|| write_page(out, &own, &all, &others));
         (draw_charts(planned, &folders, &all), page.join())
     });
     let mut charts = charts?;
@@ -69,37 +92,33 @@ pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) ->
     let claims = render::claims_table(&judged);
     let gap = if claims.is_empty() { "" } else { "\n" };
     let claim_failed = has_failed(&judged);
-    print(&format!("{}{gap}{claims}", render::results_table(&all)))?;
+    let chosen: Vec<ExperimentResults> =
+        planned.iter().zip(&all).map(|(planned, results)| chosen(planned, results)).collect();
+    print(&format!("{}{gap}{claims}", render::results_table(&chosen)))?;
     Ok(Written { charts, report: out.join(super::report::FILE), claim_failed })
 }
 
-/// The recorded trials of an experiment; says how many others its folder holds.
-fn recorded(folder: &Path, planned: &Planned, failed: &[FailedTrial]) -> Vec<RecordedTrial> {
-    // What an earlier run left where a trial was not started is not this experiment's.
-    let record = |trial: &Trial| match trial.dir.read() {
-        Ok(found) if found.manifest.trial_hash == trial.hash => match failed_now(failed, trial) {
-            Some(failed) if found.manifest.status != Status::Failed => Some(failed),
-            Some(_) | None => Some(found),
-        },
-        Ok(_) => failed_now(failed, trial),
-        Err(error) => failed_now(failed, trial).or_else(|| {
-            if trial.dir.manifest().exists() {
-                eprintln!("warning: {} is left out: {error:#}", trial.title());
-            }
-            None
-        }),
-    };
-    let recorded: Vec<_> = planned.trials.iter().filter_map(record).collect();
-    let others = TrialDir::count(folder).saturating_sub(recorded.len());
-    if others > 0 {
-        eprintln!(
-            "note: tables and charts of `{}` are of this command's trials, {} in number; others in \
-             its folder, left as they are: {others}",
-            planned.prepared.experiment.name,
-            recorded.len(),
-        );
+/// Records what the command set out to do with an experiment, and the file as it is now, for whoever
+/// looks at its claims and its settings later.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn record_plan(out: &Path, planned: &Planned) -> Result<()> {
+    let experiment = &planned.prepared.experiment;
+    let folder = out.join(&experiment.name);
+    write_plan(&folder, &planned.plan)?;
+    write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())
+}
+
+/// The cases that the command chose trials of.
+fn chosen(planned: &Planned, results: &ExperimentResults) -> ExperimentResults {
+    let labels: HashSet<String> = planned.trials.iter().map(|trial| trial.case().label()).collect();
+    let cases = results.cases.iter().filter(|case| labels.contains(&case.label));
+    ExperimentResults {
+        name: results.name.clone(),
+        description: results.description.clone(),
+        cases: cases.cloned().collect(),
     }
-    recorded
 }
 
 /// The tables that charts are drawn from; most experiments have no diagnostics.
@@ -124,32 +143,61 @@ fn draw_charts(
     Ok(charts)
 }
 
-/// Writes what shows all experiments side by side: the report and a chart. Returns the chart, where
-/// it was drawn anew.
+/// Writes what shows all experiments of a results folder side by side: the comparison, as a table
+/// and as a chart, and the report. `own` and `all` are the experiments of this command, `others`
+/// the rest. Returns the chart, where it was drawn anew.
 fn write_page(
     out: &Path,
-    folders: &[PathBuf],
+    own: &[ExperimentFolder],
     all: &[ExperimentResults],
+    others: &[ExperimentFolder],
 ) -> Result<Option<PathBuf>> {
-    let mut inputs: Vec<PathBuf> = folders.iter().flat_map(|folder| tables(folder)).collect();
-    inputs.extend(folders.iter().map(|folder| folder.join("expectations.csv")));
-    // Whatever else the report tells of a trial is as it was when the trial ended.
+    let mut experiments: Vec<(&ExperimentFolder, Option<&ExperimentResults>)> =
+        own.iter().zip(all.iter().map(Some)).collect();
+    experiments.extend(others.iter().map(|other| (other, None)));
+    experiments.sort_by(|a, b| (&a.0.name, &a.0.folder).cmp(&(&b.0.name, &b.0.folder)));
+    // What is shown of a trial is as it was when the trial ended.
+    let mut inputs = Vec::new();
     let mut words: Vec<&str> = Vec::new();
-    for results in all {
-        words.extend([&*results.name, &*results.description]);
-        for trial in results.cases.iter().flat_map(|case| &case.trials) {
-            let manifest = &trial.manifest;
-            words.extend([&*manifest.trial_hash, &*manifest.started]);
-            words.extend(manifest.ended.as_deref());
+    for (experiment, _) in &experiments {
+        let files = ["experiment.yaml", "expectations.csv"];
+        inputs.extend(files.map(|name| experiment.folder.join(name)));
+        words.push(&experiment.name);
+        for row in &experiment.rows {
+            words.push(&row.label);
+            for Entry { manifest, state, .. } in experiment.trials(row) {
+                words.extend([&*manifest.trial_hash, &*manifest.started, state.as_str()]);
+                words.extend(manifest.ended.as_deref());
+            }
         }
     }
     let drawn = unless_drawn(out, &inputs, &words, || {
-        let experiments: Vec<_> = folders.iter().map(PathBuf::as_path).zip(all).collect();
+        let read = |(experiment, results): &(&ExperimentFolder, Option<&ExperimentResults>)| {
+            results.cloned().unwrap_or_else(|| read_other(experiment))
+        };
+        let results: Vec<ExperimentResults> = experiments.iter().map(read).collect();
+        let shown = experiments.iter().zip(&results);
+        let shown: Vec<(&Path, &ExperimentResults)> = shown
+            .filter(|((_, own), results)| own.is_some() || !results.cases.is_empty())
+            .map(|((experiment, _), results)| (&*experiment.folder, results))
+            .collect();
+        analysis::write_comparison(out, &results)?;
         let report = out.join(super::report::FILE);
-        write_atomically(&report, render::report(&experiments)?.as_bytes())?;
-        Ok(render::draw_comparison(out, all)?.into_iter().chain([report]).collect())
+        write_atomically(&report, render::report(&shown)?.as_bytes())?;
+        let chart = render::draw_comparison(out, &results)?;
+        Ok(chart.into_iter().chain([report, out.join("comparison.csv")]).collect())
     })?;
     Ok(drawn.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "png")))
+}
+
+/// An experiment that this command has nothing to do with; what cannot be read of it is told by the
+/// commands that read it.
+fn read_other(experiment: &ExperimentFolder) -> ExperimentResults {
+    let description = match experiment.file() {
+        Some(Ok(file)) => file.description.clone(),
+        Some(Err(_)) | None => String::new(),
+    };
+    experiment_results(experiment, description, &|_, _| None).0
 }
 
 /// Writes the event files of all trials that are to have them, and of those that have some, which
@@ -171,12 +219,15 @@ fn write_event_files(out: &Path, planned: &[Planned], results: &[ExperimentResul
 
 /// The record of a trial that has failed in this run, where that could not be written down: on a
 /// disk that is full, or in a folder that is gone.
-fn failed_now(failed: &[FailedTrial], trial: &Trial) -> Option<RecordedTrial> {
-    let failed = failed.iter().find(|failed| failed.dir == trial.dir)?;
+fn failed_now(failed: &[FailedTrial], slot: &Slot, entry: Option<&Entry>) -> Option<RecordedTrial> {
+    if failed.is_empty() || entry.is_some_and(|entry| entry.manifest.status == Status::Failed) {
+        return None;
+    }
+    let failed = failed.iter().find(|failed| failed.manifest.trial_hash == slot.trial_hash)?;
     Some(RecordedTrial {
-        dir: trial.dir.clone(),
-        label: trial.case().label(),
+        dir: failed.dir.clone(),
+        label: String::new(),
         manifest: failed.manifest.clone(),
-        epochs: read_metrics(&trial.dir.metrics()).unwrap_or_default(),
+        epochs: read_metrics(&failed.dir.metrics()).unwrap_or_default(),
     })
 }

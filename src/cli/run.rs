@@ -13,14 +13,14 @@ use super::check::print_warnings;
 use super::dry_run::dry_run;
 use super::expect::CLAIM_FAILED;
 use super::experiments::{Prepared, prepare};
-use super::results::{Written, write_results};
+use super::results::{Written, record_plan, write_results};
 use super::{FileArgs, NothingSelected, SourceArgs, print};
 use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
-use crate::record::{PlannedTrial, TrialDir, write_plan};
-use crate::spec::{BackendName, Overrides};
+use crate::record::{Plan, PlannedCase, PlannedTrial, TrialDir};
+use crate::spec::{BackendName, Experiment, Overrides};
 use crate::train::NUMERICS_VERSION;
 
 /// Longer lists of what could have been selected are cut.
@@ -100,7 +100,9 @@ pub struct Planned {
     pub backend: Opened,
     /// Per case.
     pub datasets: Vec<Arc<Dataset>>,
-    /// Case by case and seed by seed.
+    /// All cases and seeds of the file, as it is recorded.
+    pub plan: Plan,
+    /// Those that `--only` and `--exclude` choose, case by case and seed by seed.
     pub trials: Vec<Trial>,
     /// Per trial.
     pub standings: Vec<Standing>,
@@ -135,8 +137,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create the results folder `{}`", args.out.display()))?;
     for planned in &planned {
-        write_plan(&args.out.join(&planned.prepared.experiment.name), &planned_trials(planned))?;
+        record_plan(&args.out, planned)?;
     }
+    tell_of_older_numerics(&planned);
 
     let total: usize = planned.iter().map(|planned| planned.trials.len()).sum();
     let done = count(&planned, |standing| matches!(standing, Standing::Done));
@@ -308,13 +311,56 @@ fn count(planned: &[Planned], is: impl Fn(&Standing) -> bool) -> usize {
     planned.iter().flat_map(|planned| &planned.standings).filter(|standing| is(standing)).count()
 }
 
-fn planned_trials(planned: &Planned) -> Vec<PlannedTrial> {
-    let trial = |trial: &Trial| PlannedTrial {
-        case: trial.case().label(),
-        seed: trial.seed,
-        trial_hash: trial.hash.clone(),
+/// Says how many finished trials are trained again because this version computes other numbers.
+fn tell_of_older_numerics(planned: &[Planned]) {
+    let is_older = |standing: &Standing| match standing {
+        Standing::Open(Cause::Changed(recorded)) => {
+            recorded.outcome.is_some() && recorded.versions.numerics != NUMERICS_VERSION
+        }
+        Standing::Open(
+            Cause::New
+            | Cause::Forced
+            | Cause::Lacks(_)
+            | Cause::CutOff(_)
+            | Cause::Failed(_)
+            | Cause::Elsewhere,
+        )
+        | Standing::Done
+        | Standing::DoneIn(_)
+        | Standing::Failed(_) => false,
     };
-    planned.trials.iter().map(trial).collect()
+    let trials = match count(planned, is_older) {
+        0 => return,
+        1 => "1 trial was".to_owned(),
+        count => format!("{count} trials were"),
+    };
+    eprintln!(
+        "note: {trials} trained with an older version of the numerics; this one is version \
+         {NUMERICS_VERSION} and trains them again (the old results are moved to `previous`)"
+    );
+}
+
+/// The plan of all trials of an experiment, which are in the order of its cases.
+fn planned_cases(
+    experiment: &Experiment,
+    trials: &[Trial],
+    checksums: &[&str],
+) -> Vec<PlannedCase> {
+    let of_case = |trials: &[Trial]| {
+        let case = trials[0].case();
+        PlannedCase {
+            label: case.label(),
+            variant: Some(case.variant.clone()),
+            grid: case.grid.clone(),
+            case_hash: Some(trials[0].case_hash.clone()),
+            data: Some(checksums[trials[0].case].to_owned()),
+            trials: trials
+                .iter()
+                .map(|trial| PlannedTrial { seed: trial.seed, trial_hash: trial.hash.clone() })
+                .collect(),
+        }
+    };
+    trials.chunks(experiment.seeds.len().max(1)).map(of_case).collect()
 }
 
 fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Planned> {
@@ -330,12 +376,18 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
     let checksums: Vec<&str> = datasets.iter().map(|dataset| &*dataset.checksum).collect();
     let initial = &prepared.initial;
     let mut trials = Trial::all(experiment, name, &args.out, NUMERICS_VERSION, &checksums, initial);
+    let plan = Plan {
+        numerics: Some(NUMERICS_VERSION),
+        backend: Some(name),
+        set: args.files.set.clone(),
+        cases: planned_cases(experiment, &trials, &checksums),
+    };
     let selection = args.selection();
     trials.retain(|trial| selection.takes(&experiment.name, &trial.case().label(), trial.seed));
     let policy = Policy { force: args.force, rerun_failed: args.rerun_failed };
     let standings = trials.iter().map(|trial| trial.standing(policy)).collect();
     let tensorboard = args.tensorboard || experiment.tensorboard;
-    Ok(Planned { prepared, backend, datasets, trials, standings, tensorboard })
+    Ok(Planned { prepared, backend, datasets, plan, trials, standings, tensorboard })
 }
 
 /// The trials that are still to be trained, or to be taken over, each experiment seed by seed: all

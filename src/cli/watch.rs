@@ -10,12 +10,12 @@ use anyhow::Result;
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::folders::FolderArgs;
 use super::print;
-use super::recorded::{DirArgs, Entry, Overview};
 use super::status::status_table;
 use crate::analysis::grid_text;
 use crate::numbers::duration;
-use crate::record::{EpochRow, State, read_metrics};
+use crate::record::{Entry, EpochRow, ExperimentFolder, State, read_metrics};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Args)]
 pub struct WatchArgs {
     #[command(flatten)]
-    dirs: DirArgs,
+    folders: FolderArgs,
 
     /// Look once and stop.
     #[arg(long)]
@@ -35,7 +35,7 @@ pub struct WatchArgs {
 
 pub fn watch(args: &WatchArgs) -> Result<ExitCode> {
     if args.once {
-        let look = Look::at(&args.dirs)?;
+        let look = Look::at(&args.folders)?;
         print(&format!("{}{}", look.table, look.lines().join("")))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -46,22 +46,27 @@ pub fn watch(args: &WatchArgs) -> Result<ExitCode> {
 
 /// One look at the folders.
 struct Look {
-    overviews: Vec<Overview>,
+    experiments: Vec<ExperimentFolder>,
     table: String,
 }
 
 impl Look {
-    fn at(dirs: &DirArgs) -> Result<Self> {
-        let overviews = Overview::of(&dirs.found()?);
-        if overviews.is_empty() {
-            return Err(dirs.nothing());
-        }
-        let table = status_table(&overviews);
-        Ok(Self { overviews, table })
+    fn at(folders: &FolderArgs) -> Result<Self> {
+        let experiments = folders.experiments()?;
+        let table = status_table(&experiments).ok_or_else(|| folders.no_trials())?;
+        Ok(Self { experiments, table })
     }
 
+    /// All trials, each once. Among them are those that another command trains, whose plan is not
+    /// the last one.
     fn trials(&self) -> impl Iterator<Item = &Entry> {
-        self.overviews.iter().flat_map(|overview| &overview.trials)
+        self.experiments.iter().flat_map(|experiment| {
+            let used = experiment.in_current_rows();
+            let is_meant = move |(index, entry): &(usize, &Entry)| {
+                used.contains(index) || entry.state == State::Running
+            };
+            experiment.entries.iter().enumerate().filter(is_meant).map(|(_, entry)| entry)
+        })
     }
 
     fn running(&self) -> impl Iterator<Item = &Entry> {
@@ -71,7 +76,7 @@ impl Look {
     /// A line for each trial that is running.
     fn lines(&self) -> Vec<String> {
         let line = |trial: &Entry| {
-            let rows = read_metrics(&trial.dir.metrics()).unwrap_or_default();
+            let rows = read_metrics(&trial.dir().metrics()).unwrap_or_default();
             format!("{}: {}\n", title(trial), progress(trial, rows.last()))
         };
         self.running().map(line).collect()
@@ -85,7 +90,7 @@ fn live(args: &WatchArgs) -> Result<String> {
     let mut shown: Vec<ProgressBar> = Vec::new();
     let mut patience = Patience::default();
     loop {
-        let look = Look::at(&args.dirs)?;
+        let look = Look::at(&args.folders)?;
         let text = look.table.clone() + &look.lines().join("");
         let lines: Vec<&str> = text.lines().collect();
         for line in shown.drain(lines.len().min(shown.len())..) {
@@ -114,9 +119,9 @@ fn plain(args: &WatchArgs) -> Result<String> {
     let mut patience = Patience::default();
     let mut first = true;
     loop {
-        let look = Look::at(&args.dirs)?;
+        let look = Look::at(&args.folders)?;
         for trial in look.trials() {
-            let path = trial.dir.path().to_owned();
+            let path = trial.dir().path().to_owned();
             let before = seen.get(&path).copied();
             // What had ended before is told by the table alone.
             let news = match before {
@@ -128,7 +133,7 @@ fn plain(args: &WatchArgs) -> Result<String> {
                 seen.entry(path).or_insert((trial.state, 0));
                 continue;
             }
-            let rows = read_metrics(&trial.dir.metrics()).unwrap_or_default();
+            let rows = read_metrics(&trial.dir().metrics()).unwrap_or_default();
             let told = match before {
                 Some((State::Running, epochs)) => epochs,
                 None if first => rows.len().saturating_sub(1),

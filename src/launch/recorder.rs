@@ -305,6 +305,7 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
         backend: trial.backend,
         device: job.backend.description.clone(),
         trial_hash: trial.hash.clone(),
+        case_hash: Some(trial.case_hash.clone()),
         dataset: job.dataset.name.clone(),
         dataset_checksum: job.dataset.checksum.clone(),
         dataset_shape: Some(DatasetShape {

@@ -65,6 +65,7 @@ fn sign(trial: &Trial, dir: &TrialDir, from: Option<&TrialDir>) -> Result<()> {
     manifest.experiment.clone_from(&trial.experiment.name);
     manifest.variant.clone_from(&case.variant);
     manifest.grid.clone_from(&case.grid);
+    manifest.case_hash = Some(trial.case_hash.clone());
     let place = match from {
         Some(from) => {
             let from = from.path().to_string_lossy().into_owned();

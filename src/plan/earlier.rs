@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::Trial;
-use crate::record::{Found, Manifest, Outcome, Status, TrialDir, bytes_in};
+use crate::record::{Found, FoundTrial, Manifest, Outcome, Status, TrialDir, bytes_in};
 use crate::spec::BackendName;
 
 /// Parameters of networks that take about the same time differ by no more than this factor.
@@ -44,22 +44,24 @@ pub struct Estimate {
 impl Earlier {
     /// Reads the manifests of a folder of results. A folder that is not there holds none.
     pub fn in_results(results: &Path) -> Self {
-        let found = Found::below(results).unwrap_or_default();
+        let found = Found::below(&[results]).unwrap_or_default();
         let mut earlier = Self::default();
-        // Those moved aside come last: where the same trial stands in its own folder, that counts.
-        for dir in found.trials.into_iter().chain(found.previous) {
-            let manifest = dir.read_manifest();
+        // Those moved aside come last: where the same trial is in its own folder, that one counts.
+        let (aside, own): (Vec<_>, Vec<_>) =
+            found.trials.into_iter().partition(FoundTrial::is_aside);
+        for found in own.into_iter().chain(aside) {
+            let manifest = found.dir.read_manifest();
             if let Some(manifest) = manifest.filter(|found| found.status == Status::Completed) {
-                earlier.add(dir, manifest);
+                earlier.add(found, manifest);
             }
         }
         earlier
     }
 
-    fn add(&mut self, dir: TrialDir, manifest: Manifest) {
+    fn add(&mut self, found: FoundTrial, manifest: Manifest) {
+        let label = found.label();
+        let dir = found.dir;
         if let Some(Outcome { samples_per_second: rate, .. }) = manifest.outcome {
-            let label = dir.path().parent().and_then(Path::file_name).unwrap_or_default();
-            let label = label.to_string_lossy().into_owned();
             let (backend, size) = (manifest.backend, manifest.parameters.total);
             let of_case = self.by_case.entry((manifest.experiment, label, backend, size));
             of_case.or_insert_with(|| Group::new(&dir)).rates.push(rate);

@@ -1,9 +1,10 @@
 //! How a trial stands: done, or to be trained, and why.
 
-use serde_json::Value;
-
 use super::Trial;
-use crate::record::{Failure, Manifest, State, TrialDir, TrialLock, read_metrics};
+use crate::record::{
+    Failure, Manifest, State, TrialDir, TrialLock, changes, read_metrics, recorded_settings,
+    settings,
+};
 
 /// What the user wants of trials that have been trained before.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,14 +92,8 @@ impl Trial {
     /// What is different in the trial that its folder holds, each as `training.epochs 10 → 20`.
     /// `data` is the checksum of its data, `numerics` the version of its numbers.
     pub fn changes(&self, recorded: &Manifest, data: &str, numerics: u32) -> Vec<String> {
-        let text = std::fs::read_to_string(self.dir.config()).unwrap_or_default();
-        let before = serde_yaml::from_str::<Value>(&text).unwrap_or_default();
-        let mut changes = Vec::new();
-        if let Ok(now) = self.config_value() {
-            for part in ["backend", "dataset", "model", "training", "diagnostics"] {
-                compare(part, before.get(part), now.get(part), &mut changes);
-            }
-        }
+        let now = settings(&self.case().setup, self.backend);
+        let mut changes = changes(&recorded_settings(&self.dir), &now);
         if recorded.dataset_checksum != data {
             changes.push("the data has changed".to_owned());
         }
@@ -112,88 +107,5 @@ impl Trial {
             });
         }
         changes
-    }
-}
-
-/// Notes where two trees differ, at their leaves.
-fn compare(path: &str, before: Option<&Value>, now: Option<&Value>, changes: &mut Vec<String>) {
-    // Of these, the content counts.
-    if before == now || ["dataset.idx", "dataset.name", "model.initial_weights"].contains(&path) {
-        return;
-    }
-    match (before, now) {
-        (Some(Value::Object(was)), Some(Value::Object(is))) => {
-            for (key, now) in is {
-                compare(&format!("{path}.{key}"), was.get(key), Some(now), changes);
-            }
-            for (key, before) in was.iter().filter(|(key, _)| !is.contains_key(*key)) {
-                compare(&format!("{path}.{key}"), Some(before), None, changes);
-            }
-        }
-        (Some(Value::Array(was)), Some(Value::Array(is))) if kinds(was) == kinds(is) => {
-            for (index, (before, now)) in was.iter().zip(is).enumerate() {
-                compare(&format!("{path}.{index}"), Some(before), Some(now), changes);
-            }
-        }
-        (before, now) => changes.push(format!("{path} {} → {}", shown(before), shown(now))),
-    }
-}
-
-/// The names of layers or callbacks; of a list of other things, their number.
-fn kinds(list: &[Value]) -> Vec<&str> {
-    list.iter().map(|item| kind(item).unwrap_or_default()).collect()
-}
-
-fn kind(item: &Value) -> Option<&str> {
-    match item {
-        Value::String(name) => Some(name),
-        Value::Object(map) => map.keys().next().map(String::as_str),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
-    }
-}
-
-fn shown(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "nothing".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        // A stack of layers by their names, in short.
-        Some(Value::Array(list)) if list.iter().all(|item| kind(item).is_some()) => {
-            format!("[{}]", kinds(list).join(", "))
-        }
-        Some(value) => value.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn changes_are_named_by_their_paths_with_both_values() {
-        let changes = |was: Value, is: Value| {
-            let mut changes = Vec::new();
-            compare("model", Some(&was), Some(&is), &mut changes);
-            changes
-        };
-        let dense = |units| json!({ "dense": { "units": units, "activation": "relu" } });
-        let layers = |list: Value| json!({ "layers": list });
-        assert_eq!(
-            changes(layers(json!(["flatten", dense(300)])), layers(json!(["flatten", dense(100)]))),
-            ["model.layers.1.dense.units 300 → 100"]
-        );
-        assert_eq!(
-            changes(layers(json!(["flatten"])), layers(json!(["flatten", dense(100)]))),
-            ["model.layers [flatten] → [flatten, dense]"]
-        );
-        assert_eq!(
-            changes(json!({ "a": 1, "b": { "c": 0.5 } }), json!({ "b": { "c": "x", "d": true } })),
-            ["model.b.c 0.5 → x", "model.b.d nothing → true", "model.a 1 → nothing"]
-        );
-        assert_eq!(
-            changes(json!({ "initial_weights": "a" }), json!({ "initial_weights": "b" })),
-            Vec::<String>::new()
-        );
     }
 }

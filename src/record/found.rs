@@ -1,13 +1,17 @@
-//! Trials in folders of results, of whichever command.
+//! The folders of trials in folders of results.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 
-use super::{Manifest, Status, TrialDir, TrialLock};
+use super::{Manifest, Nothing, Status, TrialDir, TrialLock, plan_file};
 
 /// Levels below a results folder: experiments, cases, seeds.
 const LEVELS: usize = 3;
+
+/// The folder in a case's folder that trials are moved to when they are trained again.
+const PREVIOUS: &str = "previous";
 
 /// How far a trial is, as its manifest and its lock tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,9 +53,16 @@ impl TrialDir {
         }
     }
 
-    /// The folder of its experiment, two above.
-    pub fn experiment(&self) -> &Path {
-        self.path().parent().and_then(Path::parent).unwrap_or(Path::new("."))
+    /// The manifest.
+    ///
+    /// # Errors
+    /// When it cannot be read; the message names the file.
+    pub fn load_manifest(&self) -> Result<Manifest> {
+        let path = self.manifest();
+        let text =
+            std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        serde_json::from_slice(&text)
+            .with_context(|| format!("`{}` is not a manifest of this version", path.display()))
     }
 
     /// The seed in the folder's name; `None` for one that was moved aside.
@@ -64,110 +75,190 @@ impl TrialDir {
     }
 }
 
-/// What there is in and below a folder of results, of an experiment, of a case or of a trial.
+/// A folder with a trial in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTrial {
+    /// The folder, by the path that it was looked for.
+    pub dir: TrialDir,
+    /// Its canonical path.
+    pub place: PathBuf,
+}
+
+impl FoundTrial {
+    /// Whether it is in the `previous/` of its case, where `run` puts what it trains again.
+    pub fn is_aside(&self) -> bool {
+        let parent = self.place.parent().and_then(Path::file_name);
+        parent.is_some_and(|name| name == PREVIOUS) && is_moved_aside(self.name())
+    }
+
+    /// The folder's name.
+    pub fn name(&self) -> &str {
+        self.place.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    /// The folder of its case.
+    pub fn case(&self) -> &Path {
+        let levels = if self.is_aside() { 2 } else { 1 };
+        self.place.ancestors().nth(levels).unwrap_or(&self.place)
+    }
+
+    /// The folder of its experiment.
+    pub fn experiment(&self) -> &Path {
+        self.case().parent().unwrap_or(self.case())
+    }
+
+    /// The label of its case, by the folder's name.
+    pub fn label(&self) -> String {
+        self.case().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Whether a folder is called as `run` calls what it moves aside: `seed-1-20260101T000000Z`.
+fn is_moved_aside(name: &str) -> bool {
+    let seed_and_time = name.strip_prefix("seed-").and_then(|rest| rest.split_once('-'));
+    seed_and_time.is_some_and(|(seed, _)| seed.parse::<u64>().is_ok())
+}
+
+/// What there is in and below folders of results, of experiments, of cases or of trials.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Folders of trials, by experiment, case and seed.
-    pub trials: Vec<TrialDir>,
-    /// Those in `previous/`, moved aside for others.
-    pub previous: Vec<TrialDir>,
-    /// Folders of experiments, begun or not.
-    pub experiments: Vec<PathBuf>,
+    /// Folders of trials, by their places.
+    pub trials: Vec<FoundTrial>,
+    /// Folders of experiments that have a plan, by their canonical paths.
+    pub planned: BTreeSet<PathBuf>,
+    /// The folders that were looked into, by their canonical paths.
+    pub roots: Vec<PathBuf>,
 }
 
 impl Found {
-    /// Looks into a folder.
+    /// Looks into folders. Links inside them are not followed, and each folder counts once, however
+    /// often it is reached.
     ///
     /// # Errors
-    /// When it cannot be read. What cannot be read below it is passed over.
-    pub fn below(folder: &Path) -> Result<Self> {
+    /// [`Nothing::NoFolder`] where one of them is not there. What cannot be read below it is left
+    /// out.
+    pub fn below(folders: &[impl AsRef<Path>]) -> Result<Self, Nothing> {
         let mut found = Self::default();
-        let given = TrialDir::existing(folder.to_owned());
-        if given.manifest().is_file() {
-            found.trials.push(given);
-            return Ok(found);
+        for folder in folders {
+            let folder = folder.as_ref();
+            let root = folder.canonicalize().ok().filter(|root| root.is_dir());
+            let root = root.ok_or_else(|| Nothing::NoFolder(folder.to_owned()))?;
+            found.visit(folder.to_owned(), root.clone(), LEVELS);
+            found.roots.push(root);
         }
-        std::fs::read_dir(folder)
-            .with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
-        found.visit(folder, LEVELS);
-        let key = |dir: &TrialDir| (dir.path().parent().map(Path::to_owned), dir.seed());
-        found.trials.sort_by_cached_key(key);
-        found.previous.sort_by(|a, b| a.path().cmp(b.path()));
-        found.experiments.sort();
+        found.trials.sort_by(|a, b| a.place.cmp(&b.place));
+        found.trials.dedup_by(|a, b| a.place == b.place);
         Ok(found)
     }
 
-    fn visit(&mut self, folder: &Path, levels: usize) {
-        if super::plan_file(folder).is_file() {
-            self.experiments.push(folder.to_owned());
+    fn visit(&mut self, path: PathBuf, place: PathBuf, levels: usize) {
+        let dir = TrialDir::existing(path);
+        if dir.manifest().is_file() {
+            self.trials.push(FoundTrial { dir, place });
+            return;
         }
-        for (name, path) in folders(folder) {
-            let dir = TrialDir::existing(path);
-            let is_trial = |dir: &TrialDir| dir.manifest().is_file();
-            if dir.seed().is_some() && is_trial(&dir) {
-                self.trials.push(dir);
-            } else if name == "previous" {
-                let aside = folders(dir.path()).into_iter().map(|(_, path)| path);
-                let aside = aside.map(TrialDir::existing);
-                // A variant may be called so, too.
-                let (here, aside): (Vec<_>, Vec<_>) =
-                    aside.filter(is_trial).partition(|dir| dir.seed().is_some());
-                self.trials.extend(here);
-                self.previous.extend(aside);
-            } else if levels > 1 {
-                self.visit(dir.path(), levels - 1);
+        if plan_file(&place).is_file() {
+            self.planned.insert(place.clone());
+        }
+        // The trials in `previous/` are one level further down.
+        let is_previous = place.file_name().is_some_and(|name| name == PREVIOUS);
+        if levels == 0 && !is_previous {
+            return;
+        }
+        let entries = std::fs::read_dir(&place).into_iter().flatten().flatten();
+        for entry in entries {
+            let name = entry.file_name();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && !name.to_string_lossy().starts_with('.') {
+                let levels = levels.saturating_sub(1);
+                self.visit(dir.path().join(&name), place.join(&name), levels);
             }
         }
     }
-}
-
-/// Folders in a folder, but for hidden ones.
-fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let folder = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type().ok()?;
-        let is_folder = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-        (is_folder && !name.starts_with('.')).then(|| (name, entry.path()))
-    };
-    entries.filter_map(folder).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn trials_are_found_from_every_level_and_those_moved_aside_apart() {
+    /// A folder with trials at the given paths.
+    fn folder(trials: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let trial = |path: &str| {
-            let path = folder.path().join(path);
+        for trial in trials {
+            let path = folder.path().join(trial);
             std::fs::create_dir_all(&path).unwrap();
             std::fs::write(path.join("manifest.json"), "{}").unwrap();
+        }
+        folder
+    }
+
+    /// The paths of what is found below some folders, with a mark at those that were moved aside.
+    fn names(folder: &Path, below: &[&str]) -> Vec<String> {
+        let below: Vec<PathBuf> = below.iter().map(|path| folder.join(path)).collect();
+        let root = folder.canonicalize().unwrap();
+        let name = |trial: &FoundTrial| {
+            let name = trial.place.strip_prefix(&root).unwrap().display().to_string();
+            if trial.is_aside() { format!("{name} (aside)") } else { name }
         };
-        trial("e/v/seed-10");
-        trial("e/v/seed-2");
-        trial("e/v/previous/seed-2-20260101T000000Z");
-        trial("e/seed-1/seed-3");
-        trial("f/previous/seed-1");
-        trial("e/v/seed-2/folded");
+        Found::below(&below).unwrap().trials.iter().map(name).collect()
+    }
+
+    #[test]
+    fn trials_are_found_from_every_level_and_each_once() {
+        let folder = folder(&[
+            "e/v/seed-10",
+            "e/v/seed-2",
+            "e/v/seed-2.bak",
+            "e/v/previous/seed-2-20260101T000000Z",
+            "e/seed-1/seed-3",
+            "e/v/seed-2/folded",
+            "f/previous/seed-1",
+            "f/previous/previous/seed-1-20260101T000000Z",
+            "previous/v/seed-1",
+            "previous/v/previous/seed-1-20260101T000000Z-2",
+        ]);
         std::fs::create_dir_all(folder.path().join("e/v/seed-4")).unwrap();
-        let names = |found: &[TrialDir]| -> Vec<String> {
-            let name = |dir: &TrialDir| {
-                dir.path().strip_prefix(folder.path()).unwrap().display().to_string()
-            };
-            found.iter().map(name).collect()
-        };
-        let below = |path: &str| Found::below(&folder.path().join(path)).unwrap();
-        let found = below("");
+        let of_case = [
+            "e/v/previous/seed-2-20260101T000000Z (aside)",
+            "e/v/seed-10",
+            "e/v/seed-2",
+            "e/v/seed-2.bak",
+        ];
+        let below = |path: &[&str]| names(folder.path(), path);
+        assert_eq!(below(&["e/v"]), of_case);
+        assert_eq!(below(&["e/v/seed-2", "e/v", "e/v/previous"]), of_case);
+        assert_eq!(below(&["e/v/seed-2"]), ["e/v/seed-2"]);
+        let all = below(&[""]);
+        assert_eq!(all[0], "e/seed-1/seed-3");
+        assert_eq!(all[1..5], of_case);
         assert_eq!(
-            names(&found.trials),
-            ["e/seed-1/seed-3", "e/v/seed-2", "e/v/seed-10", "f/previous/seed-1"]
+            all[5..],
+            [
+                "f/previous/previous/seed-1-20260101T000000Z (aside)",
+                "f/previous/seed-1",
+                "previous/v/previous/seed-1-20260101T000000Z-2 (aside)",
+                "previous/v/seed-1",
+            ],
+            "version 0.1 lets variants and experiments be called `previous`"
         );
-        assert_eq!(names(&found.previous), ["e/v/previous/seed-2-20260101T000000Z"]);
-        assert_eq!(names(&below("e").trials), ["e/seed-1/seed-3", "e/v/seed-2", "e/v/seed-10"]);
-        assert_eq!(names(&below("e/v").trials), ["e/v/seed-2", "e/v/seed-10"]);
-        assert_eq!(names(&below("e/v/seed-2").trials), ["e/v/seed-2"]);
-        assert!(Found::below(&folder.path().join("g")).is_err());
+        let missing = Found::below(&[folder.path().join("g")]);
+        assert!(matches!(missing, Err(Nothing::NoFolder(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_inside_a_folder_are_not_followed_and_a_folder_may_be_a_link_itself() {
+        use std::os::unix::fs::symlink;
+
+        let folder = folder(&["results/e/v/seed-1"]);
+        let path = |name: &str| folder.path().join(name);
+        symlink("e", path("results/latest")).unwrap();
+        symlink("seed-1", path("results/e/v/best")).unwrap();
+        symlink("results", path("link")).unwrap();
+        let trial = ["results/e/v/seed-1"];
+        for below in [&["results"][..], &["link"], &["results/latest"], &["results/e/v/best"]] {
+            assert_eq!(names(folder.path(), below), trial, "{below:?}");
+        }
+        assert_eq!(names(folder.path(), &["link", "results", "results/latest"]), trial);
     }
 }

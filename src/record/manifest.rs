@@ -195,6 +195,9 @@ pub struct Manifest {
     pub device: String,
     /// SHA-256 of everything that decides the numbers: resolved config, data, backend, numerics.
     pub trial_hash: String,
+    /// The same without the seed; missing in manifests of version 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_hash: Option<String>,
     /// The data set's name.
     pub dataset: String,
     /// SHA-256 of its decompressed files.

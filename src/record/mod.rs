@@ -4,11 +4,14 @@
 //! diagnostics alone are appended to, flushed lines per epoch. Whatever draws or compares reads these files and nothing
 //! else, so that results can be looked at long after, and without, the run that made them.
 
+mod changes;
 mod checkpoints;
 mod classification;
 mod csv_name;
 mod diagnostics;
 mod found;
+mod identity;
+mod left_out;
 mod lines;
 mod lock;
 mod machine;
@@ -16,10 +19,12 @@ mod manifest;
 mod metrics;
 mod moved_config;
 mod plan_file;
+mod results;
 mod tensorboard;
 mod test_report;
 mod trial_dir;
 
+pub use changes::{changes, recorded_settings, settings};
 pub use checkpoints::Checkpoints;
 pub use classification::{ConfusionMatrix, GreyImage, Mistakes};
 pub use csv_name::CsvName;
@@ -27,7 +32,9 @@ pub use diagnostics::{
     BINS, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, Histogram, LayerRow, read_diagnostics,
     read_histograms,
 };
-pub use found::{Found, State};
+pub use found::{Found, FoundTrial, State};
+pub use identity::{Identity, RecordedSetups, without_paths};
+pub use left_out::shown_folder;
 pub use lock::TrialLock;
 pub use machine::{Machine, peak_memory_bytes};
 pub use manifest::{
@@ -36,7 +43,10 @@ pub use manifest::{
 };
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
 pub use moved_config::lower_configs;
-pub use plan_file::{PlannedTrial, drawn_file, plan_file, read_plan, write_plan};
+pub use plan_file::{
+    Plan, PlannedCase, PlannedTrial, drawn_file, plan_file, read_plan, write_plan,
+};
+pub use results::{Entry, ExperimentFolder, Nothing, Row, Slot, read_results};
 pub use tensorboard::{TensorBoard, write_tensorboard, write_tensorboard_summary};
 pub use test_report::{Mistake, TestReport};
 pub use trial_dir::{RecordedTrial, TrialDir};

@@ -106,10 +106,11 @@ pub fn write_tensorboard(dir: &TrialDir) -> Result<()> {
 /// # Errors
 /// When a folder cannot be read or the file cannot be written.
 pub fn write_tensorboard_summary(results: &Path) -> Result<()> {
-    let Found { trials: found, previous, .. } = Found::below(results)?;
+    let found = Found::below(&[results])?;
     let (mut trials, mut top_k) = (Vec::new(), Vec::new());
     let mut created = f64::INFINITY;
-    for dir in found.iter().chain(&previous).filter(|dir| dir.tensorboard().is_dir()) {
+    let dirs = found.trials.iter().map(|found| &found.dir);
+    for dir in dirs.filter(|dir| dir.tensorboard().is_dir()) {
         // One that cannot be read was told of, and has no session.
         let Ok(trial) = dir.read() else { continue };
         trials.push(hparams::settings(&trial.manifest, &config(&trial)));
