@@ -234,7 +234,10 @@ training: { optimizer: { sgd: { learning_rate: 0.001 } }, epochs: 10 }
             identity_of(BN_AFTER, None).trial_hash,
             "4479199cf115581d5b937bfaa1c160f10ade3f481b52000fc9f4d5c0037df50f"
         );
-        assert_eq!(identity_of(BN_AFTER, None).case_hash, "");
+        assert_eq!(
+            identity_of(BN_AFTER, None).case_hash,
+            "f3a345d2c2bc51fc4bcb69ea7632f9ee248103ef2574c805e88167a4543617ff"
+        );
     }
 
     #[test]

@@ -43,19 +43,16 @@ fn row(variant: &str, n: usize) -> (String, String) {
 }
 
 /// Copies a folder.
-fn copy(bench: &Bench, from: &str, to: &str) {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            let target = to.join(path.file_name().unwrap());
-            match path.is_dir() {
-                true => copy(&path, &target),
-                false => drop(std::fs::copy(&path, &target).unwrap()),
-            }
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => drop(std::fs::copy(&path, &target).unwrap()),
         }
     }
-    copy(&bench.path(from), &bench.path(to));
 }
 
 fn rename(bench: &Bench, from: &str, to: &str) {
@@ -138,10 +135,12 @@ fn copies_count_once() {
     let bench = trained();
     let numbers = bench.bn_runner("compare results -f csv").exits(0).stdout;
     for number in 0..6 {
-        copy(&bench, "results/b/default/seed-1", &format!("results/b/default/seed-1.bak{number}"));
+        let to = bench.path(&format!("results/b/default/seed-1.bak{number}"));
+        copy(&bench.path("results/b/default/seed-1"), &to);
     }
-    copy(&bench, "results/b/default", "results/b/default.old");
-    copy(&bench, "results/b/default/seed-2", "results/b/default/seed-20");
+    let copied = |from: &str, to: &str| copy(&bench.path(from), &bench.path(to));
+    copied("results/b/default", "results/b/default.old");
+    copied("results/b/default/seed-2", "results/b/default/seed-20");
     for folders in ["results", "results results", "results/b/default results ./results/b"] {
         let ended = bench.bn_runner(&format!("compare {folders} -f csv")).exits(0);
         assert_eq!(ended.stdout, numbers, "{folders}");
@@ -364,4 +363,48 @@ fn the_working_directory_is_no_part_of_a_trial() {
         });
         assert_eq!(here, there);
     }
+}
+
+/// What version 0.1 left behind, without weights and pictures: two variants, two seeds each.
+fn of_version_0_1() -> Bench {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/results_0_1");
+    let bench = Bench::new();
+    copy(&fixture, &bench.path("results"));
+    let cache = bench.path("no-cache").display().to_string();
+    bench.variable("BN_RUNNER_OFFLINE", "1").variable("XDG_CACHE_HOME", &cache)
+}
+
+#[test]
+fn results_of_version_0_1_are_read_as_they_are() {
+    let bench = of_version_0_1();
+    let tables = [("trials", "summary"), ("aggregates", "aggregate")];
+    let is_as_before = |bench: &Bench| {
+        for (what, file) in tables {
+            let ended = bench.bn_runner(&format!("export -w {what} -f csv")).exits(0);
+            let now: Vec<HashMap<String, String>> =
+                csv::Reader::from_reader(ended.stdout.as_bytes())
+                    .deserialize()
+                    .collect::<Result<_, _>>()
+                    .unwrap();
+            let before = bench.table(&format!("results/small/{file}.csv"));
+            assert_eq!(now.len(), before.len());
+            for (now, before) in now.iter().zip(&before) {
+                for (column, cell) in before {
+                    assert_eq!(now[column], *cell, "{column} of {what}");
+                }
+            }
+            ended.never_says("note").never_says("warning");
+        }
+        assert_eq!(rows(bench, "results"), [row("quick", 2), row("slow", 2)]);
+        assert_eq!(rows(bench, "results/small/slow/seed-2"), [row("slow", 1)]);
+        for verb in ["compare", "list", "status", "report", "plot", "expect"] {
+            bench.bn_runner(verb).exits(0).never_says("left out");
+        }
+    };
+    is_as_before(&bench);
+    bench.bn_runner("status").prints("small          4       0");
+    copy(&bench.path("results/small/slow/seed-1"), &bench.path("results/small/slow/seed-1.bak"));
+    is_as_before(&bench);
+    std::fs::remove_dir_all(bench.path("results/small/.bn-runner")).unwrap();
+    is_as_before(&bench);
 }

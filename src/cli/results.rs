@@ -63,7 +63,9 @@ pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) ->
         let failed = |slot: &Slot, entry: Option<&Entry>| failed_now(failed, slot, entry);
         let (results, unreadable) =
             experiment_results(&found, experiment.description.clone(), &failed);
-        unreadable.iter().for_each(|reason| warn_of_unreadable(reason));
+        for reason in &unreadable {
+            warn_of_unreadable(reason);
+        }
         analysis::write_tables(&folder, &results)?;
         analysis::write_diagnostics(&folder, &results)?;
         let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);

@@ -85,6 +85,9 @@ pub struct Row {
     pub slots: Vec<Slot>,
 }
 
+/// Trials' folders, each with an error.
+type Unreadable = Vec<(FoundTrial, String)>;
+
 /// One experiment in a folder of results.
 #[derive(Debug)]
 pub struct ExperimentFolder {
@@ -103,7 +106,7 @@ pub struct ExperimentFolder {
     /// The trials that the plan does not list, by their places among the experiment's.
     pub left_out: Vec<usize>,
     /// Folders whose manifests cannot be read, each with the reason.
-    pub unreadable: Vec<(FoundTrial, String)>,
+    pub unreadable: Unreadable,
     file: OnceLock<Option<Result<Experiment, Problems>>>,
 }
 
@@ -114,8 +117,7 @@ pub struct ExperimentFolder {
 /// [`Nothing::NoFolder`] where a folder is not there.
 pub fn read_results(folders: &[impl AsRef<Path>]) -> Result<Vec<ExperimentFolder>, Nothing> {
     let found = Found::below(folders)?;
-    let mut experiments: BTreeMap<PathBuf, (Vec<Entry>, Vec<(FoundTrial, String)>)> =
-        BTreeMap::new();
+    let mut experiments: BTreeMap<PathBuf, (Vec<Entry>, Unreadable)> = BTreeMap::new();
     for experiment in &found.planned {
         experiments.entry(experiment.clone()).or_default();
     }
@@ -144,7 +146,7 @@ impl ExperimentFolder {
         folder: PathBuf,
         is_whole: bool,
         entries: Vec<Entry>,
-        unreadable: Vec<(FoundTrial, String)>,
+        unreadable: Unreadable,
         setups: &mut RecordedSetups,
     ) -> Self {
         let plan = read_plan(&folder);
