@@ -19,7 +19,7 @@ seeds: [1, 2, 3]
 expect: [default.params > 0]
 ";
 
-const RATE: &str = "training.optimizer.sgd.learning_rate 0.05 → 1e-5";
+const RATE: &str = "training.optimizer.sgd.learning_rate 0.05 → 0.00001";
 
 /// The results of [`ONE`], trained.
 fn trained() -> Bench {

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::{
-    Found, FoundTrial, Manifest, Plan, PlannedCase, RecordedSetups, State, TrialDir, read_plan,
+    Found, FoundTrial, Manifest, Plan, PlannedCase, RecordedSetups, State, TrialDir, plan_file,
+    read_plan,
 };
 use crate::spec::{Experiment, GridValue, Overrides, Problems, load};
 
 /// Digits of a hash in the label of a row that has nothing else of its own.
 const SHORT_HASH: usize = 7;
+
+/// So many levels below its experiment's folder a trial can be: in the `previous/` of a case.
+const LEVELS_ABOVE: usize = 3;
 
 /// Why there is nothing to look at.
 #[derive(Debug, thiserror::Error)]
@@ -123,8 +127,10 @@ pub fn read_results(folders: &[impl AsRef<Path>]) -> Result<Vec<ExperimentFolder
     }
     let roots = found.roots;
     let is_whole = |folder: &Path| roots.iter().any(|root| folder.starts_with(root));
+    let mut planned = Planned { known: HashMap::new() };
     for found in found.trials {
-        let (entries, unreadable) = experiments.entry(found.experiment().to_owned()).or_default();
+        let experiment = planned.experiment_of(&found);
+        let (entries, unreadable) = experiments.entry(experiment).or_default();
         match found.dir.load_manifest() {
             Ok(manifest) => {
                 let state = found.dir.state(&manifest);
@@ -139,6 +145,33 @@ pub fn read_results(folders: &[impl AsRef<Path>]) -> Result<Vec<ExperimentFolder
         ExperimentFolder::new(folder, is_whole, entries, unreadable, &mut setups)
     };
     Ok(experiments.into_iter().map(read).collect())
+}
+
+/// Which folders have a plan.
+struct Planned {
+    known: HashMap<PathBuf, bool>,
+}
+
+impl Planned {
+    /// The folder of a trial's experiment: the next one above that has a plan, or else the one that
+    /// its path says.
+    fn experiment_of(&mut self, found: &FoundTrial) -> PathBuf {
+        let above = found.place.ancestors().skip(1).take(LEVELS_ABOVE);
+        for folder in above {
+            let has_plan = match self.known.get(folder) {
+                Some(known) => *known,
+                None => {
+                    let is_there = plan_file(folder).is_file();
+                    self.known.insert(folder.to_owned(), is_there);
+                    is_there
+                }
+            };
+            if has_plan {
+                return folder.to_owned();
+            }
+        }
+        found.experiment().to_owned()
+    }
 }
 
 impl ExperimentFolder {
