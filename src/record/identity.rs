@@ -1,7 +1,7 @@
 //! What makes two trials the same trial, and two seeds the same case.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ pub struct RecordedSetups {
     /// By the text of the file without its seeds.
     known: HashMap<String, Option<Arc<Setup>>>,
     /// Checksums of initial weights, by their paths as the files have them.
-    weights: HashMap<std::path::PathBuf, Option<String>>,
+    weights: HashMap<PathBuf, Option<String>>,
 }
 
 impl RecordedSetups {
@@ -97,9 +97,10 @@ impl RecordedSetups {
         numerics: u32,
     ) -> Option<Identity> {
         let setup = self.setup(dir)?;
-        let weights = match &setup.model.initial_weights {
-            Some(path) => Some(self.checksum(path)?),
-            None => None,
+        let weights = match (&setup.model.initial_weights, &manifest.initial_weights_checksum) {
+            (None, _) => None,
+            (Some(_), Some(checksum)) => Some(checksum.clone()),
+            (Some(path), None) => Some(self.checksum(path.as_path())?),
         };
         let of = |numerics| {
             let data = &manifest.dataset_checksum;
