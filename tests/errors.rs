@@ -90,8 +90,13 @@ fn wrong_usage_exits_with_2() {
 fn missing_or_damaged_data_exits_with_3_and_says_which_file() {
     let bench = Bench::with("plain.yaml", PLAIN)
         .file("lost.yaml", edited(PLAIN, "idx: data", "idx: nowhere"));
-    bench.bn_runner("run lost.yaml -o out").exits(3).says(
-        "nowhere: no file train-images-idx3-ubyte.gz or train-images-idx3-ubyte in this folder",
+    bench
+        .bn_runner("run lost.yaml -o out")
+        .exits(3)
+        .says("error: `nowhere` does not exist; correct `dataset.idx`, or say with `--idx FOLDER`");
+    bench.write("empty/README", "");
+    bench.bn_runner("run lost.yaml -o out --idx empty").exits(3).says(
+        "empty: no file train-images-idx3-ubyte.gz or train-images-idx3-ubyte in this folder",
     );
 
     let name = "data/train-images-idx3-ubyte";

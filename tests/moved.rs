@@ -240,6 +240,12 @@ fn results_that_are_moved_aside_still_find_their_data() {
     bench.bn_runner(&format!("predict {old}/folded")).exits(0).prints("accuracy ");
     bench.bn_runner(&format!("run {old}/config.yaml -o again -q")).exits(0);
     assert_eq!(hash(&bench, &old), hash(&bench, "again/tiny/quick/seed-1"));
+    // Without the new results, the old ones are moved back.
+    std::fs::remove_dir_all(bench.path(&format!("project/{TRIAL}"))).unwrap();
+    bench.bn_runner(force).exits(0);
+    assert!(!bench.has(&old));
+    bench.bn_runner(&format!("verify project/{TRIAL}")).exits(0);
+    bench.bn_runner(&format!("predict project/{TRIAL}/folded")).exits(0).prints("accuracy ");
 }
 
 #[test]

@@ -13,9 +13,9 @@ use super::resume::{self, Resume};
 use crate::model::counts;
 use crate::record::{
     BestEpoch, DatasetShape, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, EpochRow, Failure,
-    Machine, Manifest, MetricsWriter, Outcome, ParameterCounts, Resumption, Status, TensorBoard,
-    TestReport, TestTopK, Versions, lower_configs, now, peak_memory_bytes, read_metrics,
-    write_atomically,
+    Machine, Manifest, MetricsWriter, Move, Outcome, ParameterCounts, Resumption, Status,
+    TensorBoard, TestReport, TestTopK, Versions, correct_configs, now, peak_memory_bytes,
+    read_metrics, write_atomically,
 };
 use crate::spec::CheckpointPolicy;
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
@@ -367,5 +367,5 @@ pub fn move_aside(folder: &Path) -> Result<()> {
         .with_context(|| {
             format!("cannot move `{}` aside to `{}`", folder.display(), target.display())
         })?;
-    lower_configs(&target)
+    correct_configs(&target, Move::Down)
 }

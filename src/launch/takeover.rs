@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::recorder::move_aside;
 use crate::plan::Trial;
-use crate::record::{Manifest, TrialDir, now, write_atomically};
+use crate::record::{Manifest, Move, TrialDir, correct_configs, now, write_atomically};
 
 /// Puts the finished results in `from` into a trial's own folder, with its own names in them. They
 /// are copied, and stay where they are; those that were once moved aside from this very folder are
@@ -21,7 +21,9 @@ pub fn take_over(trial: &Trial, from: &TrialDir) -> Result<()> {
     let seed = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     if is_own(dir, from, &seed) {
         move_aside(dir.path())?;
-        return rename(from.path(), dir.path()).and_then(|()| sign(trial, dir, None));
+        rename(from.path(), dir.path())?;
+        correct_configs(dir.path(), Move::Up)?;
+        return sign(trial, dir, None);
     }
     // Under the trial's lock, one that is there already is of a process that was killed.
     let copy = dir.path().with_file_name(format!(".taking-{seed}"));

@@ -42,7 +42,7 @@ pub use manifest::{
     TestTopK, Versions,
 };
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
-pub use moved_config::lower_configs;
+pub use moved_config::{Move, correct_configs};
 pub use plan_file::{
     Plan, PlannedCase, PlannedTrial, drawn_file, plan_file, read_plan, write_plan,
 };
