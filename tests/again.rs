@@ -269,6 +269,30 @@ fn results_that_cannot_be_taken_over_are_trained() {
 }
 
 #[test]
+fn a_half_copied_trial_is_no_shorter_run() {
+    let text = edited(TINY, "learning_rate: 0.1 }", "learning_rate: 0.01 }");
+    let bench = Bench::with("tiny.yaml", &text);
+    bench.bn_runner("run tiny.yaml -o out").exits(0);
+    let metrics = "out/tiny/quick/seed-1/metrics.csv";
+    let whole = bench.numbers("out/tiny/quick/seed-1");
+    let cut: String = bench.text(metrics).split_inclusive('\n').take(2).collect();
+    bench.write(metrics, &cut);
+    let reason = "metrics.csv` is incomplete: it ends after epoch 1 of 3; copy the trial again";
+    bench.bn_runner("compare out --trials --format csv").exits(0).says(reason);
+    // Version 0.1 recorded no number of epochs; there the best epoch tells.
+    let manifest = "out/tiny/quick/seed-1/manifest.json";
+    let mut old = bench.json(manifest);
+    assert!(old["outcome"].as_object_mut().unwrap().remove("epochs").is_some());
+    assert_eq!(old["outcome"]["best_val_loss"]["epoch"], 3, "the loss falls");
+    bench.write(manifest, old.to_string());
+    bench.bn_runner("compare out").exits(0).says(reason);
+    let why = "metrics.csv is missing, incomplete or unreadable";
+    bench.bn_runner("run tiny.yaml -o out --dry-run").exits(0).prints(why);
+    bench.bn_runner("run tiny.yaml -o out").exits(0).says("trials to train: 1,");
+    assert_eq!(whole, bench.numbers("out/tiny/quick/seed-1"));
+}
+
+#[test]
 fn charts_are_drawn_again_only_when_they_would_be_others() {
     let bench = Bench::with("tiny.yaml", TINY);
     bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0).says("wrote out/comparison.png");

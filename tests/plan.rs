@@ -111,7 +111,7 @@ fn a_dry_run_names_what_has_changed() {
     let ended = bench.bn_runner(dry).exits(0).prints("2 done, 2 to train (1 begun)");
     let plan = plan(&ended);
     assert_eq!(plan[0], ("interrupted".to_owned(), "cut off after epoch 3".to_owned()));
-    assert_eq!(plan[1].1, "model.safetensors is gone or cannot be read");
+    assert_eq!(plan[1].1, "model.safetensors is missing, incomplete or unreadable");
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(crate) fn trial(
         test_top_k: TestTopK::default(),
         train_seconds: 2.0 * val_accuracies.len() as f64,
         samples_per_second: 27500.0,
+        epochs: Some(val_accuracies.len()),
     });
     let manifest = json!({
         "status": status, "reason": val_accuracies.is_empty().then_some("=out of memory"),

@@ -115,7 +115,9 @@ fn why(standing: &Standing, trial: &Trial, begun: Option<usize>, data: &str) -> 
         Standing::Failed(reason) => format!("{reason} (`--rerun-failed` tries it again)"),
         Standing::Open(Cause::New) => "new".to_owned(),
         Standing::Open(Cause::Forced) => "forced".to_owned(),
-        Standing::Open(Cause::Lacks(file)) => format!("{file} is gone or cannot be read"),
+        Standing::Open(Cause::Lacks(file)) => {
+            format!("{file} is missing, incomplete or unreadable")
+        }
         Standing::Open(Cause::CutOff(0)) => "cut off in its first epoch".to_owned(),
         Standing::Open(Cause::CutOff(epochs)) => format!("cut off after epoch {epochs}"),
         Standing::Open(Cause::Failed(reason)) => format!("failed before: {reason}"),

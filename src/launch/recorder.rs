@@ -136,6 +136,7 @@ impl<'a> Recorder<'a> {
             test_top_k: TestTopK(top_k.into_iter().zip(trained.test.top_k.clone()).collect()),
             train_seconds: trained.seconds,
             samples_per_second: rows as f64 / trained.seconds,
+            epochs: Some(self.epochs.len()),
         };
         let test = &trained.test;
         self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));

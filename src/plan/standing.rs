@@ -37,7 +37,7 @@ pub enum Cause {
     Forced,
     /// What is in its folder was trained otherwise.
     Changed(Box<Manifest>),
-    /// A file of its results is gone, or cannot be read.
+    /// A file of its results is missing, incomplete or unreadable.
     Lacks(&'static str),
     /// It was ended by the user, or cut off, after so many epochs.
     CutOff(usize),
@@ -71,7 +71,7 @@ impl Trial {
         match state {
             State::Done if policy.force => Standing::Open(Cause::Forced),
             State::Done if !self.dir.model().exists() => open(Cause::Lacks("model.safetensors")),
-            State::Done if self.epochs() == 0 => open(Cause::Lacks("metrics.csv")),
+            State::Done if !self.dir.has_all_epochs(&manifest) => open(Cause::Lacks("metrics.csv")),
             State::Done => Standing::Done,
             State::Failed if policy.force || policy.rerun_failed => open(Cause::Failed(reason())),
             State::Failed => match manifest.failure {

@@ -114,6 +114,19 @@ pub struct Outcome {
     pub train_seconds: f64,
     /// Training rows per second of an average epoch.
     pub samples_per_second: f64,
+    /// Epochs trained, which are the rows of `metrics.csv`. Version 0.1 did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+}
+
+impl Outcome {
+    /// The least number of rows that `metrics.csv` has unless it is incomplete. Without a recorded
+    /// number it is that of the latest best epoch.
+    pub fn least_epochs(&self) -> usize {
+        let best = [self.best_val_accuracy, self.best_val_loss];
+        let latest = best.iter().flatten().map(|best| best.epoch).max();
+        self.epochs.or(latest).unwrap_or(1)
+    }
 }
 
 /// Top-k accuracies on the test rows, each k with its share, in the file's order; keys like

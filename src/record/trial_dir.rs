@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
-    Checkpoints, EpochRow, Manifest, Status, read_metrics, remove_unfinished, write_atomically,
+    Checkpoints, EpochRow, Manifest, Outcome, Status, read_metrics, remove_unfinished,
+    write_atomically,
 };
 
 /// Where a trial's files are.
@@ -201,18 +202,25 @@ impl TrialDir {
 
     /// Whether the folder holds the finished results of the trial with this identity.
     pub fn is_finished(&self, trial_hash: &str) -> bool {
-        let finished = |manifest: Manifest| {
-            manifest.status == Status::Completed && manifest.trial_hash == trial_hash
-        };
-        self.read_manifest().is_some_and(finished)
-            && self.model().exists()
-            && read_metrics(&self.metrics()).is_ok_and(|rows| !rows.is_empty())
+        self.read_manifest().is_some_and(|manifest| {
+            manifest.status == Status::Completed
+                && manifest.trial_hash == trial_hash
+                && self.model().exists()
+                && self.has_all_epochs(&manifest)
+        })
+    }
+
+    /// Whether `metrics.csv` has a row for every epoch of the completed trial of this manifest.
+    pub fn has_all_epochs(&self, manifest: &Manifest) -> bool {
+        let epochs = read_metrics(&self.metrics()).map_or(0, |rows| rows.len());
+        epochs >= manifest.outcome.as_ref().map_or(1, Outcome::least_epochs)
     }
 
     /// Manifest and metrics together.
     ///
     /// # Errors
-    /// When the folder holds no trial; the message names the file that is missing or not readable.
+    /// When the folder holds no trial, or lacks epochs of a completed one; the message names the
+    /// file that is missing, incomplete or unreadable.
     pub fn read(&self) -> Result<RecordedTrial> {
         let path = self.manifest();
         let text =
@@ -226,6 +234,18 @@ impl TrialDir {
             .map_or_else(|| manifest.variant.clone(), |name| name.to_string_lossy().into_owned());
         let metrics = self.metrics();
         let epochs = if metrics.exists() { read_metrics(&metrics)? } else { Vec::new() };
+        if let Some(outcome) =
+            manifest.outcome.as_ref().filter(|_| manifest.status == Status::Completed)
+        {
+            let (rows, least) = (epochs.len(), outcome.least_epochs());
+            // Half of a file would be read as a shorter run, with other results.
+            ensure!(
+                rows >= least,
+                "`{}` is incomplete: it ends after epoch {rows} of {least}; copy the trial again, or \
+                 train it again with `bn-runner run`",
+                metrics.display(),
+            );
+        }
         Ok(RecordedTrial { dir: self.clone(), label, manifest, epochs })
     }
 }

@@ -164,12 +164,20 @@ fn decimals(metric: Metric) -> usize {
 }
 
 fn shown(metric: Metric, value: f64) -> String {
-    // A loss on its way to infinity would take the whole line.
-    if value.abs() >= 1e5 {
-        return format!("{value:.2e}");
-    }
+    number(value, decimals(metric))
+}
+
+/// A number in so many decimals. One that they would show as zero, or that would take the whole
+/// line, is written with a power of ten.
+pub fn number(value: f64, decimals: usize) -> String {
     let sign = if value < 0.0 { "−" } else { "" };
-    format!("{sign}{:.*}", decimals(metric), value.abs())
+    let size = value.abs();
+    let vanishes = size > 0.0 && size < 0.5 * 10_f64.powi(-(decimals as i32));
+    if vanishes || size >= 1e5 {
+        format!("{sign}{size:.2e}")
+    } else {
+        format!("{sign}{size:.decimals$}")
+    }
 }
 
 fn signed(metric: Metric, value: f64) -> String {
@@ -180,4 +188,30 @@ fn signed(metric: Metric, value: f64) -> String {
 /// A probability; one that is tiny is not told to be none.
 pub fn probability(p: f64) -> String {
     if p < 0.0001 { "<0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_but_zero_is_shown_as_zero() {
+        let shown: Vec<String> =
+            [0.0, 1.465e-6, -1.92e-7, 0.0003, 0.871_24, -12.0, 123_456.0, f64::NAN, f64::INFINITY]
+                .map(|value| number(value, 4))
+                .to_vec();
+        let expected = [
+            "0.0000",
+            "1.47e-6",
+            "−1.92e-7",
+            "0.0003",
+            "0.8712",
+            "−12.0000",
+            "1.23e5",
+            "NaN",
+            "inf",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!((number(0.004, 2), number(0.005, 2)), ("4.00e-3".into(), "0.01".into()));
+    }
 }

@@ -6,6 +6,7 @@ use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
 use crate::numbers::thousands;
 use crate::record::{RecordedTrial, Status};
 
+use super::compare::number;
 use super::text::clean;
 use super::text_table::{Lean, TextTable};
 
@@ -89,17 +90,15 @@ fn score(case: &Case) -> f64 {
 fn spread(row: &Row, metric: Metric) -> String {
     match row.case.aggregate(metric) {
         None => String::new(),
-        Some(Aggregate { mean, std: Some(std), .. }) => format!("{mean:.4} ± {std:.4}"),
-        Some(Aggregate { mean, std: None, .. }) => format!("{mean:.4}"),
+        Some(Aggregate { mean, std: Some(std), .. }) => {
+            format!("{} ± {}", number(mean, 4), number(std, 4))
+        }
+        Some(Aggregate { mean, std: None, .. }) => number(mean, 4),
     }
 }
 
 fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
-    optional(row.case.aggregate(metric).map(|aggregate| match aggregate.mean {
-        // A loss on its way to infinity would take the whole line.
-        mean if mean.abs() >= 1e5 => format!("{mean:.2e}"),
-        mean => format!("{mean:.decimals$}"),
-    }))
+    optional(row.case.aggregate(metric).map(|aggregate| number(aggregate.mean, decimals)))
 }
 
 /// What became of the trials that were not trained to their end, and why the first one failed.

@@ -205,7 +205,8 @@ pub struct ReduceLrOnPlateau {
     pub min_delta: f64,
     /// Which way is better.
     pub mode: Mode,
-    /// How many epochs after each change are not counted.
+    /// How many epochs the cooldown after each change lasts. As in Keras, the last of them counts
+    /// again, so that 1 is the same as 0.
     pub cooldown: usize,
     /// The step size goes no lower.
     pub min_lr: f64,
