@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
+#[cfg(feature = "wgpu")]
+use burn::tensor::wgpu::wgpu::DeviceType;
 
 use crate::spec::BackendName;
 
@@ -15,9 +17,28 @@ pub struct Opened {
     pub device: Device,
     /// What it runs on, as its driver names it.
     pub description: String,
+    /// Whether it is a graphics driver that computes on the CPU.
+    pub is_software_renderer: bool,
 }
 
 impl Opened {
+    fn on_cpu(name: BackendName, device: Device) -> Self {
+        let description = format!("CPU ({})", std::env::consts::ARCH);
+        Self { name, device, description, is_software_renderer: false }
+    }
+
+    /// What to know before training on this device, if anything.
+    pub fn warning(&self) -> Option<String> {
+        self.is_software_renderer.then(|| {
+            format!(
+                "backend `{}` runs on a software renderer, which computes on the CPU: {}; expect it \
+                 to be 10 to 100 times slower than `--backend flex`, and the first epoch to take \
+                 some seconds more",
+                self.name, self.description
+            )
+        })
+    }
+
     /// Whether the device has memory of its own, so that data is best kept there.
     pub fn has_own_memory(&self) -> bool {
         match self.name {
@@ -47,18 +68,14 @@ pub struct Unavailable {
 /// When the machine lacks what the backend needs.
 pub fn open(name: BackendName) -> Result<Opened, Unavailable> {
     match name {
-        BackendName::Flex => Ok(Opened { name, device: Device::flex(), description: cpu() }),
-        BackendName::Ndarray => Ok(Opened { name, device: ndarray(), description: cpu() }),
+        BackendName::Flex => Ok(Opened::on_cpu(name, Device::flex())),
+        BackendName::Ndarray => Ok(Opened::on_cpu(name, ndarray())),
         BackendName::Wgpu => {
             // burn allows one initialization per process.
             static WGPU: OnceLock<Result<Opened, Unavailable>> = OnceLock::new();
             WGPU.get_or_init(wgpu).clone()
         }
     }
-}
-
-fn cpu() -> String {
-    format!("CPU ({})", std::env::consts::ARCH)
 }
 
 /// Deprecated upstream in favour of flex, kept because it was asked for and makes a good check.
@@ -73,6 +90,17 @@ fn wgpu() -> Result<Opened, Unavailable> {
         name: BackendName::Wgpu,
         reason: "this program was built without it".to_owned(),
         remedy: "build it without `--no-default-features`",
+    })
+}
+
+/// Whether one of the names of an adapter and its driver is that of a software renderer. Drivers
+/// report most of them as CPUs, but not all.
+#[cfg(feature = "wgpu")]
+fn is_software_renderer(names: &[&str]) -> bool {
+    let known = ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "microsoft basic render"];
+    names.iter().any(|name| {
+        let name = name.to_lowercase();
+        known.iter().any(|known| name.contains(known))
     })
 }
 
@@ -92,11 +120,62 @@ fn wgpu() -> Result<Opened, Unavailable> {
                 info.backend,
                 driver.trim()
             );
-            return Ok(Opened { name, device, description });
+            let is_software_renderer = info.device_type == DeviceType::Cpu
+                || is_software_renderer(&[&info.name, &info.driver, &info.driver_info]);
+            return Ok(Opened { name, device, description, is_software_renderer });
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => "its driver failed while starting".to_owned(),
     };
     let remedy = "install a graphics driver (Debian's `mesa-vulkan-drivers` gives a software one)";
     Err(Unavailable { name, reason, remedy })
+}
+
+/// Keeps graphics libraries from printing lines of their own to standard error.
+///
+/// Mesa's Vulkan layer for choosing a GPU asks the Wayland compositor which one it uses, once per
+/// instance. Where `XDG_RUNTIME_DIR` does not name a folder there is no compositor to ask, and
+/// libwayland prints `error: XDG_RUNTIME_DIR is invalid or not set in the environment.` each time.
+/// The layer has a variable that turns it off, which is set here unless the user chooses a GPU by the
+/// layer's own variable.
+///
+/// # Safety
+/// No other thread may be running, because this changes the environment.
+#[expect(unsafe_code, reason = "the environment can only be changed before other threads start")]
+pub unsafe fn silence_graphics_libraries() {
+    let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default();
+    let has_runtime_dir = std::path::Path::new(&runtime_dir).is_absolute();
+    let chooses_gpu = std::env::var_os("MESA_VK_DEVICE_SELECT").is_some();
+    if cfg!(all(feature = "wgpu", unix)) && !has_runtime_dir && !chooses_gpu {
+        // SAFETY: the caller guarantees that no other thread reads or writes the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn software_renderers_are_known_by_their_names() {
+        for name in [
+            "llvmpipe (LLVM 15.0.6, 256 bits)",
+            "SwiftShader Device (LLVM 10.0.0)",
+            "Microsoft Basic Render Driver",
+        ] {
+            assert!(is_software_renderer(&[name, "", ""]), "{name}");
+        }
+        assert!(is_software_renderer(&["", "lavapipe", ""]));
+        assert!(!is_software_renderer(&["NVIDIA H100", "NVIDIA", "550.54"]));
+    }
+
+    #[test]
+    fn only_software_renderers_are_warned_of() {
+        let flex = open(BackendName::Flex).unwrap();
+        assert_eq!(flex.warning(), None);
+        let soft = Opened { is_software_renderer: true, name: BackendName::Wgpu, ..flex };
+        let warning = soft.warning().unwrap();
+        assert!(warning.starts_with("backend `wgpu` runs on a software renderer"), "{warning}");
+        assert!(warning.contains("times slower than `--backend flex`"), "{warning}");
+    }
 }

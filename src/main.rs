@@ -10,6 +10,11 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // SAFETY: no thread has been started yet.
+    #[expect(unsafe_code, reason = "the environment can only be changed before threads start")]
+    unsafe {
+        bn_runner::backend::silence_graphics_libraries();
+    }
     let arguments = bn_runner::cli::Arguments::parse();
     bn_runner::cli::main(arguments)
 }

@@ -101,3 +101,129 @@ fn the_files_in_the_readme_have_no_mistakes() {
     bench.write("random.yaml", format!("{before}{after}\n{}", block("grid:\n  random:")));
     bench.bn_runner("check random.yaml --deny-warnings").exits(0);
 }
+
+/// Setups that can be read and make no sense, each with the code, place and words of its warning.
+const ADVICE: [(&str, &str, &str, &str); 14] = [
+    (
+        "training: { optimizer: sgd, learning_rate: 90, epochs: 30 }",
+        "unusual_learning_rate",
+        "8:44",
+        "learning rate 90 is 900 times the highest usual one for sgd",
+    ),
+    (
+        "training: { optimizer: sgd, learning_rate: { one_cycle: { max_learning_rate: 50 } }, epochs: 30 }",
+        "unusual_learning_rate",
+        "8:78",
+        "learning rate 50 is 500 times the highest usual one for sgd",
+    ),
+    (
+        "training: { optimizer: adam, learning_rate: { cosine_decay: { initial_learning_rate: 100, decay_steps: 300 } }, epochs: 30 }",
+        "unusual_learning_rate",
+        "8:86",
+        "learning rate 100 is 10000 times the highest usual one for adam",
+    ),
+    (
+        "training: { optimizer: sgd, learning_rate: { exponential_decay: { initial_learning_rate: 0.1, decay_steps: 100000, decay_rate: 0.5 } }, epochs: 30 }",
+        "schedule_length",
+        "8:108",
+        "the learning rate only falls by",
+    ),
+    (
+        "training: { optimizer: { sgd: { nesterov: true } }, epochs: 30 }",
+        "nesterov_without_momentum",
+        "8:43",
+        "`nesterov` does nothing with a momentum of 0",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30, callbacks: [early_stopping: { patience: 30 }] }",
+        "patience_beyond_epochs",
+        "8:81",
+        "with patience 30, the earliest epoch to stop training after is 31; the run has 30 epochs",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30, callbacks: [early_stopping: { patience: 5, monitor: val_accuracy, mode: min }] }",
+        "mode_against_metric",
+        "8:113",
+        "`mode: min` takes the worst `val_accuracy` for the best one",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30, callbacks: [reduce_lr_on_plateau: { mode: max, patience: 5 }] }",
+        "mode_against_metric",
+        "8:83",
+        "`mode: max` takes the worst `val_loss` for the best one",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 1 }\nvariants: { bn: { model: { layers: [flatten, batch_normalization, dense: { units: 4, activation: softmax }] } } }",
+        "unconverged_moving_statistics",
+        "9:46",
+        "momentum 0.99 keeps 0.99^5 = 95.1 % of the initial moving mean 0 and variance 1",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30 }\nvariants: { selu: { model: { layers: [flatten, repeat: { times: 3, layers: [dense: { units: 9, kernel_initializer: lecun_normal }, activation: selu, dropout: { rate: 0.1 }] }, dense: { units: 4, activation: softmax }] } } }",
+        "dropout_after_selu",
+        "9:150",
+        "use `alpha_dropout: { rate: 0.1 }`",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30 }\nvariants: { few: { dataset: { train_limit: 161 } } }",
+        "limit_beyond_rows",
+        "9:44",
+        "`train_limit: 161` has no effect: there are 160 training images after validation",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30 }\nvariants: { few: { dataset: { test_limit: 41 } } }",
+        "limit_beyond_rows",
+        "9:43",
+        "`test_limit: 41` has no effect: there are 40 test images",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30 }\nvariants: { one: { dataset: { validation: 1 } } }",
+        "validation_lacks_classes",
+        "9:43",
+        "the only validation image is of class 0",
+    ),
+    (
+        "training: { optimizer: sgd, epochs: 30 }\nvariants: { raw: { dataset: { scaling: none } } }",
+        "unscaled_inputs",
+        "9:40",
+        "begin with `batch_normalization` or `layer_normalization`",
+    ),
+];
+
+const SOUND: &str = "\
+name: advice
+dataset: { idx: data, validation: 40 }
+model:
+  layers:
+    - flatten
+    - dense: { units: 16, activation: relu }
+    - dense: { units: 4, activation: softmax }
+";
+
+#[test]
+fn advice_looks_at_what_is_meant() {
+    let bench = Bench::with("sound.yaml", SOUND);
+    for (rest, code, place, words) in ADVICE {
+        let text = format!("{SOUND}{rest}\n");
+        bench.write("advice.yaml", &text);
+        bench
+            .bn_runner("check advice.yaml")
+            .exits(0)
+            .says(&format!("warning[{code}]: "))
+            .says(&format!("advice.yaml:{place}\n"))
+            .says(words)
+            .says("1 warning;");
+        bench.write("advice.yaml", format!("{text}lints: {{ allow: [{code}] }}\n"));
+        bench.bn_runner("check advice.yaml --deny-warnings").exits(0);
+        bench.bn_runner(&format!("explain {code}")).exits(0).prints("Remedy");
+    }
+}
+
+#[test]
+fn training_mistakes_are_told_before_any_advice() {
+    let bench = Bench::with(
+        "zero.yaml",
+        &format!("{SOUND}training: {{ optimizer: sgd, epochs: 0, batch_size: 0 }}\n"),
+    );
+    bench.bn_runner("check zero.yaml").exits(2).says("`batch_size` cannot be 0");
+}

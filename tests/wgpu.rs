@@ -141,3 +141,24 @@ fn wgpu_sees_of_layers_what_flex_sees() {
         }
     }
 }
+
+#[test]
+fn software_renderers_are_warned_of_and_graphics_libraries_print_nothing() {
+    let name = "software_renderers_are_warned_of_and_graphics_libraries_print_nothing";
+    let bench = Bench::with("tiny.yaml", TINY).variable("XDG_RUNTIME_DIR", "");
+    if let Some(why) = why_not(&bench) {
+        return skipped(name, &why);
+    }
+    let backends = bench.bn_runner("backends").exits(0);
+    assert_eq!(backends.stderr, "");
+    let run = "run tiny.yaml -o out -b wgpu -s training.epochs=1 --seeds 1 --only quick";
+    let ran = bench.bn_runner(run).exits(0).never_says("XDG_RUNTIME_DIR");
+    let is_software = backends.stdout.contains("a software renderer");
+    assert!(is_software || !backends.stdout.contains("llvmpipe"), "{}", backends.stdout);
+    let warnings =
+        ran.stderr.matches("warning: backend `wgpu` runs on a software renderer").count();
+    assert_eq!(warnings, usize::from(is_software), "{}", ran.stderr);
+    bench
+        .bn_runner("run tiny.yaml -o out -b wgpu -s training.epochs=1 --seeds 1 --only quick -q")
+        .never_says("warning");
+}

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::record::{BestEpoch, CsvName, EpochRow, RecordedTrial, Status, write_if_changed};
+use crate::record::{
+    BestEpoch, CsvName, EpochRow, RecordedTrial, Status, has_byte_order_mark, with_byte_order_mark,
+    write_if_changed,
+};
 
 use super::metrics::{best, best_val_accuracy, best_val_loss, top_k};
 use super::table::{Cell, Kind, Table};
@@ -80,8 +83,10 @@ fn guarded(text: &str) -> String {
     CsvName(text.to_owned()).to_cell()
 }
 
+/// Writes a table; a file that has a byte order mark keeps it.
 pub(super) fn write_csv(path: &Path, table: &Table) -> Result<()> {
     let csv = to_csv(table).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let csv = if has_byte_order_mark(path) { with_byte_order_mark(csv) } else { csv };
     write_if_changed(path, &csv)
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::folders::{FolderArgs, metrics, results};
+use super::output::CsvArgs;
 use super::print;
 use crate::analysis::{
     CompareRow, ConfigColumn, Metric, against, configs, differences_table, is_in_every_row,
@@ -50,6 +51,9 @@ pub struct CompareArgs {
     /// What is printed. csv has the differences where a baseline is named, else the rows.
     #[arg(short, long, value_enum, default_value_t)]
     format: Format,
+
+    #[command(flatten)]
+    csv: CsvArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -115,7 +119,7 @@ pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
                 Some(_) => differences_table(&differences),
                 None => rows_table(&rows, &keys, &metrics),
             };
-            print(&String::from_utf8_lossy(&to_csv(&table)?))?;
+            print(&String::from_utf8_lossy(&args.csv.mark(to_csv(&table)?)))?;
         }
         Format::Json => {
             let kind = if args.trials { "trials" } else { "aggregates" };

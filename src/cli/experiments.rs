@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::FileArgs;
-use crate::data::{self, DataError, Dataset, Remark, Shape, Unsplittable};
-use crate::lint::{Lint, lint};
+use crate::data::{self, DataError, Dataset, Inspection, Remark, Shape, Unsplittable};
+use crate::lint::{DataFacts, Lint, lint};
 use crate::model::{InitialWeights, Placed, place};
 use crate::record::{Manifest, TrialDir};
 use crate::spec::{
@@ -149,15 +149,15 @@ pub fn prepare(args: &FileArgs, overrides: &Overrides) -> anyhow::Result<Vec<Pre
                 continue;
             }
             let problem = |finding| case.problem(&experiment.source, finding);
-            let (shape, remarks) = match shapes.of(&case.setup.dataset) {
-                Ok((shape, remarks)) => (*shape, remarks),
+            let known = match shapes.of(&case.setup.dataset) {
+                Ok(known) => known,
                 // What is wrong in the files is told first: it needs no data to be put right.
                 Err(error) => {
                     data_error.get_or_insert(error);
                     continue;
                 }
             };
-            match place_case(case, shape) {
+            match place_case(case, known.shape) {
                 Ok(layers) => {
                     let before = experiment.cases.iter().zip(&placed).zip(&initial);
                     match initial_weights(case, &layers, before, weights_checksum.as_deref()) {
@@ -171,7 +171,9 @@ pub fn prepare(args: &FileArgs, overrides: &Overrides) -> anyhow::Result<Vec<Pre
                 }
                 Err(findings) => problems.extend(findings.into_iter().map(problem)),
             }
-            warnings.extend(case_warnings(&experiment, case, shape, remarks));
+            if !case.is_faulty("training") {
+                warnings.extend(case_warnings(&experiment, case, known));
+            }
         }
         let warnings = Problems::new(experiment.source.clone(), warnings);
         if problems.is_empty() {
@@ -190,13 +192,13 @@ pub fn prepare(args: &FileArgs, overrides: &Overrides) -> anyhow::Result<Vec<Pre
 
 /// Shapes of data sets, each looked up once: a grid can have very many cases.
 #[derive(Default)]
-struct Shapes(HashMap<Files, (Shape, Vec<Remark>)>);
+struct Shapes(HashMap<Files, Inspection>);
 
 /// What the files of a data set depend on.
 type Files = (Option<DatasetName>, Option<UserPath>);
 
 impl Shapes {
-    fn of(&mut self, dataset: &DatasetSpec) -> Result<&(Shape, Vec<Remark>), DataError> {
+    fn of(&mut self, dataset: &DatasetSpec) -> Result<&Inspection, DataError> {
         match self.0.entry((dataset.name, dataset.idx.clone())) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => Ok(place.insert(data::inspect(dataset)?)),
@@ -218,16 +220,12 @@ fn unknown_lints(experiment: &Experiment) -> Vec<Problem> {
 }
 
 /// Warnings about a case, but for those that the file allows.
-fn case_warnings(
-    experiment: &Experiment,
-    case: &Case,
-    shape: Shape,
-    remarks: &[Remark],
-) -> Vec<Problem> {
-    let rows = shape.rows.saturating_sub(case.setup.dataset.validation.rows(shape.rows));
-    let rows = case.setup.dataset.train_limit.map_or(rows, |limit| limit.min(rows));
+fn case_warnings(experiment: &Experiment, case: &Case, known: &Inspection) -> Vec<Problem> {
+    let Inspection { shape, test_rows, labels, .. } = known;
+    let (rows, test_rows, classes) = (shape.rows, *test_rows, shape.classes);
+    let data = DataFacts { rows, test_rows, classes, labels: labels.as_deref() };
     let allowed = |lint: Lint| experiment.allowed_lints.iter().any(|code| code == lint.code());
-    let of_data = remarks.iter().map(|remark| {
+    let of_data = known.remarks.iter().map(|remark| {
         let lint = match remark {
             Remark::EmptyClasses { .. } => Lint::ClassesWithoutRows,
             Remark::Duplicates { .. } => Lint::DuplicateDataFiles,
@@ -235,7 +233,7 @@ fn case_warnings(
         let path = Path::default().key("dataset").key("idx");
         (lint, Finding::new(path, remark.message(), remark.remedy()))
     });
-    lint(&case.setup, rows, shape.classes)
+    lint(&case.setup, &data)
         .into_iter()
         .chain(of_data)
         .filter(|(lint, _)| !allowed(*lint))

@@ -1,12 +1,13 @@
 //! `bn-runner export`: recorded numbers in the formats of other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::folders::{FolderArgs, metrics, results};
+use super::output::{CsvArgs, WrongExtension, extension};
 use super::print;
 use crate::analysis::{
     CompareRow, ExperimentResults, Table, aggregates_table, epochs_table, layers_table, to_csv,
@@ -25,7 +26,7 @@ pub struct ExportArgs {
     #[arg(short, long, value_enum, default_value_t)]
     what: What,
 
-    /// The format. [default: the one that FILE ends in]
+    /// The format. [default: the one that the extension of FILE names]
     #[arg(short, long, value_enum)]
     format: Option<Format>,
 
@@ -36,6 +37,9 @@ pub struct ExportArgs {
     /// Metrics in tables of cases in md and tex, which are for people; other formats have all.
     #[arg(short, long, value_name = "METRICS", value_delimiter = ',')]
     metric: Vec<String>,
+
+    #[command(flatten)]
+    csv: CsvArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -77,9 +81,10 @@ pub enum Unusable {
 }
 
 pub fn export(args: &ExportArgs) -> Result<ExitCode> {
-    let ending = args.out.as_ref().and_then(|path| path.extension()?.to_str());
-    let format =
-        args.format.or_else(|| Format::from_str(ending?, true).ok()).ok_or(Unusable::NoFormat)?;
+    let format = match &args.out {
+        Some(file) => format_of(file, args.format)?,
+        None => args.format.ok_or(Unusable::NoFormat)?,
+    };
     if format == Format::Parquet && args.out.is_none() {
         return Err(Unusable::NoFile.into());
     }
@@ -109,7 +114,7 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode> {
         Format::Json => format!("{:#}\n", to_json(&table()?)).into_bytes(),
         Format::Md => for_people(table()?).markdown().into_bytes(),
         Format::Tex => for_people(table()?).latex().into_bytes(),
-        Format::Csv => to_csv(&table()?)?,
+        Format::Csv => args.csv.mark(to_csv(&table()?)?),
     };
     match &args.out {
         Some(path) => {
@@ -119,4 +124,55 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode> {
         None => print(&String::from_utf8_lossy(&content))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The extensions of files, each of a format.
+const EXTENSIONS: [&str; 5] = ["parquet", "json", "csv", "md", "tex"];
+
+/// The format of a file: that of its extension, or the one that was asked for where it has none.
+///
+/// # Errors
+/// [`WrongExtension`] where the extension names no format, or another one than was asked for.
+fn format_of(file: &Path, asked: Option<Format>) -> Result<Format, WrongExtension> {
+    let of_file = extension(file).and_then(|extension| Format::from_str(&extension, true).ok());
+    match (asked, of_file) {
+        (Some(asked), Some(of_file)) if asked != of_file => {
+            let name = asked.to_possible_value().expect("no format is hidden");
+            let (path, format) = (file.to_owned(), name.get_name().to_owned());
+            Err(WrongExtension::Contradiction { path, format })
+        }
+        (_, Some(format)) => Ok(format),
+        (Some(asked), None) if file.extension().is_none() => Ok(asked),
+        (Some(_) | None, None) => Err(WrongExtension::Unsupported {
+            path: file.to_owned(),
+            what: "tables are Parquet, JSON, CSV, Markdown or LaTeX files",
+            supported: &EXTENSIONS,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_format_that_its_extension_names() {
+        let of = |file: &str, asked| {
+            format_of(Path::new(file), asked).map_err(|error| error.to_string())
+        };
+        assert_eq!(of("a.CSV", None), Ok(Format::Csv));
+        assert_eq!(of("a.markdown", None), Ok(Format::Md));
+        assert_eq!(of("a.tex", Some(Format::Tex)), Ok(Format::Tex));
+        assert_eq!(of("a", Some(Format::Json)), Ok(Format::Json));
+        for (file, asked) in [("a.xlsx", None), ("a", None), ("a.xlsx", Some(Format::Csv))] {
+            let error = of(file, asked).unwrap_err();
+            assert!(
+                error.contains("tables are Parquet, JSON, CSV, Markdown or LaTeX files"),
+                "{error}"
+            );
+        }
+        let error = of("a.parquet", Some(Format::Csv)).unwrap_err();
+        assert!(error.contains("`--format csv` contradicts the extension"), "{error}");
+        assert!(error.contains("`a.csv`"), "{error}");
+    }
 }

@@ -9,10 +9,10 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::backends::open_with_warning;
 use super::moved::user_path;
 use super::trained::{Located, Moved, SAY_IDX, TrainedRun, Which};
 use super::{SourceArgs, print};
-use crate::backend;
 use crate::data::{Dataset, Library, Scaler};
 use crate::model::{Folded, Outcome, counts, fold as fold_network};
 use crate::numbers::thousands;
@@ -153,7 +153,7 @@ fn prove(
     dataset: &Dataset,
     scaler: &Scaler,
 ) -> Result<Report> {
-    let backend = backend::open(run.backend(args.backend))?;
+    let backend = open_with_warning(run.backend(args.backend))?;
     let networks = [
         Predictor::new(&run.case().setup.model, &run.placed, &run.weights, &backend),
         Predictor::new(&folded.model, &folded.placed, &folded.weights, &backend),

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::folders::{FolderArgs, tell_what_is_left_out};
+use super::output::CsvArgs;
 use super::print;
 use crate::analysis::grid_text;
 use crate::numbers::duration;
@@ -30,6 +31,9 @@ pub struct ListArgs {
     /// youngest first. [default: experiment, case and seed]
     #[arg(long, value_enum, value_name = "COLUMN")]
     sort_by: Option<SortBy>,
+
+    #[command(flatten)]
+    csv: CsvArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -80,7 +84,7 @@ pub fn list(args: &ListArgs) -> Result<ExitCode> {
     }
     print(&match args.format {
         Format::Table => table(&rows),
-        Format::Csv => csv(&rows)?,
+        Format::Csv => String::from_utf8(args.csv.mark(csv(&rows)?.into_bytes()))?,
         Format::Json => {
             format!("{:#}\n", json!({ "trials": rows.iter().map(Row::json).collect::<Vec<_>>() }))
         }

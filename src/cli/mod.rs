@@ -16,6 +16,7 @@ mod folders;
 mod list;
 mod moved;
 mod new;
+mod output;
 mod plot;
 mod predict;
 mod report;
@@ -44,6 +45,7 @@ use crate::spec::Overrides;
 
 use experiments::Mistakes;
 use moved::MovedArgs;
+use output::WrongExtension;
 use trained::NotTrained;
 
 const EXIT_CODES: &str = "\
@@ -217,6 +219,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
             || cause.is::<NotTrained>()
             || cause.is::<UnknownName>()
             || cause.is::<export::Unusable>()
+            || cause.is::<WrongExtension>()
             || cause.is::<BadOption>();
         if usage {
             Some(2)

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::folders::{FolderArgs, common_folder, with_folders};
+use super::output::{WrongExtension, extension, is_folder, require_extension};
 use super::{NothingSelected, print};
 use crate::analysis::ExperimentResults;
 use crate::record::write_atomically;
@@ -50,7 +51,8 @@ pub struct PlotArgs {
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// A file for one chart, or a folder for several. [default: beside what is drawn]
+    /// A file for one chart (`.png` or `.svg`), or a folder for several: one that is there, or a name
+    /// without an extension. [default: beside what is drawn]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -100,6 +102,8 @@ impl Size {
 }
 
 pub fn plot(args: &PlotArgs) -> Result<ExitCode> {
+    // Refused before anything is read.
+    let format = format_of(args.output.as_deref(), args.format)?;
     let experiments = with_folders(args.folders.read()?);
     let options = Options {
         size: args.size.map(|size| size.points(args.dpi)),
@@ -110,7 +114,6 @@ pub fn plot(args: &PlotArgs) -> Result<ExitCode> {
     for plot in &args.kind {
         options.fit(*plot)?;
     }
-    let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
     let look = Look { theme: args.theme, dpi: args.dpi, format };
     let jobs = jobs(args, experiments);
     let several = jobs.len() > 1;
@@ -179,18 +182,36 @@ fn jobs(args: &PlotArgs, found: Vec<(PathBuf, ExperimentResults)>) -> Vec<Job> {
     jobs
 }
 
-/// What the ending of a file says.
-fn format_of(output: Option<&Path>) -> Format {
-    let ending = output.and_then(Path::extension).map(std::ffi::OsStr::to_ascii_lowercase);
-    if ending.is_some_and(|ending| ending == "svg") { Format::Svg } else { Format::Png }
+/// The format of charts: that of the file's extension, or the one that was asked for.
+///
+/// # Errors
+/// [`WrongExtension`] where the extension names another format.
+fn format_of(output: Option<&Path>, asked: Option<Format>) -> Result<Format, WrongExtension> {
+    let Some(file) = output.filter(|path| !names_folder(path)) else {
+        return Ok(asked.unwrap_or(Format::Png));
+    };
+    require_extension(file, "charts are PNG or SVG files", &["png", "svg"])?;
+    let is_svg = extension(file).is_some_and(|found| found == Format::Svg.ending());
+    let of_file = if is_svg { Format::Svg } else { Format::Png };
+    match asked {
+        Some(asked) if asked != of_file => Err(WrongExtension::Contradiction {
+            path: file.to_owned(),
+            format: asked.ending().to_owned(),
+        }),
+        Some(_) | None => Ok(of_file),
+    }
+}
+
+/// Whether a path names a folder for charts: one that is there, or a name without an extension.
+fn names_folder(path: &Path) -> bool {
+    is_folder(path) || path.extension().is_none()
 }
 
 /// Where a chart goes.
 fn target(output: Option<&Path>, job: &Job, format: Format, several: bool) -> Result<PathBuf> {
     let own = format!("{}.{}", job.plot, format.ending());
     let Some(output) = output else { return Ok(job.folder.join(own)) };
-    let is_folder = output.is_dir() || output.extension().is_none();
-    if is_folder {
+    if names_folder(output) {
         let name = Path::new(&job.name).file_name().unwrap_or_default().to_string_lossy();
         return Ok(output.join(format!("{name}_{own}")));
     }
@@ -246,9 +267,22 @@ mod tests {
     }
 
     #[test]
-    fn the_ending_of_the_file_says_the_format() {
-        assert_eq!(format_of(Some(Path::new("a.SVG"))), Format::Svg);
-        assert_eq!(format_of(Some(Path::new("a.png"))), Format::Png);
-        assert_eq!(format_of(None), Format::Png);
+    fn the_extension_of_the_file_says_the_format() {
+        let of = |file: &str, asked| {
+            format_of(Some(Path::new(file)), asked).map_err(|error| error.to_string())
+        };
+        assert_eq!(of("a.SVG", None), Ok(Format::Svg));
+        assert_eq!(of("a.PNG", None), Ok(Format::Png));
+        assert_eq!(of("a.png", Some(Format::Png)), Ok(Format::Png));
+        assert_eq!(of("folder", Some(Format::Svg)), Ok(Format::Svg));
+        assert_eq!(of("folder.v2/", None), Ok(Format::Png));
+        assert_eq!(format_of(None, None).unwrap(), Format::Png);
+        for file in ["a.pdf", "a.jpg", "a.svgz"] {
+            let error = of(file, None).unwrap_err();
+            assert!(error.contains("charts are PNG or SVG files"), "{error}");
+            assert_eq!(of(file, Some(Format::Png)).unwrap_err(), error);
+        }
+        let error = of("a.png", Some(Format::Svg)).unwrap_err();
+        assert!(error.contains("`--format svg` contradicts"), "{error}");
     }
 }

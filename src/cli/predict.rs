@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::backends::open_with_warning;
 use super::moved::path;
+use super::output::{CsvArgs, require_extension};
 use super::trained::{Moved, SAY_DATA_DIR, TrainedRun, Which};
 use super::{SourceArgs, print};
-use crate::backend;
 use crate::data::{self, Images, Library};
 use crate::predict::{Predictions, Predictor};
 use crate::record::{CsvName, write_atomically};
@@ -43,10 +44,14 @@ pub struct PredictArgs {
     out: PathBuf,
 
     #[command(flatten)]
+    csv: CsvArgs,
+
+    #[command(flatten)]
     source: SourceArgs,
 }
 
 pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
+    require_extension(&args.out, "predictions are CSV files", &["csv"])?;
     let moved = Moved { idx: None, data_dir: args.source.data_dir(), remedy: SAY_DATA_DIR };
     let run = TrainedRun::open(&args.run, args.weights, &moved)?;
     let mut library = Library::new(args.source.options(true));
@@ -60,13 +65,14 @@ pub fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let scaler = run.scaler(&mut library)?;
     let setup = &run.case().setup;
     let names = data::class_names(&setup.dataset, run.shape)?;
-    let backend = backend::open(run.backend(args.backend))?;
+    let backend = open_with_warning(run.backend(args.backend))?;
 
     let predictor = Predictor::new(&setup.model, &run.placed, &run.weights, &backend);
     let predictions = predictor.predict(&images.split, &scaler);
 
     let labels = images.labelled.then(|| images.split.labels());
-    write_atomically(&args.out, &table(&predictions, &args.images, labels, &names)?)?;
+    let csv = table(&predictions, &args.images, labels, &names)?;
+    write_atomically(&args.out, &args.csv.mark(csv))?;
     for ((file, class), row) in
         args.images.iter().zip(predictions.classes()).zip(predictions.rows())
     {

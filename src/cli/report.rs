@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::folders::{FolderArgs, common_folder, with_folders};
+use super::output::{is_folder, require_extension};
 use super::print;
 use crate::record::write_atomically;
 use crate::render::report as page;
@@ -19,7 +20,8 @@ pub struct ReportArgs {
     #[command(flatten)]
     folders: FolderArgs,
 
-    /// Where to write it. [default: report.html in the folder, or in the one that all are in]
+    /// The HTML file, or a folder for report.html. [default: report.html in the folder, or in the one
+    /// that all are in]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -29,8 +31,17 @@ pub struct ReportArgs {
 }
 
 pub fn report(args: &ReportArgs) -> Result<ExitCode> {
+    // Refused before anything is read.
+    let output = match &args.output {
+        Some(folder) if is_folder(folder) => Some(folder.join(FILE)),
+        Some(file) => {
+            require_extension(file, "reports are HTML files", &["html", "htm"])?;
+            Some(file.clone())
+        }
+        None => None,
+    };
     let experiments = with_folders(args.folders.read()?);
-    let path = args.output.clone().unwrap_or_else(|| {
+    let path = output.unwrap_or_else(|| {
         let folders: Vec<&Path> = args.folders.folders.iter().map(PathBuf::as_path).collect();
         match folders[..] {
             [one] => one.join(FILE),

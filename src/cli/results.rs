@@ -8,13 +8,15 @@ use anyhow::{Context as _, Result};
 use super::charts::unless_drawn;
 use super::expect::has_failed;
 use super::folders::{tell_what_is_left_out, warn_of_unreadable};
+use super::output::CsvArgs;
 use super::print;
 use super::run::Planned;
 use crate::analysis::{self, ExperimentResults, Verdict, experiment_results};
 use crate::launch::FailedTrial;
 use crate::record::{
-    Entry, ExperimentFolder, RecordedTrial, Slot, Status, read_metrics, read_plan, read_results,
-    write_atomically, write_if_changed, write_plan, write_tensorboard, write_tensorboard_summary,
+    Entry, ExperimentFolder, RecordedTrial, Slot, Status, add_byte_order_mark, read_metrics,
+    read_plan, read_results, write_atomically, write_if_changed, write_plan, write_tensorboard,
+    write_tensorboard_summary,
 };
 use crate::render;
 
@@ -32,7 +34,12 @@ pub struct Written {
 /// experiments in the results folder, from their recorded trials. Prints the table of what the
 /// command ran, with the outcomes of the claims. `failed` are the trials whose end may not be
 /// recorded.
-pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) -> Result<Written> {
+pub fn write_results(
+    out: &Path,
+    planned: &[Planned],
+    failed: &[FailedTrial],
+    csv: CsvArgs,
+) -> Result<Written> {
     for planned in planned {
         // Somebody may have deleted it, with all the rest, while trials were trained.
         if read_plan(&out.join(&planned.prepared.experiment.name)).is_none() {
@@ -76,6 +83,13 @@ pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) ->
         judged.push(verdicts);
     }
     write_event_files(out, planned, &all)?;
+    if csv.bom() {
+        for folder in &folders {
+            for table in tables(folder).into_iter().chain([folder.join("expectations.csv")]) {
+                add_byte_order_mark(&table)?;
+            }
+        }
+    }
 
     // Beside each other: drawing takes longer than training does in a small experiment.
     let others: Vec<ExperimentFolder> = recorded.into_values().collect();
@@ -85,6 +99,9 @@ pub fn write_results(out: &Path, planned: &[Planned], failed: &[FailedTrial]) ->
     });
     let mut charts = charts?;
     charts.extend(page.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+    if csv.bom() {
+        add_byte_order_mark(&out.join("comparison.csv"))?;
+    }
 
     let judged: Vec<(&str, &[Verdict])> = all
         .iter()

@@ -9,10 +9,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
+use super::backends::open_with_warning;
 use super::check::print_warnings;
 use super::dry_run::dry_run;
 use super::expect::CLAIM_FAILED;
 use super::experiments::{Prepared, prepare};
+use super::output::CsvArgs;
 use super::results::{Written, record_plan, write_results};
 use super::{FileArgs, NothingSelected, SourceArgs, print};
 use crate::backend::{self, Opened};
@@ -88,6 +90,9 @@ pub struct RunArgs {
     /// progress.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+
+    #[command(flatten)]
+    csv: CsvArgs,
 
     /// No progress; the final table alone.
     #[arg(short, long)]
@@ -194,7 +199,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
     let failed = report.failed.len() + left_failed;
-    let written = write_results(&args.out, &planned, &report.failed);
+    let written = write_results(&args.out, &planned, &report.failed, args.csv);
     let code = match &written {
         _ if launch::is_interrupted() => launch::INTERRUPTED,
         Ok(written) if failed == 0 && written.claim_failed => CLAIM_FAILED,
@@ -366,7 +371,7 @@ fn planned_cases(
 fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Planned> {
     let experiment = &prepared.experiment;
     let name = args.backend.or(experiment.backend).unwrap_or(BackendName::ALL[0]);
-    let backend = backend::open(name)?;
+    let backend = if args.quiet { backend::open(name)? } else { open_with_warning(name)? };
     let datasets = experiment
         .cases
         .iter()

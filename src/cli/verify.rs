@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::backends::open_with_warning;
 use super::moved::MovedArgs;
 use super::trained::{Moved, SAY_IDX, TrainedRun, Which};
 use super::{SourceArgs, print};
-use crate::backend;
 use crate::data::Library;
 use crate::launch::{Difference, Pair, Recorded, replay};
 use crate::record::{Manifest, read_diagnostics, read_metrics};
@@ -59,7 +59,7 @@ pub fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     let dataset = run.dataset(&mut library)?.dataset;
     let setup = &run.case().setup;
     let own = run.backend(None);
-    let backend = backend::open(run.backend(args.backend))?;
+    let backend = open_with_warning(run.backend(args.backend))?;
     let tolerance = args.tolerance.or((backend.name != own).then_some(TOLERANCE));
     // By way of YAML, which JSON is part of: serde_json reads the last of 17 digits only nearly.
     let manifest = std::fs::read(run.dir.manifest()).ok();

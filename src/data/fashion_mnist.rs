@@ -31,6 +31,9 @@ pub(super) const CLASS_NAMES: [&str; 10] = [
 pub(super) const SHAPE: Shape =
     Shape { height: 28, width: 28, classes: CLASS_NAMES.len(), rows: 60_000 };
 
+/// Number of test images.
+pub(super) const TEST_ROWS: usize = 10_000;
+
 /// Public mirrors of the official files. The second is the authors' own server and does not
 /// speak HTTPS; the pinned checksums make up for it.
 const MIRRORS: [&str; 3] = [

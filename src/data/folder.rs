@@ -9,7 +9,7 @@ use super::error::{DataError, FileProblem, NearMiss};
 use super::fashion_mnist::Manifest;
 use super::idx::{self, Idx, Kind};
 use super::remark::Remark;
-use super::{Shape, hex_checksum};
+use super::{Inspection, Shape, hex_checksum};
 
 /// One of the four files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl Folder<'_> {
     ///
     /// # Errors
     /// As [`read`](Self::read), for what can be told without the pixels.
-    pub fn shape(&self) -> Result<(Shape, Option<Remark>), DataError> {
+    pub fn inspect_labels(&self) -> Result<Inspection, DataError> {
         let header = |part: Part| {
             let path = self.find(part)?;
             let promise = idx::read_header(&path, part.kind())
@@ -197,7 +197,8 @@ impl Folder<'_> {
         self.same_size(size, test_size)?;
         let classes = classes(&train_labels.body, &test_labels.body);
         let shape = Shape { height: size.0, width: size.1, classes, rows: train_rows };
-        Ok((shape, Remark::of_labels(&train_labels.body, classes)))
+        let remarks = Remark::of_labels(&train_labels.body, classes).into_iter().collect();
+        Ok(Inspection { shape, test_rows, labels: Some(train_labels.body), remarks })
     }
 
     /// Files that could be meant for the same part. They are read, which takes its time.

@@ -107,6 +107,20 @@ pub struct Shape {
     pub rows: usize,
 }
 
+/// What is known of a data set without its images.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// What a network is built for.
+    pub shape: Shape,
+    /// Images to test on.
+    pub test_rows: usize,
+    /// Labels of the training images in the order of the file; `None` for a data set known by name,
+    /// whose files need not be there yet.
+    pub labels: Option<Vec<u8>>,
+    /// What is unusual about the files.
+    pub remarks: Vec<Remark>,
+}
+
 /// What [`verify`] found out about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileReport {
@@ -124,7 +138,7 @@ pub struct FileReport {
 pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
     match source(spec)? {
         Source::Named(DatasetName::FashionMnist) => Ok(fashion_mnist::SHAPE),
-        Source::Folder(path) => Ok(idx_folder(path).shape()?.0),
+        Source::Folder(path) => Ok(idx_folder(path).inspect_labels()?.shape),
     }
 }
 
@@ -132,13 +146,19 @@ pub fn shape(spec: &DatasetSpec) -> Result<Shape, DataError> {
 ///
 /// # Errors
 /// As [`shape`].
-pub fn inspect(spec: &DatasetSpec) -> Result<(Shape, Vec<Remark>), DataError> {
+pub fn inspect(spec: &DatasetSpec) -> Result<Inspection, DataError> {
     match source(spec)? {
-        Source::Named(DatasetName::FashionMnist) => Ok((fashion_mnist::SHAPE, Vec::new())),
+        Source::Named(DatasetName::FashionMnist) => Ok(Inspection {
+            shape: fashion_mnist::SHAPE,
+            test_rows: fashion_mnist::TEST_ROWS,
+            labels: None,
+            remarks: Vec::new(),
+        }),
         Source::Folder(path) => {
             let folder = idx_folder(path);
-            let (shape, of_labels) = folder.shape()?;
-            Ok((shape, of_labels.into_iter().chain(folder.duplicates()).collect()))
+            let mut found = folder.inspect_labels()?;
+            found.remarks.extend(folder.duplicates());
+            Ok(found)
         }
     }
 }

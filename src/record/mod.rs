@@ -4,6 +4,7 @@
 //! diagnostics alone are appended to, flushed lines per epoch. Whatever draws or compares reads these files and nothing
 //! else, so that results can be looked at long after, and without, the run that made them.
 
+mod byte_order_mark;
 mod changes;
 mod checkpoints;
 mod classification;
@@ -24,6 +25,7 @@ mod tensorboard;
 mod test_report;
 mod trial_dir;
 
+pub use byte_order_mark::{add_byte_order_mark, has_byte_order_mark, with_byte_order_mark};
 pub use changes::{changes, recorded_settings, settings};
 pub use checkpoints::Checkpoints;
 pub use classification::{ConfusionMatrix, GreyImage, Mistakes};

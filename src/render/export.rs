@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::analysis::{Cell, Kind, Table};
 
+use crate::numbers::fixed;
+
 use super::text_table::TextTable;
 
 /// A list of objects, one per row. What is missing, or no number, is `null`.
@@ -26,18 +28,13 @@ pub fn to_json(table: &Table) -> Value {
     table.rows.iter().map(row).collect()
 }
 
-/// A table for people: numbers with four decimals, seconds with two.
+/// A table for people: numbers with four decimals, seconds with two, whole numbers exactly.
 pub fn rounded(table: &Table) -> TextTable {
     let shown = |name: &str, cell: &Cell| match cell {
         Cell::Number(number) if number.is_finite() => {
-            let small = *number != 0.0 && number.abs() < 1e-3;
-            if small || number.abs() >= 1e5 {
-                format!("{number:.3e}")
-            } else if name.contains("seconds") {
-                format!("{number:.2}")
-            } else {
-                format!("{number:.4}")
-            }
+            let decimals = if name.contains("seconds") { 2 } else { 4 };
+            let is_small = *number != 0.0 && number.abs() < 1e-3;
+            if is_small { format!("{number:.3e}") } else { fixed(*number, decimals) }
         }
         Cell::Missing
         | Cell::Text(_)

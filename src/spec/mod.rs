@@ -24,6 +24,7 @@ mod path;
 mod plot;
 mod problem;
 mod random;
+mod rate;
 mod read;
 mod repeat;
 mod schedule;

@@ -194,7 +194,7 @@ fn near_misses_are_named_with_the_name_expected() {
 #[test]
 fn a_plain_and_a_gzipped_file_side_by_side_are_remarked_on() {
     let folder = tiny_folder();
-    let remarks = || inspect(&idx_spec(folder.path())).unwrap().1;
+    let remarks = || inspect(&idx_spec(folder.path())).unwrap().remarks;
     assert_eq!(remarks(), []);
     let plain = folder.path().join(Part::TestLabels.name());
     fs::write(&plain, &tiny()[3]).unwrap();

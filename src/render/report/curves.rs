@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::analysis::{Case, Curve, CurvePoint, EpochMetric, ExperimentResults};
+use crate::numbers::significant;
 use crate::render::figure::{final_accuracy, spoken};
 use crate::render::text::clean;
 
@@ -111,9 +112,9 @@ fn thinned(points: &[CurvePoint], most: usize) -> Vec<&CurvePoint> {
     (0..most).map(|i| &points[i * (points.len() - 1) / (most - 1)]).collect()
 }
 
-/// A number in five digits: finer than any screen.
+/// A number in five digits, finer than any screen; whole numbers exactly.
 pub(super) fn short(value: f64) -> Value {
-    let rounded: f64 = format!("{value:.4e}").parse().unwrap_or(value);
+    let rounded: f64 = significant(value, 5).parse().unwrap_or(value);
     json!(rounded)
 }
 

@@ -317,7 +317,7 @@
           const one = this.experiment.cases[index];
           const i = one.epochs.indexOf(epoch);
           const value = i < 0 ? null : one.metrics[this.state.metric].mean[i];
-          row.append(element("td", value === null ? "" : String(Number(value.toPrecision(4))), { class: "number" }));
+          row.append(element("td", value === null ? "" : String(value), { class: "number" }));
         }
       }
       $(".scroll", details).replaceChildren(table);
@@ -431,7 +431,7 @@
         row.append(element("th", String(depth), { scope: "row", class: "number" }));
         for (const one of lines) {
           const value = one.line.mean[one.line.depth.indexOf(depth)] ?? null;
-          row.append(element("td", value === null ? "" : String(Number(value.toPrecision(4))), { class: "number" }));
+          row.append(element("td", value === null ? "" : String(value), { class: "number" }));
         }
       }
       $(".scroll", details).replaceChildren(table);
