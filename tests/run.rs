@@ -25,7 +25,7 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
 
     let table: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(table.len(), 3, "{ended}");
-    assert!(table[0].starts_with("rank  variant  n  test accuracy"), "{ended}");
+    assert!(table[0].starts_with("rank  variant  n  val accuracy     test accuracy"), "{ended}");
     assert!(table[1].starts_with("   1  quick    2  "), "{ended}");
     assert!(table[2].starts_with("   2  slow     2  "), "{ended}");
 
