@@ -302,13 +302,7 @@ pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]
         range(seeds, "seed", "seeds") + if cases().count() > 1 { " each" } else { "" },
         range(completed().map(|trial| trial.epochs.len()), "epoch", "epochs"),
     ];
-    if completed().any(RecordedTrial::has_restored_weights) {
-        let kept = completed().filter_map(|trial| trial.manifest.kept_epoch);
-        let (low, high) = kept.fold((usize::MAX, 0), |(low, high), n| (low.min(n), high.max(n)));
-        let kept =
-            if low == high { format!("epoch {low}") } else { format!("epochs {low} to {high}") };
-        facts.push(format!("results of {kept} (restore_best_weights)"));
-    }
+    facts.extend(kept_epochs(completed()));
     facts.push(format!("backend {}", backends.join(", ")));
     let count = |status| experiments.iter().map(|e| e.count(status)).sum::<usize>();
     let mut left_out = |count: usize, one: &str, many: &str| {
@@ -328,6 +322,18 @@ pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]
         facts.push(format!("{which} are shown, {MAX_CASES} in number, {hidden} are not"));
     }
     facts
+}
+
+/// Of which epochs the results of completed trials are, where some are not of the last one.
+pub fn kept_epochs<'a>(trials: impl Iterator<Item = &'a RecordedTrial>) -> Option<String> {
+    let trials: Vec<&RecordedTrial> = trials.collect();
+    if !trials.iter().any(|trial| trial.has_restored_weights()) {
+        return None;
+    }
+    let kept = trials.iter().filter_map(|trial| trial.manifest.kept_epoch);
+    let (low, high) = kept.fold((usize::MAX, 0), |(low, high), n| (low.min(n), high.max(n)));
+    let kept = if low == high { format!("epoch {low}") } else { format!("epochs {low} to {high}") };
+    Some(format!("results of {kept} (restore_best_weights)"))
 }
 
 /// "3 seeds", or "2 to 3 seeds" where the numbers differ.

@@ -6,7 +6,7 @@ use crate::analysis::{Case, ExperimentResults};
 use crate::record::{Mistakes, RecordedTrial};
 
 use super::canvas::{Canvas, Stroke};
-use super::figure::{BadOption, Frame, Notes, Options, chosen_case};
+use super::figure::{BadOption, Frame, Notes, Options, chosen_case, kept_epochs};
 use super::text::TextStyle;
 use super::theme::{
     AXIS_COLOUR, AXIS_WIDTH, INK, LINE_HEIGHT, MARGIN, NOTE_SIZE, ONE_PANEL_WIDTH, QUIET_INK,
@@ -44,6 +44,9 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
 
     let facts = |shown: usize| {
         let mut facts = vec![format!("seed {}, n = 1 trial", trial.manifest.seed)];
+        let why = chosen_case(results).and_then(|(_, why)| why);
+        facts.extend(why.map(|why| format!("the case is {why}")));
+        facts.extend(kept_epochs(std::iter::once(trial)));
         facts.push(
             "below each image: its class, and what it was taken for with which probability"
                 .to_owned(),
@@ -53,11 +56,9 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         }
         facts
     };
-    let subtitle = match chosen_case(results).and_then(|(_, why)| why) {
-        None => "Misclassified test images, the most confident first".to_owned(),
-        Some(why) => {
-            format!("Misclassified test images of {}, {why}; the most confident first", trial.label)
-        }
+    let subtitle = match results.cases.len() {
+        1 => "Misclassified test images, the most confident first".to_owned(),
+        _ => format!("Misclassified test images of {}, the most confident first", trial.label),
     };
     let frame = |shown: usize| Frame {
         width,

@@ -424,7 +424,7 @@ fn classes_and_mistakes_are_those_of_the_best_case() {
     };
     let matrix = words(&draw(Plot::ConfusionMatrix));
     assert!(
-        matrix.contains("good, the best by validation accuracy")
+        matrix.contains("the case is the best by validation accuracy")
             && matrix.contains("2 seeds, added up"),
         "{matrix}"
     );

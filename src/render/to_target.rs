@@ -62,9 +62,9 @@ pub fn draw(
     }
     if options.target.is_none() {
         let which = if metric.is_better_high() {
-            "95 % of the best final mean"
+            "95 % of the best mean at the end"
         } else {
-            "lowest final mean ÷ 0.95"
+            "lowest mean at the end ÷ 0.95"
         };
         facts.push(format!("target: {which}"));
     }
