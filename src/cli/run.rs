@@ -333,11 +333,12 @@ fn tell_of_older_numerics(planned: &[Planned]) {
             | Cause::Lacks(_)
             | Cause::CutOff(_)
             | Cause::Failed(_)
+            | Cause::Diverged(_)
             | Cause::Elsewhere,
         )
         | Standing::Done
         | Standing::DoneIn(_)
-        | Standing::Failed(_) => false,
+        | Standing::Diverged(_) => false,
     };
     let trials = match count(planned, is_older) {
         0 => return,
