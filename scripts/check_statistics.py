@@ -25,12 +25,13 @@ from scipy import stats
 
 TOLERANCE = 1e-9
 
-# Metrics of the last and the best epoch; those that are better low.
+# Metrics of the kept, the last and the best epoch.
 EPOCH_METRICS = ["accuracy", "loss", "val_accuracy", "val_loss"]
 METRICS = (
     EPOCH_METRICS
     + [f"best_{metric}" for metric in EPOCH_METRICS]
     + ["test_accuracy", "test_loss", "epoch_seconds", "train_seconds"]
+    + [f"last_{metric}" for metric in EPOCH_METRICS]
 )
 
 
@@ -91,12 +92,14 @@ def grid_keys(row):
     return [column for column in row if column.startswith(("dataset.", "model.", "training."))]
 
 
-def from_epochs(epochs):
-    """The metrics that follow from a trial's epochs."""
+def from_epochs(epochs, kept):
+    """The metrics that follow from a trial's epochs; `kept` is the number of the kept one."""
+    at_kept = [epoch for epoch in epochs if number(epoch["epoch"]) == kept] or [epochs[-1]]
     metrics = {}
     for metric in EPOCH_METRICS:
         values = [number(epoch[metric]) for epoch in epochs]
-        metrics[metric] = values[-1]
+        metrics[metric] = number(at_kept[0][metric])
+        metrics[f"last_{metric}"] = values[-1]
         known = [value for value in values if value is not None and not math.isnan(value)]
         best = None
         if known:
@@ -117,7 +120,8 @@ def check_summary(checker, where, summary, curves):
         epochs = trials.get(trial_key(row, grid_keys(row)), [])
         checker.check(f"{where} epochs", number(row["epochs"]), float(len(epochs)))
         if epochs:
-            for metric, value in from_epochs(epochs).items():
+            kept = number(row["kept_epoch"])
+            for metric, value in from_epochs(epochs, kept).items():
                 checker.check(f"{where} {row['variant']} {metric}", number(row[metric]), value)
     return trials
 

@@ -84,8 +84,8 @@ pub enum Stop {
 /// Why a trial ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The loss is no number any more.
-    #[error("diverged at epoch {epoch}, step {step}: the loss is {loss}; lower the learning rate")]
+    /// The training loss became NaN or infinite.
+    #[error("the loss became {} in epoch {epoch}, step {step}", not_finite(f64::from(*.loss)))]
     Diverged {
         /// From 1.
         epoch: usize,
@@ -94,8 +94,8 @@ pub enum TrainError {
         /// NaN or infinite.
         loss: f32,
     },
-    /// The loss of a whole split is no number any more.
-    #[error("diverged at epoch {epoch}: the {split} loss is {loss}; lower the learning rate")]
+    /// The loss of the validation or test rows became NaN or infinite.
+    #[error("the {split} loss became {} after epoch {epoch}", not_finite(*.loss))]
     DivergedAfter {
         /// From 1.
         epoch: usize,
@@ -115,8 +115,10 @@ pub enum TrainError {
 /// What training leaves behind.
 #[derive(Debug)]
 pub struct Trained {
-    /// The final weights, or those of the best epoch if that was asked for.
+    /// The weights of `kept_epoch`.
     pub weights: Weights,
+    /// The last epoch, unless `restore_best_weights` chose another.
+    pub kept_epoch: usize,
     /// Those of the epoch with the lowest validation loss, the earliest where several tie; `None`
     /// without validation rows.
     pub best: Option<Weights>,
@@ -142,8 +144,8 @@ pub enum Start<'a> {
 /// Trains one network.
 ///
 /// # Errors
-/// When the loss stops being a number, the observer cannot record an epoch or wants training to
-/// end.
+/// When the loss becomes NaN or infinite, the observer cannot record an epoch, or it wants training
+/// to end.
 pub fn train(
     setup: &Setup,
     placed: &[Placed],
@@ -296,23 +298,30 @@ pub fn train(
             callbacks: callbacks.clone(),
         })?;
     }
-    if let Some((epoch, weights)) = callbacks.best_weights()
-        && epoch < last_epoch
+    let kept_epoch = callbacks.restored_epoch().unwrap_or(last_epoch);
+    if let Some(weights) = callbacks.best_weights()
+        && kept_epoch < last_epoch
     {
         network = weights.apply(network, &device);
-        observer.remark(&format!("early_stopping: back to the weights of epoch {epoch}"));
+        observer.remark(&format!("early_stopping: back to the weights of epoch {kept_epoch}"));
     }
     let seconds = seconds();
     let test = Feed::new(&dataset.test, &scaler, &backend.device, false);
     let (test, scores) = evaluate(&network, &test, spec).expect("a data set has test rows");
-    let test = test.finite(last_epoch, "test")?;
+    let test = test.finite(kept_epoch, "test")?;
     let answers = scores.answers().collect();
     let best = best.map(|(_, weights)| weights);
-    Ok(Trained { weights: Weights::of(&network, placed), best, test, answers, seconds })
+    let weights = Weights::of(&network, placed);
+    Ok(Trained { weights, kept_epoch, best, test, answers, seconds })
+}
+
+/// The word for a number that is NaN or infinite.
+fn not_finite(number: f64) -> &'static str {
+    if number.is_nan() { "NaN" } else { "infinite" }
 }
 
 impl Score {
-    /// The score itself, or the error that ends a trial whose loss is no number any more.
+    /// The score itself, or the error of a loss that is NaN or infinite.
     fn finite(self, epoch: usize, split: &'static str) -> Result<Self, TrainError> {
         if self.loss.is_finite() {
             Ok(self)

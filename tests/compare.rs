@@ -26,7 +26,8 @@ fn cases_and_trials_are_compared_at_every_level_of_the_folder() {
     let ended = bench.bn_runner("compare results").exits(0);
     assert_eq!(first_words(&ended.stdout), ["variant", "quick", "slow"], "{ended}");
     // Of two cases, the first in the file is the baseline.
-    let ended = ended.prints("quick    slow     test accuracy ");
+    let ended =
+        ended.prints("quick    slow     val accuracy ").prints("quick    slow     test accuracy ");
     let of_experiment = bench.bn_runner("compare results/tiny").exits(0);
     assert_eq!(of_experiment.stdout, ended.stdout);
     let of_case = bench.bn_runner("compare results/tiny/slow --trials").exits(0);

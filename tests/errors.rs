@@ -125,52 +125,65 @@ fn diverging() -> String {
 }
 
 #[test]
-fn a_trial_that_diverges_fails_alone_with_its_reason() {
+fn a_trial_that_diverges_is_a_result_with_its_reason() {
     let bench = Bench::with("tiny.yaml", &diverging());
-    let ended = bench.bn_runner("run tiny.yaml -o out -j 1 --seeds 1").exits(100);
-    let reason = "diverged at epoch 1, step ";
-    let ended = ended.says(&format!("failed: tiny wild, seed 1: {reason}"));
+    let ended = bench.bn_runner("run tiny.yaml -o out -j 1 --seeds 1").exits(0);
+    let reason = "the loss became NaN in epoch 1, step ";
+    let ended = ended.says(&format!("\ndiverged: tiny wild, seed 1: {reason}"));
     let table: Vec<&str> = ended.stdout.lines().collect();
     assert!(table[1].starts_with("   1  quick    1  "), "{ended}");
     assert!(
-        table[2].starts_with("      wild     0 ") && table[2].contains("  1 failed: diverged"),
+        table[2].starts_with("   2  wild     0 ")
+            && table[2].contains(&format!("  diverged 1 of 1: {reason}")),
         "{ended}"
     );
 
     let manifest = bench.json("out/tiny/wild/seed-1/manifest.json");
-    assert_eq!(manifest["status"], "failed");
+    assert_eq!(manifest["status"], "diverged");
     let told = manifest["reason"].as_str().expect("there is a reason");
-    assert!(told.starts_with(reason) && told.contains("lower the learning rate"), "{told}");
-    assert!(manifest.get("outcome").is_none());
+    assert!(told.starts_with(reason), "{told}");
+    for key in ["outcome", "failure", "kept_epoch"] {
+        assert!(manifest.get(key).is_none(), "{key}");
+    }
     assert!(!bench.has("out/tiny/wild/seed-1/model.safetensors"));
-    assert!(bench.text("out/tiny/wild/seed-1/run.log").contains(reason));
+    for file in ["config.yaml", "metrics.csv"] {
+        assert!(bench.has(&format!("out/tiny/wild/seed-1/{file}")));
+    }
+    let log = bench.text("out/tiny/wild/seed-1/run.log");
+    assert!(log.contains(&format!("diverged: {reason}")), "{log}");
 
     let summary = bench.table("out/tiny/summary.csv");
-    assert_eq!((&*summary[0]["variant"], &*summary[0]["status"]), ("wild", "failed"));
+    assert_eq!((&*summary[0]["variant"], &*summary[0]["status"]), ("wild", "diverged"));
     assert_eq!(summary[0]["reason"], told);
     assert_eq!((&*summary[0]["test_accuracy"], &*summary[0]["loss"]), ("", ""));
     assert_eq!((&*summary[1]["variant"], &*summary[1]["status"]), ("quick", "completed"));
     assert!(bench.has("out/tiny/quick/seed-1/model.safetensors"));
     let aggregate = bench.table("out/tiny/aggregate.csv");
-    assert_eq!((&*aggregate[0]["n"], &*aggregate[0]["failed"]), ("0", "1"));
-
-    // A failed trial is not done; the other is.
+    let counts = ["n", "failed", "diverged"].map(|column| &*aggregate[0][column]);
+    assert_eq!(counts, ["0", "0", "1"]);
+    assert_eq!(bench.table("out/comparison.csv")[0]["diverged"], "1");
     bench
-        .bn_runner("run tiny.yaml -o out --seeds 1")
-        .exits(100)
-        .says("1 of 2 trials are done already");
+        .bn_runner("compare out --format csv")
+        .exits(0)
+        .prints("parameters,last_accuracy_mean,")
+        .prints(",diverged\n");
+    bench.bn_runner("compare out").exits(0).prints("diverged 1 of 1");
+    bench.bn_runner("list out").exits(0).prints("  diverged");
 }
 
 #[test]
 fn fail_fast_starts_nothing_after_a_failure() {
     let bench = Bench::with("tiny.yaml", &diverging());
     bench
-        .bn_runner("run tiny.yaml -o out -j 1 --fail-fast")
+        .bn_runner("run tiny.yaml -o out -j 1 --fail-fast --timeout 0.001")
         .exits(100)
         .says("3 trials were not started, because of --fail-fast");
     assert_eq!(bench.names("out/tiny/wild"), ["seed-1"]);
     assert!(!bench.has("out/tiny/quick"));
     assert_eq!(bench.table("out/tiny/summary.csv").len(), 1);
+    // One that diverges has not failed.
+    bench.bn_runner("run tiny.yaml -o other -j 1 --fail-fast").exits(0);
+    assert_eq!(bench.table("other/tiny/summary.csv").len(), 4);
 }
 
 #[test]
@@ -178,7 +191,8 @@ fn results_of_an_older_file_are_not_shown_for_trials_that_were_not_started() {
     let bench = Bench::with("tiny.yaml", &edited(&diverging(), "1.0e9", "0.01"));
     bench.bn_runner("run tiny.yaml -o out --seeds 1").exits(0);
     bench.write("tiny.yaml", edited(&diverging(), "0.1 }", "0.2 }"));
-    let ended = bench.bn_runner("run tiny.yaml -o out --seeds 1 -j 1 --fail-fast").exits(100);
+    let ended = bench.bn_runner("run tiny.yaml -o out --seeds 1 -j 1 --fail-fast --timeout 0.001");
+    let ended = ended.exits(100);
     assert!(!ended.stdout.contains("quick"), "{ended}");
     let rows = bench.table("out/tiny/summary.csv");
     assert_eq!(rows.iter().map(|row| &*row["variant"]).collect::<Vec<_>>(), ["wild"]);
@@ -190,7 +204,7 @@ fn results_of_an_older_file_are_not_shown_for_trials_that_were_not_started() {
 fn nothing_completed_is_tables_without_charts() {
     let text = diverging().replace("  quick: {}\n", "");
     let bench = Bench::with("tiny.yaml", &text);
-    bench.bn_runner("run tiny.yaml -o out").exits(100).prints("2 failed");
+    bench.bn_runner("run tiny.yaml -o out").exits(0).prints("diverged 2 of 2");
     assert_eq!(bench.names("out"), ["comparison.csv", "report.html", "tiny"]);
     assert_eq!(
         bench.names("out/tiny"),

@@ -1,4 +1,5 @@
-//! Trials that fail: alone, with their reason, and tried again where that can help.
+//! Trials that fail: alone, with their reason, and trained again; and those that diverge, which are
+//! results.
 
 mod support;
 
@@ -12,29 +13,47 @@ fn diverging() -> String {
 }
 
 #[test]
-fn what_diverged_would_diverge_again_and_is_left_unless_asked_for() {
+fn what_diverged_is_a_result_and_is_trained_again_only_if_asked_for() {
     let bench = Bench::with("tiny.yaml", &diverging());
     let run = "run tiny.yaml -o out --seeds 1";
-    bench.bn_runner(run).exits(100);
-    let manifest = bench.json("out/tiny/wild/seed-1/manifest.json");
-    assert_eq!(manifest["failure"], "diverged");
+    bench.bn_runner(run).exits(0);
+    let path = "out/tiny/wild/seed-1/manifest.json";
+    let manifest = bench.json(path);
+    assert_eq!(manifest["status"], "diverged");
 
-    let ended = bench.bn_runner(run).exits(100);
-    let ended = ended.says("1 of 2 trials are done already");
-    let ended = ended.says("1 of 2 trials have failed before and would fail again");
-    let table: Vec<&str> = ended.stdout.lines().collect();
-    assert!(table[2].contains("1 failed: diverged at epoch 1"), "{ended}");
-    assert_eq!(manifest, bench.json("out/tiny/wild/seed-1/manifest.json"), "nothing was written");
-    assert_eq!(bench.table("out/tiny/summary.csv")[0]["status"], "failed");
-    bench
-        .bn_runner(&format!("{run} --dry-run"))
-        .exits(0)
-        .prints("failed  out/tiny/wild/seed-1")
-        .prints("1 done, 1 failed and left so, 0 to train");
+    let rest = |bench: &Bench| {
+        let ended = bench.bn_runner(run).exits(0);
+        let ended = ended.says("1 of 2 trials are done already");
+        let ended = ended.says("1 of 2 trials diverged before, which is their result");
+        let table: Vec<&str> = ended.stdout.lines().collect();
+        let told = table[2].contains("diverged 1 of 1: the loss became NaN in epoch 1");
+        assert!(told, "{ended}");
+        assert_eq!(bench.table("out/tiny/summary.csv")[0]["status"], "diverged");
+        bench
+            .bn_runner(&format!("{run} --dry-run"))
+            .exits(0)
+            .prints("diverged  out/tiny/wild/seed-1")
+            .prints("1 done, 1 diverged before, 0 to train");
+    };
+    rest(&bench);
+    assert_eq!(manifest, bench.json(path), "nothing was written");
+    // As version 0.1 recorded it.
+    let old = edited(
+        &bench.text(path),
+        "\"status\": \"diverged\",",
+        "\"status\": \"failed\",\n  \"failure\": \"diverged\",",
+    );
+    bench.write(path, &old);
+    rest(&bench);
+    assert_eq!(old, bench.text(path), "nothing was written");
 
-    bench.bn_runner(&format!("{run} --rerun-failed")).exits(100).says("trials to train: 1,");
-    assert_ne!(manifest, bench.json("out/tiny/wild/seed-1/manifest.json"));
-    assert_eq!(bench.names("out/tiny/wild"), ["previous", "seed-1"]);
+    for (times, again) in ["--rerun-failed", "--force --only wild"].into_iter().enumerate() {
+        let before = bench.json(path);
+        bench.bn_runner(&format!("{run} {again}")).exits(0).says("trials to train: 1,");
+        assert_ne!(before, bench.json(path), "{again}");
+        assert_eq!(bench.names("out/tiny/wild"), ["previous", "seed-1"]);
+        assert_eq!(bench.names("out/tiny/wild/previous").len(), times + 1);
+    }
     // Another setup is another trial.
     bench.write("tiny.yaml", edited(&diverging(), "1.0e9", "0.01"));
     bench.bn_runner(run).exits(0);

@@ -29,23 +29,24 @@ fn cells(text: &str, first: &str) -> Vec<String> {
 #[test]
 fn status_counts_the_trials_of_each_experiment_and_those_that_are_left() {
     let bench = mixed().file("other.yaml", edited(TINY, "name: tiny", "name: other"));
-    let header = "experiment  done  failed  interrupted  running  to do  trials\n";
+    let header = "experiment  done  diverged  failed  interrupted  running  to do  trials\n";
     let ended = bench.bn_runner("status").exits(0).prints(header);
-    assert_eq!(cells(&ended.stdout, "tiny"), ["tiny", "2", "1", "1", "0", "0", "4"]);
+    assert_eq!(cells(&ended.stdout, "tiny"), ["tiny", "2", "0", "1", "1", "0", "0", "4"]);
     assert_eq!(ended.stdout.lines().count(), 2, "{ended}");
 
-    // A plan whose first trial fails: the others are to do.
+    // A plan of which one trial diverged and the next one fails: the others are to do.
     let text = edited(TINY, "units: 16, activation: relu", "units: 16");
     let text = edited(&edited(&text, "name: tiny", "name: wild"), "0.000001", "1.0e9");
     bench.write("wild.yaml", text);
-    bench.bn_runner("run wild.yaml -j 1 --fail-fast").exits(100);
+    bench.bn_runner("run wild.yaml --only slow/seed-1").exits(0);
+    bench.bn_runner("run wild.yaml -j 1 --fail-fast --timeout 0.001").exits(100);
     let ended = bench.bn_runner("status results").exits(0);
-    assert_eq!(cells(&ended.stdout, "wild"), ["wild", "0", "1", "0", "0", "3", "4"]);
-    assert_eq!(cells(&ended.stdout, "all"), ["all", "2", "2", "1", "0", "3", "8"]);
+    assert_eq!(cells(&ended.stdout, "wild"), ["wild", "0", "1", "1", "0", "0", "2", "4"]);
+    assert_eq!(cells(&ended.stdout, "all"), ["all", "2", "1", "2", "1", "0", "2", "8"]);
     let one = bench.bn_runner("status results/wild results/wild").exits(0);
-    assert_eq!(cells(&one.stdout, "wild"), ["wild", "0", "1", "0", "0", "3", "4"]);
+    assert_eq!(cells(&one.stdout, "wild"), ["wild", "0", "1", "1", "0", "0", "2", "4"]);
     let case = bench.bn_runner("status results/tiny/quick").exits(0);
-    assert_eq!(cells(&case.stdout, "tiny"), ["tiny", "2", "0", "0", "0", "0", "2"]);
+    assert_eq!(cells(&case.stdout, "tiny"), ["tiny", "2", "0", "0", "0", "0", "0", "2"]);
 }
 
 #[test]
@@ -54,9 +55,9 @@ fn what_the_last_plan_would_train_anew_is_to_do() {
     bench.bn_runner("run tiny.yaml").exits(0);
     let text = edited(&edited(TINY, "relu }", "linear }"), "0.000001", "1.0e9");
     bench.write("tiny.yaml", text);
-    bench.bn_runner("run tiny.yaml -j 1 --fail-fast").exits(100);
+    bench.bn_runner("run tiny.yaml -j 1 --fail-fast --timeout 0.001").exits(100);
     let ended = bench.bn_runner("status").exits(0);
-    assert_eq!(cells(&ended.stdout, "tiny"), ["tiny", "0", "1", "0", "0", "3", "4"]);
+    assert_eq!(cells(&ended.stdout, "tiny"), ["tiny", "0", "0", "1", "0", "0", "3", "4"]);
 }
 
 #[test]
@@ -228,19 +229,34 @@ fn events_on_standard_error_take_the_place_of_progress() {
 }
 
 #[test]
-fn a_failure_is_told_with_its_kind_and_reason() {
+fn failures_and_divergences_are_told_with_their_reasons() {
     let text = edited(TINY, "units: 16, activation: relu", "units: 16");
     let bench = Bench::with("tiny.yaml", &edited(&text, "0.000001", "1.0e9"));
-    bench.bn_runner("run tiny.yaml -o out --seeds 1 --events e.jsonl").exits(100);
-    let text = bench.text("e.jsonl");
-    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let failed = events.iter().find(|event| event["status"] == "failed").unwrap();
+    let run = "run tiny.yaml -o out --seeds 1";
+    let events = |arguments: &str, code: i32| -> Vec<Value> {
+        bench.bn_runner(&format!("{run} {arguments} --events e.jsonl")).exits(code);
+        let text = bench.text("e.jsonl");
+        std::fs::remove_file(bench.path("e.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let told = events("--only quick --timeout 0.001", 100);
+    let failed = told.iter().find(|event| event["status"] == "failed").unwrap();
     assert_eq!(
         (&failed["event"], &failed["failure"]),
-        (&"trial_finished".into(), &"diverged".into())
+        (&"trial_finished".into(), &"timeout".into())
     );
-    assert!(failed["reason"].as_str().unwrap().starts_with("diverged at epoch 1"));
-    assert_eq!(events.last().unwrap()["exit_code"], 100);
+    assert!(failed["reason"].as_str().unwrap().starts_with("timeout: "));
+    assert_eq!(told.last().unwrap()["exit_code"], 100);
+
+    let told = events("", 0);
+    let diverged = told.iter().find(|event| event["status"] == "diverged").unwrap();
+    assert_eq!(diverged["event"], "trial_finished");
+    assert!(diverged["reason"].as_str().unwrap().starts_with("the loss became NaN in epoch 1"));
+    let last = told.last().unwrap();
+    let counts = ["completed", "diverged", "failed"].map(|key| last[key].as_u64());
+    assert_eq!(counts, [Some(1), Some(1), Some(0)], "{last}");
+    let told = events("", 0);
+    assert_eq!((&told[0]["diverged"], &told[0]["to_train"]), (&1.into(), &0.into()));
 }
 
 #[test]
@@ -253,7 +269,7 @@ fn watch_follows_another_process_to_its_end() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     let once = bench.bn_runner("watch --once").exits(0);
-    assert_eq!(cells(&once.stdout, "tiny")[4], "1", "one is running: {once}");
+    assert_eq!(cells(&once.stdout, "tiny")[5], "1", "one is running: {once}");
     once.prints("tiny slow, seed 1: epoch ");
     let watched = bench.bn_runner("watch").exits(0);
     Bench::wait(runner).exits(0);
@@ -265,13 +281,13 @@ fn watch_follows_another_process_to_its_end() {
     let quick = epochs.iter().filter(|line| line.starts_with("tiny quick")).count();
     assert_eq!(quick, 1500, "every epoch, each once");
     let last = watched.stdout.lines().last().unwrap();
-    assert_eq!(cells(last, "tiny"), ["tiny", "2", "0", "0", "0", "0", "2"]);
+    assert_eq!(cells(last, "tiny"), ["tiny", "2", "0", "0", "0", "0", "0", "2"]);
 }
 
 #[test]
 fn watch_ends_where_all_is_over() {
     let bench = mixed();
     let ended = bench.bn_runner("watch").exits(0);
-    assert_eq!(cells(&ended.stdout, "tiny"), ["tiny", "2", "1", "1", "0", "0", "4"]);
+    assert_eq!(cells(&ended.stdout, "tiny"), ["tiny", "2", "0", "1", "1", "0", "0", "4"]);
     assert_eq!(ended.stdout.lines().count(), 2, "{ended}");
 }

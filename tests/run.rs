@@ -25,7 +25,7 @@ fn a_run_leaves_the_whole_results_folder_and_ranks_the_better_variant_first() {
 
     let table: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(table.len(), 3, "{ended}");
-    assert!(table[0].starts_with("rank  variant  n  test accuracy"), "{ended}");
+    assert!(table[0].starts_with("rank  variant  n  val accuracy     test accuracy"), "{ended}");
     assert!(table[1].starts_with("   1  quick    2  "), "{ended}");
     assert!(table[2].starts_with("   2  slow     2  "), "{ended}");
 
@@ -114,7 +114,8 @@ fn tables_over_trials_have_their_columns_and_rows() {
          best_val_accuracy,best_val_accuracy_epoch,best_val_loss,best_val_loss_epoch,\
          test_accuracy,test_loss,epoch_seconds,train_seconds,samples_per_second,\
          parameters,trainable_parameters,trial_hash,started,ended,\
-         best_accuracy,best_accuracy_epoch,best_loss,best_loss_epoch"
+         best_accuracy,best_accuracy_epoch,best_loss,best_loss_epoch,\
+         last_accuracy,last_loss,last_val_accuracy,last_val_loss,kept_epoch"
     );
     assert_eq!(
         header(&bench.text("out/tiny/curves.csv")),
@@ -132,6 +133,14 @@ fn tables_over_trials_have_their_columns_and_rows() {
         "epoch_seconds",
         "train_seconds",
     ];
+    const AT_THE_END: [&str; 6] = [
+        "best_accuracy",
+        "best_loss",
+        "last_accuracy",
+        "last_loss",
+        "last_val_accuracy",
+        "last_val_loss",
+    ];
     let spreads: String = metrics
         .iter()
         .map(|metric| format!("{metric}_mean,{metric}_std,{metric}_ci95_low,{metric}_ci95_high,"))
@@ -140,10 +149,11 @@ fn tables_over_trials_have_their_columns_and_rows() {
     let later: String = metrics
         .iter()
         .map(|metric| format!(",{metric}_median,{metric}_min,{metric}_max"))
-        .chain(["best_accuracy", "best_loss"].map(|metric| {
+        .chain(AT_THE_END.map(|metric| {
             let parts = ["mean", "std", "ci95_low", "ci95_high", "median", "min", "max"];
             parts.map(|part| format!(",{metric}_{part}")).concat()
         }))
+        .chain([",diverged".to_owned()])
         .collect();
     assert_eq!(
         header(&bench.text("out/tiny/aggregate.csv")),

@@ -191,8 +191,39 @@ fn early_stopping_ends_with_the_best_weights() {
     let outcome = |folder: &str| bench.json(&format!("{}/manifest.json", trial(folder)));
     let test = |folder: &str| outcome(folder)["outcome"]["test_loss"].clone();
     assert_eq!(test("stopped"), test("short"));
-    let summary = bench.table("stopped/plain/summary.csv");
-    assert_eq!((&*summary[0]["epochs"], &*summary[0]["status"]), ("4", "completed"));
+    // All numbers of a row are of the kept weights, those of the last epoch have their own columns.
+    let summary = &bench.table("stopped/plain/summary.csv")[0];
+    let columns = ["epochs", "kept_epoch", "status"].map(|column| &*summary[column]);
+    assert_eq!(columns, ["4", "2", "completed"]);
+    assert_eq!(outcome("stopped")["kept_epoch"], 2);
+    let metrics = bench.table(&format!("{}/metrics.csv", trial("stopped")));
+    for name in ["accuracy", "loss", "val_accuracy", "val_loss"] {
+        assert_eq!(summary[name], metrics[1][name]);
+        assert_eq!(summary[&format!("last_{name}")], metrics[3][name]);
+    }
+    assert_ne!(summary["loss"], summary["last_loss"]);
+    let short = &bench.table("short/plain/summary.csv")[0];
+    for name in ["val_accuracy", "val_loss", "test_accuracy", "test_loss", "kept_epoch"] {
+        assert_eq!(summary[name], short[name], "{name}");
+    }
+    for name in ["accuracy", "loss", "val_accuracy", "val_loss"] {
+        assert_eq!(short[name], short[&format!("last_{name}")]);
+    }
+
+    // Version 0.1 did not record the kept epoch: it follows from the callbacks.
+    let tables = |bench: &Bench| {
+        let compare = "compare stopped --trials --format csv --metric val_loss,last_loss,test_loss";
+        [compare, "list stopped --format json"].map(|arguments| {
+            let printed = bench.bn_runner(arguments).exits(0).stdout;
+            printed.lines().filter(|line| !line.contains("age_seconds")).collect::<String>()
+        })
+    };
+    let told = tables(&bench);
+    let path = format!("{}/manifest.json", trial("stopped"));
+    bench.write(&path, edited(&bench.text(&path), "  \"kept_epoch\": 2,\n", ""));
+    assert_eq!(tables(&bench), told);
+    bench.write("file.yaml", &long);
+    bench.bn_runner("run file.yaml -o stopped").exits(0).says("1 of 1 trials are done already");
 }
 
 #[test]

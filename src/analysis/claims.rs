@@ -192,6 +192,9 @@ fn of_seeds(term: &Term, results: &ExperimentResults, seeds: &[u64]) -> Result<V
             Some(trial) => match trial.manifest.status {
                 Status::Completed => trial,
                 Status::Failed => return Err(format!("`{}` failed with seed {seed}", term.case)),
+                Status::Diverged => {
+                    return Err(format!("`{}` diverged with seed {seed}", term.case));
+                }
                 Status::Running | Status::Interrupted => {
                     return Err(format!("`{}` is unfinished with seed {seed}", term.case));
                 }
@@ -231,7 +234,7 @@ fn of_seeds(term: &Term, results: &ExperimentResults, seeds: &[u64]) -> Result<V
 fn of_trial(quantity: Quantity, trial: &RecordedTrial) -> Option<f64> {
     let epochs = &trial.epochs;
     match quantity {
-        Quantity::Last(metric) => EpochMetric::from(metric).of(epochs.last()?),
+        Quantity::Last(metric) => EpochMetric::from(metric).of(trial.kept_row()?),
         Quantity::At(metric, epoch) => {
             EpochMetric::from(metric).of(epochs.iter().find(|row| row.epoch == epoch)?)
         }

@@ -82,6 +82,15 @@ impl<'a> CompareRow<'a> {
         }
     }
 
+    /// What the row is ranked by, see [`Case::score`]; of a trial, its own.
+    fn score(&self, metric: Metric) -> Option<f64> {
+        match self.trial {
+            Some(trial) if trial.has_diverged() => metric.worst(),
+            Some(trial) => metric.of(trial).filter(|value| !value.is_nan()),
+            None => self.case.score(metric),
+        }
+    }
+
     /// Takes the settings from columns that have a cell per row.
     pub fn set_configs(rows: &mut [Self], columns: &[ConfigColumn]) {
         for (index, row) in rows.iter_mut().enumerate() {
@@ -117,8 +126,8 @@ pub fn is_in_every_row(key: &str) -> bool {
     FIXED.contains(&key) || Metric::of_name(key).is_some()
 }
 
-/// Sorts rows: the better first by a metric, the lower first by anything else, those without a
-/// value last. `keys` are those of the settings.
+/// Sorts rows: the better first by a metric, where trials that diverged count as worst; the lower
+/// first by anything else; those without a value last. `keys` are those of the settings.
 ///
 /// # Errors
 /// [`UnknownName`] where rows have no such column.
@@ -149,8 +158,9 @@ pub fn sort_rows(
         known.extend(keys.iter().map(String::as_str));
         return Err(UnknownName::new(format!("nothing to sort by is named `{key}`"), key, &known));
     }
+    let ranked = metric.filter(|metric| rows.iter().any(|row| row.aggregate(*metric).is_some()));
     let cell = |row: &CompareRow<'_>| match (metric, setting) {
-        (Some(metric), _) => Cell::number(row.aggregate(metric).map(|aggregate| aggregate.mean)),
+        (Some(_), _) => Cell::number(ranked.and_then(|metric| row.score(metric))),
         (None, Some(setting)) => row.config[setting].clone(),
         (None, None) => fixed(row, key),
     };
@@ -228,18 +238,27 @@ pub fn rows_table(rows: &[CompareRow<'_>], keys: &[String], metrics: &[Metric]) 
         column("n", count, &|row| Cell::count(row.case.count(Status::Completed)));
         column("failed", count, &|row| Cell::count(row.case.count(Status::Failed)));
     }
-    for metric in metrics {
+    let (last, first): (Vec<Metric>, Vec<Metric>) =
+        metrics.iter().partition(|metric| metric.stands_at_the_end());
+    let (first, last) = (first.into_iter().map(Some), last.into_iter().map(Some));
+    for metric in first.chain([None]).chain(last) {
+        let Some(metric) = metric else {
+            column("parameters", count, &|row| fixed(row, "parameters"));
+            continue;
+        };
         if of_trials {
-            let value = |row: &CompareRow<'_>| row.aggregate(*metric).map(|a| a.mean);
+            let value = |row: &CompareRow<'_>| row.aggregate(metric).map(|a| a.mean);
             column(&metric.name(), number, &|row| Cell::number(value(row)));
         } else {
             for (suffix, of) in PARTS {
                 let name = format!("{}_{suffix}", metric.name());
-                column(&name, number, &|row| Cell::number(row.aggregate(*metric).and_then(of)));
+                column(&name, number, &|row| Cell::number(row.aggregate(metric).and_then(of)));
             }
         }
     }
-    column("parameters", count, &|row| fixed(row, "parameters"));
+    if !of_trials {
+        column("diverged", count, &|row| Cell::count(row.case.count(Status::Diverged)));
+    }
     let row = |index: usize| {
         let cells = columns.iter();
         cells.map(|(_, kind, cells)| kind.fit(cells[index].clone())).collect()
@@ -478,7 +497,7 @@ mod tests {
             names(&CompareRow::cases(&[&results])),
             "experiment,variant,training.optimizer.sgd.learning_rate,backend,n,failed,\
              test_accuracy_mean,test_accuracy_std,test_accuracy_ci95_low,test_accuracy_ci95_high,\
-             test_accuracy_median,test_accuracy_min,test_accuracy_max,parameters"
+             test_accuracy_median,test_accuracy_min,test_accuracy_max,parameters,diverged"
         );
         assert_eq!(
             names(&CompareRow::trials(&[&results])),

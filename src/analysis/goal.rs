@@ -4,9 +4,9 @@ use crate::record::{EpochRow, RecordedTrial};
 use crate::spec::Relation;
 
 use super::targets::first;
-use super::{Case, EpochMetric, ExperimentResults};
+use super::{Aggregate, Case, EpochMetric, ExperimentResults};
 
-/// The share of the best final mean that is taken for good enough unless a target is given.
+/// The share of the best mean that is taken for good enough unless a target is given.
 const GOOD_ENOUGH: f64 = 0.95;
 
 /// A value that a metric has to reach.
@@ -19,11 +19,12 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// 95 % of the best case's final mean, or of a loss as much more than it, in three digits.
+    /// 95 % of the best case's mean at the kept epochs, or of a loss as much more than it, in three
+    /// digits.
     pub fn good_enough(results: &ExperimentResults, metric: EpochMetric) -> Option<Self> {
         let finals = results.cases.iter().filter_map(|case| {
-            let curve = case.curve(metric);
-            curve.points.last().map(|point| point.mean)
+            let kept = case.completed().filter_map(|trial| metric.of(trial.kept_row()?));
+            Aggregate::of(kept.filter(|value| value.is_finite())).map(|kept| kept.mean)
         });
         let value = if metric.is_better_high() {
             finals.reduce(f64::max)? * GOOD_ENOUGH
@@ -65,14 +66,14 @@ mod tests {
                 trial("e", "b", &[], 1, &[0.1, 0.2]),
             ],
         );
-        // The best final mean is 0.8.
+        // The best mean at the end is 0.8.
         let target = Goal::good_enough(&results, EpochMetric::ValAccuracy).unwrap();
         assert_eq!(target.value, 0.76);
         let epochs = |case: usize, target: Goal| {
             target.reached(&results.cases[case]).iter().map(|row| row.epoch).collect::<Vec<_>>()
         };
         assert_eq!((epochs(0, target), epochs(1, target)), (vec![2, 3], vec![]));
-        // Losses are one minus accuracies: the best final mean is 0.2.
+        // Losses are one minus accuracies: the best mean at the end is 0.2.
         let target = Goal::good_enough(&results, EpochMetric::ValLoss).unwrap();
         assert_eq!(target.value, 0.211);
         assert_eq!(epochs(0, target), [3]);

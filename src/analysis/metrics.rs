@@ -10,21 +10,21 @@ use super::statistics::median;
 /// One number of a whole trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
-    /// Training accuracy of the last epoch.
+    /// Training accuracy of the kept epoch.
     Accuracy,
-    /// Training loss of the last epoch.
+    /// Training loss of the kept epoch.
     Loss,
-    /// Validation accuracy after the last epoch.
+    /// Validation accuracy after the kept epoch.
     ValAccuracy,
-    /// Validation loss after the last epoch.
+    /// Validation loss after the kept epoch.
     ValLoss,
     /// Highest validation accuracy of any epoch.
     BestValAccuracy,
     /// Lowest validation loss of any epoch.
     BestValLoss,
-    /// Test accuracy of the final weights.
+    /// Test accuracy of the kept weights.
     TestAccuracy,
-    /// Test loss of the final weights.
+    /// Test loss of the kept weights.
     TestLoss,
     /// Median seconds of the epochs after the first.
     EpochSeconds,
@@ -34,17 +34,25 @@ pub enum Metric {
     BestAccuracy,
     /// Lowest training loss of any epoch.
     BestLoss,
-    /// Top-k training accuracy of the last epoch, with its k.
+    /// Top-k training accuracy of the kept epoch, with its k.
     TopKAccuracy(usize),
-    /// Top-k validation accuracy after the last epoch, with its k.
+    /// Top-k validation accuracy after the kept epoch, with its k.
     ValTopKAccuracy(usize),
-    /// Top-k test accuracy of the final weights, with its k.
+    /// Top-k test accuracy of the kept weights, with its k.
     TestTopKAccuracy(usize),
+    /// Training accuracy of the last epoch.
+    LastAccuracy,
+    /// Training loss of the last epoch.
+    LastLoss,
+    /// Validation accuracy after the last epoch.
+    LastValAccuracy,
+    /// Validation loss after the last epoch.
+    LastValLoss,
 }
 
 impl Metric {
-    /// All that every trial has, in the order of the tables.
-    pub const ALL: [Self; 12] = [
+    /// All that every trial has; see [`Metric::all_of`] for the order of the tables.
+    pub const ALL: [Self; 16] = [
         Self::Accuracy,
         Self::Loss,
         Self::ValAccuracy,
@@ -57,16 +65,72 @@ impl Metric {
         Self::TrainSeconds,
         Self::BestAccuracy,
         Self::BestLoss,
+        Self::LastAccuracy,
+        Self::LastLoss,
+        Self::LastValAccuracy,
+        Self::LastValLoss,
     ];
 
     /// How many of them `aggregate.csv` had from the beginning; the others stand at its end.
     pub(super) const FIRST: usize = 10;
+    /// How many of them stand before the top-k accuracies; later additions stand after these.
+    pub(super) const BEFORE_TOP_K: usize = 12;
 
     /// All that exist in some of the trials, in the order of the tables: top-k accuracies are only
     /// there where files ask for them.
     pub fn all_of<'a>(trials: impl IntoIterator<Item = &'a RecordedTrial>) -> Vec<Self> {
         let of_k = |k| [Self::TopKAccuracy(k), Self::ValTopKAccuracy(k), Self::TestTopKAccuracy(k)];
-        Self::ALL.into_iter().chain(top_k(trials).into_iter().flat_map(of_k)).collect()
+        let (before, after) = Self::ALL.split_at(Self::BEFORE_TOP_K);
+        let top_k = top_k(trials).into_iter().flat_map(of_k);
+        before.iter().copied().chain(top_k).chain(after.iter().copied()).collect()
+    }
+
+    /// Whether it was added to the tables after their columns had been fixed, and so stands at the
+    /// end.
+    pub fn stands_at_the_end(self) -> bool {
+        match self {
+            Self::LastAccuracy | Self::LastLoss | Self::LastValAccuracy | Self::LastValLoss => true,
+            Self::Accuracy
+            | Self::Loss
+            | Self::ValAccuracy
+            | Self::ValLoss
+            | Self::BestValAccuracy
+            | Self::BestValLoss
+            | Self::TestAccuracy
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds
+            | Self::BestAccuracy
+            | Self::BestLoss
+            | Self::TopKAccuracy(_)
+            | Self::ValTopKAccuracy(_)
+            | Self::TestTopKAccuracy(_) => false,
+        }
+    }
+
+    /// Whether it is measured on validation rows, so that cases may be selected by it.
+    pub fn is_of_validation(self) -> bool {
+        match self {
+            Self::ValAccuracy
+            | Self::ValLoss
+            | Self::BestValAccuracy
+            | Self::BestValLoss
+            | Self::ValTopKAccuracy(_)
+            | Self::LastValAccuracy
+            | Self::LastValLoss => true,
+            Self::Accuracy
+            | Self::Loss
+            | Self::TestAccuracy
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds
+            | Self::BestAccuracy
+            | Self::BestLoss
+            | Self::TopKAccuracy(_)
+            | Self::TestTopKAccuracy(_)
+            | Self::LastAccuracy
+            | Self::LastLoss => false,
+        }
     }
 
     /// The name in tables.
@@ -84,6 +148,10 @@ impl Metric {
             Self::TrainSeconds => "train_seconds",
             Self::BestAccuracy => "best_accuracy",
             Self::BestLoss => "best_loss",
+            Self::LastAccuracy => "last_accuracy",
+            Self::LastLoss => "last_loss",
+            Self::LastValAccuracy => "last_val_accuracy",
+            Self::LastValLoss => "last_val_loss",
             Self::TopKAccuracy(k) => return top_k_name(k).into(),
             Self::ValTopKAccuracy(k) => return format!("val_{}", top_k_name(k)).into(),
             Self::TestTopKAccuracy(k) => return format!("test_{}", top_k_name(k)).into(),
@@ -113,31 +181,56 @@ impl Metric {
             | Self::BestAccuracy
             | Self::TopKAccuracy(_)
             | Self::ValTopKAccuracy(_)
-            | Self::TestTopKAccuracy(_) => true,
+            | Self::TestTopKAccuracy(_)
+            | Self::LastAccuracy
+            | Self::LastValAccuracy => true,
             Self::Loss
             | Self::ValLoss
             | Self::BestValLoss
             | Self::TestLoss
             | Self::EpochSeconds
             | Self::TrainSeconds
-            | Self::BestLoss => false,
+            | Self::BestLoss
+            | Self::LastLoss
+            | Self::LastValLoss => false,
         }
     }
 
     /// Whether it lies between 0 and 1, as accuracies do.
     pub fn is_share(self) -> bool {
-        self.is_better_high()
+        match self {
+            Self::Accuracy
+            | Self::ValAccuracy
+            | Self::BestValAccuracy
+            | Self::TestAccuracy
+            | Self::BestAccuracy
+            | Self::TopKAccuracy(_)
+            | Self::ValTopKAccuracy(_)
+            | Self::TestTopKAccuracy(_)
+            | Self::LastAccuracy
+            | Self::LastValAccuracy => true,
+            Self::Loss
+            | Self::ValLoss
+            | Self::BestValLoss
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds
+            | Self::BestLoss
+            | Self::LastLoss
+            | Self::LastValLoss => false,
+        }
     }
 
     /// The number in one trial, finished or not; `None` where it does not exist.
     pub fn of(self, trial: &RecordedTrial) -> Option<f64> {
-        let last = trial.epochs.last();
+        let kept = |metric: EpochMetric| metric.of(trial.kept_row()?);
+        let last = |metric: EpochMetric| metric.of(trial.epochs.last()?);
         let outcome = trial.manifest.outcome.as_ref();
         match self {
-            Self::Accuracy => last.map(|row| row.accuracy),
-            Self::Loss => last.map(|row| row.loss),
-            Self::ValAccuracy => last.and_then(|row| row.val_accuracy),
-            Self::ValLoss => last.and_then(|row| row.val_loss),
+            Self::Accuracy => kept(EpochMetric::Accuracy),
+            Self::Loss => kept(EpochMetric::Loss),
+            Self::ValAccuracy => kept(EpochMetric::ValAccuracy),
+            Self::ValLoss => kept(EpochMetric::ValLoss),
             Self::BestValAccuracy => best_val_accuracy(&trial.epochs).map(|best| best.value),
             Self::BestValLoss => best_val_loss(&trial.epochs).map(|best| best.value),
             Self::TestAccuracy => outcome.map(|outcome| outcome.test_accuracy),
@@ -146,11 +239,13 @@ impl Metric {
             Self::TrainSeconds => outcome.map(|outcome| outcome.train_seconds),
             Self::BestAccuracy => best(&trial.epochs, EpochMetric::Accuracy).map(|best| best.value),
             Self::BestLoss => best(&trial.epochs, EpochMetric::Loss).map(|best| best.value),
-            Self::TopKAccuracy(k) => last.and_then(|row| EpochMetric::TopKAccuracy(k).of(row)),
-            Self::ValTopKAccuracy(k) => {
-                last.and_then(|row| EpochMetric::ValTopKAccuracy(k).of(row))
-            }
+            Self::TopKAccuracy(k) => kept(EpochMetric::TopKAccuracy(k)),
+            Self::ValTopKAccuracy(k) => kept(EpochMetric::ValTopKAccuracy(k)),
             Self::TestTopKAccuracy(k) => outcome.and_then(|outcome| outcome.test_top_k.get(k)),
+            Self::LastAccuracy => last(EpochMetric::Accuracy),
+            Self::LastLoss => last(EpochMetric::Loss),
+            Self::LastValAccuracy => last(EpochMetric::ValAccuracy),
+            Self::LastValLoss => last(EpochMetric::ValLoss),
         }
     }
 }
@@ -223,7 +318,13 @@ impl EpochMetric {
 
     /// Whether it lies between 0 and 1, as accuracies do.
     pub fn is_share(self) -> bool {
-        self.is_better_high()
+        match self {
+            Self::Accuracy
+            | Self::ValAccuracy
+            | Self::TopKAccuracy(_)
+            | Self::ValTopKAccuracy(_) => true,
+            Self::Loss | Self::ValLoss | Self::LearningRate | Self::EpochSeconds => false,
+        }
     }
 
     /// The number in one epoch; `None` where it does not exist.

@@ -18,6 +18,7 @@ mod difference;
 mod folders;
 mod goal;
 mod metrics;
+mod ranking;
 mod statistics;
 mod table;
 mod tables;
@@ -38,6 +39,7 @@ pub use difference::{Difference, Test};
 pub use folders::{Found, RecordedExperiment, experiment_results, read_folders};
 pub use goal::Goal;
 pub use metrics::{EpochMetric, Metric};
+pub use ranking::{RankedCase, Ranking, SELECTION};
 pub use statistics::{Aggregate, median};
 pub use table::{Cell, Kind, Table};
 pub use tables::{
@@ -114,7 +116,7 @@ impl ExperimentResults {
 }
 
 impl Case {
-    /// The trials that were trained to their end; the only ones that means are taken over.
+    /// The trials that were trained to their end; means are over these alone.
     pub fn completed(&self) -> impl Iterator<Item = &RecordedTrial> {
         self.trials.iter().filter(|trial| trial.manifest.status == Status::Completed)
     }

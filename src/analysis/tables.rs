@@ -229,7 +229,10 @@ fn summary_columns<'a>(
         metric(Metric::BestLoss),
         epoch("best_loss_epoch", |epochs| best(epochs, EpochMetric::Loss)),
     ]);
-    columns.extend(metrics[Metric::ALL.len()..].iter().copied().map(metric));
+    columns.extend(metrics[Metric::BEFORE_TOP_K..].iter().copied().map(metric));
+    columns.push(Column::new("kept_epoch", Kind::Integer, |row: &Row| {
+        row.trial.manifest.kept_epoch.map_or(Cell::Missing, Cell::count)
+    }));
     columns
 }
 
@@ -292,6 +295,7 @@ fn aggregate_columns<'a>(
     // What came later stands at the end, so that the others keep their places.
     columns.extend(first.flat_map(|index| parts(index, later_parts)));
     columns.extend(later.flat_map(|index| parts(index, &PARTS)));
+    columns.push(Column::count("diverged", |row: &Row| row.case.count(Status::Diverged)));
     columns
 }
 

@@ -1,6 +1,6 @@
 //! How long training takes to get somewhere.
 
-use crate::record::EpochRow;
+use crate::record::{EpochRow, RecordedTrial, Status};
 use crate::spec::{Relation, Target};
 
 use super::{Case, EpochMetric};
@@ -31,27 +31,34 @@ pub(super) fn first(
 }
 
 impl Case {
-    /// For each completed seed, the first epoch that reached a target.
+    /// For each seed that was trained to its result, the first epoch that reached a target. A trial
+    /// that diverged never reaches one.
     pub fn epochs_to(&self, target: Target) -> Vec<(u64, Option<usize>)> {
-        let of = |trial| (seed(trial), epochs_to(&trial.epochs, target));
-        self.completed().map(of).collect()
+        self.until(|epochs| epochs_to(epochs, target))
     }
 
-    /// For each completed seed, the seconds of training until a target was reached.
+    /// The same in seconds of training.
     pub fn seconds_to(&self, target: Target) -> Vec<(u64, Option<f64>)> {
-        let of = |trial| (seed(trial), seconds_to(&trial.epochs, target));
-        self.completed().map(of).collect()
+        self.until(|epochs| seconds_to(epochs, target))
     }
-}
 
-fn seed(trial: &crate::record::RecordedTrial) -> u64 {
-    trial.manifest.seed
+    fn until<T>(&self, reached: impl Fn(&[EpochRow]) -> Option<T>) -> Vec<(u64, Option<T>)> {
+        let of_trial = |trial: &RecordedTrial| {
+            let reached = match trial.manifest.status {
+                Status::Completed => reached(&trial.epochs),
+                Status::Diverged => None,
+                Status::Running | Status::Failed | Status::Interrupted => return None,
+            };
+            Some((trial.manifest.seed, reached))
+        };
+        self.trials.iter().filter_map(of_trial).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::test_data::{epoch, trial};
+    use crate::analysis::test_data::{diverged, epoch, trial};
     use crate::spec::Monitor;
 
     fn target(metric: Monitor, relation: Relation, value: f64) -> Target {
@@ -78,10 +85,11 @@ mod tests {
             trial("e", "a", &[], 1, &[0.5, 0.9]),
             trial("e", "a", &[], 2, &[0.5, 0.6]),
             trial("e", "a", &[], 3, &[]),
+            diverged("e", "a", 4, &[0.9]),
         ];
         let results = crate::analysis::ExperimentResults::new("e", "", trials);
         let reach = target(Monitor::ValAccuracy, Relation::GreaterOrEqual, 0.8);
-        assert_eq!(results.cases[0].epochs_to(reach), [(1, Some(2)), (2, None)]);
-        assert_eq!(results.cases[0].seconds_to(reach), [(1, Some(4.0)), (2, None)]);
+        assert_eq!(results.cases[0].epochs_to(reach), [(1, Some(2)), (2, None), (4, None)]);
+        assert_eq!(results.cases[0].seconds_to(reach), [(1, Some(4.0)), (2, None), (4, None)]);
     }
 }

@@ -22,8 +22,8 @@ pub(crate) fn epoch(epoch: usize, val_accuracy: f64) -> EpochRow {
     }
 }
 
-/// A trial with the given validation accuracies; its test accuracy is the last of them. A trial
-/// without any has failed.
+/// A trial with the given validation accuracies; its test accuracy is the last of them, and its kept
+/// epoch the last one. A trial without any has failed.
 pub(crate) fn trial(
     experiment: &str,
     label: &str,
@@ -59,7 +59,29 @@ pub(crate) fn trial(
         dir: TrialDir::existing(PathBuf::new()),
         label: label.to_owned(),
         // Not by way of JSON, which has no NaN.
-        manifest: Manifest { outcome, ..serde_json::from_value(manifest).expect("a manifest") },
+        manifest: Manifest {
+            outcome,
+            kept_epoch: Some(val_accuracies.len()).filter(|epochs| *epochs > 0),
+            ..serde_json::from_value(manifest).expect("a manifest")
+        },
         epochs: val_accuracies.iter().enumerate().map(|(i, v)| epoch(i + 1, *v)).collect(),
     }
+}
+
+/// A trial that diverged after the epochs with the given validation accuracies.
+pub(crate) fn diverged(
+    experiment: &str,
+    label: &str,
+    seed: u64,
+    val_accuracies: &[f64],
+) -> RecordedTrial {
+    let mut trial = trial(experiment, label, &[], seed, val_accuracies);
+    trial.manifest = Manifest {
+        status: Status::Diverged,
+        reason: Some(format!("the loss became NaN in epoch {}, step 1", val_accuracies.len() + 1)),
+        outcome: None,
+        kept_epoch: None,
+        ..trial.manifest
+    };
+    trial
 }

@@ -150,7 +150,12 @@ fn trials(experiment: &ExperimentFolder, args: &CleanArgs, rests: &mut Vec<Rest>
             State::Done if args.checkpoints && checkpoints.is_dir() => {
                 rests.push(folder(&checkpoints, Why::Checkpoints, Some(dir)));
             }
-            State::Done | State::Failed | State::Interrupted | State::Running | State::ToDo => {}
+            State::Done
+            | State::Diverged
+            | State::Failed
+            | State::Interrupted
+            | State::Running
+            | State::ToDo => {}
         }
     }
 }

@@ -10,8 +10,8 @@ use super::folders::{FolderArgs, metrics, results};
 use super::output::CsvArgs;
 use super::print;
 use crate::analysis::{
-    CompareRow, ConfigColumn, Metric, against, configs, differences_table, is_in_every_row,
-    rows_table, sort_rows, to_csv,
+    CompareRow, ConfigColumn, Metric, SELECTION, against, configs, differences_table,
+    is_in_every_row, rows_table, sort_rows, to_csv,
 };
 use crate::render::{self, USUAL_METRICS, compare_table, to_json};
 
@@ -28,7 +28,8 @@ pub struct CompareArgs {
     #[arg(short, long, value_name = "METRICS", value_delimiter = ',')]
     metric: Vec<String>,
 
-    /// A metric, a setting or a column; the better metric comes first. [default: the first metric]
+    /// A metric, a setting or a column; the better metric comes first. [default: the first of the
+    /// metrics that is of validation, else val_accuracy]
     #[arg(short, long, value_name = "KEY")]
     sort_by: Option<String>,
 
@@ -86,8 +87,17 @@ pub fn compare(args: &CompareArgs) -> Result<ExitCode> {
 
     let mut rows =
         if args.trials { CompareRow::trials(&results) } else { CompareRow::cases(&results) };
-    let first = metrics[0].name();
-    let sort_by = args.sort_by.as_deref().unwrap_or(&first);
+    // Test results select nothing unless they are asked for by name.
+    let selection = metrics.iter().copied().find(|metric| metric.is_of_validation());
+    let selection = selection.unwrap_or(SELECTION);
+    let own = selection.name();
+    let sort_by = args.sort_by.as_deref().unwrap_or(&own);
+    if args.sort_by.is_none() && rows.iter().all(|row| row.aggregate(selection).is_none()) {
+        eprintln!(
+            "note: no trial has a {own}, so the rows are in the order of the file; \
+             `--sort-by` orders them by another metric"
+        );
+    }
     let mut columns = Vec::new();
     if args.config || args.only_changed || !is_in_every_row(sort_by) {
         columns = configs(rows.iter().map(CompareRow::first_trial));

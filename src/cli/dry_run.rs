@@ -35,7 +35,7 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
             match standing {
                 Standing::Done => total.done += 1,
                 Standing::DoneIn(_) => total.elsewhere += 1,
-                Standing::Failed(_) => total.failed += 1,
+                Standing::Diverged(_) => total.diverged += 1,
                 Standing::Open(cause) => {
                     total.open += 1;
                     total.interrupted += usize::from(matches!(cause, Cause::CutOff(_)));
@@ -70,7 +70,8 @@ pub fn dry_run(planned: &[Planned], earlier: &Earlier, out: &Path, jobs: usize) 
 fn state(standing: &Standing) -> State {
     match standing {
         Standing::Done | Standing::DoneIn(_) => State::Done,
-        Standing::Failed(_) | Standing::Open(Cause::Failed(_)) => State::Failed,
+        Standing::Diverged(_) | Standing::Open(Cause::Diverged(_)) => State::Diverged,
+        Standing::Open(Cause::Failed(_)) => State::Failed,
         Standing::Open(Cause::CutOff(_)) => State::Interrupted,
         Standing::Open(Cause::Elsewhere) => State::Running,
         Standing::Open(Cause::New | Cause::Forced | Cause::Changed(_) | Cause::Lacks(_)) => {
@@ -83,12 +84,16 @@ fn state(standing: &Standing) -> State {
 fn begun(standing: &Standing, trial: &Trial) -> Option<usize> {
     match standing {
         Standing::Open(
-            Cause::Changed(_) | Cause::Lacks(_) | Cause::CutOff(_) | Cause::Failed(_),
+            Cause::Changed(_)
+            | Cause::Lacks(_)
+            | Cause::CutOff(_)
+            | Cause::Failed(_)
+            | Cause::Diverged(_),
         ) => goes_on_after(trial),
         Standing::Open(Cause::New | Cause::Forced | Cause::Elsewhere)
         | Standing::Done
         | Standing::DoneIn(_)
-        | Standing::Failed(_) => None,
+        | Standing::Diverged(_) => None,
     }
 }
 
@@ -101,10 +106,14 @@ fn is_moved_aside(standing: &Standing, trial: &Trial) -> bool {
             trial.dir.read_manifest().as_ref().is_some_and(is_finished)
         }
         Standing::Done
-        | Standing::Failed(_)
-        | Standing::Open(Cause::New | Cause::CutOff(_) | Cause::Failed(_) | Cause::Elsewhere) => {
-            false
-        }
+        | Standing::Diverged(_)
+        | Standing::Open(
+            Cause::New
+            | Cause::CutOff(_)
+            | Cause::Failed(_)
+            | Cause::Diverged(_)
+            | Cause::Elsewhere,
+        ) => false,
     }
 }
 
@@ -112,7 +121,7 @@ fn why(standing: &Standing, trial: &Trial, begun: Option<usize>, data: &str) -> 
     match standing {
         Standing::Done => String::new(),
         Standing::DoneIn(dir) => format!("as {}, to be taken over", dir.path().display()),
-        Standing::Failed(reason) => format!("{reason} (`--rerun-failed` tries it again)"),
+        Standing::Diverged(reason) => format!("{reason} (`--rerun-failed` trains it again)"),
         Standing::Open(Cause::New) => "new".to_owned(),
         Standing::Open(Cause::Forced) => "forced".to_owned(),
         Standing::Open(Cause::Lacks(file)) => {
@@ -121,6 +130,7 @@ fn why(standing: &Standing, trial: &Trial, begun: Option<usize>, data: &str) -> 
         Standing::Open(Cause::CutOff(0)) => "cut off in its first epoch".to_owned(),
         Standing::Open(Cause::CutOff(epochs)) => format!("cut off after epoch {epochs}"),
         Standing::Open(Cause::Failed(reason)) => format!("failed before: {reason}"),
+        Standing::Open(Cause::Diverged(reason)) => format!("diverged before: {reason}"),
         Standing::Open(Cause::Elsewhere) => "another process is training it".to_owned(),
         Standing::Open(Cause::Changed(recorded)) => {
             let mut changes = trial.changes(recorded, data, NUMERICS_VERSION);
@@ -144,7 +154,7 @@ struct Total {
     trials: usize,
     done: usize,
     elsewhere: usize,
-    failed: usize,
+    diverged: usize,
     open: usize,
     interrupted: usize,
     /// Finished results that are moved aside.
@@ -161,8 +171,8 @@ impl Total {
         if self.elsewhere > 0 {
             parts.push(format!("{} done under other names", thousands(self.elsewhere)));
         }
-        if self.failed > 0 {
-            parts.push(format!("{} failed and left so", thousands(self.failed)));
+        if self.diverged > 0 {
+            parts.push(format!("{} diverged before", thousands(self.diverged)));
         }
         let begun = match self.interrupted {
             0 => String::new(),

@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 use super::folders::{FolderArgs, tell_what_is_left_out};
 use super::output::CsvArgs;
 use super::print;
-use crate::analysis::grid_text;
+use crate::analysis::{Metric, grid_text};
 use crate::numbers::duration;
 use crate::record::{
-    CsvName, Entry, ExperimentFolder, Manifest, Row as RecordedRow, State, TrialDir, read_metrics,
+    CsvName, Entry, ExperimentFolder, Manifest, Row as RecordedRow, State, TrialDir,
 };
 use crate::render::{Lean, plain_table};
 use crate::spec::GridValue;
@@ -66,6 +66,7 @@ struct Row {
     manifest: Manifest,
     state: State,
     epochs: usize,
+    /// At the kept epoch.
     val_accuracy: Option<f64>,
     /// Seconds since it ended, or else since it began.
     age: Option<f64>,
@@ -108,13 +109,13 @@ fn rows_of(experiment: &ExperimentFolder) -> Vec<Row> {
 impl Row {
     fn new(experiment: &ExperimentFolder, row: &RecordedRow, entry: &Entry) -> Self {
         let (dir, manifest) = (entry.dir().clone(), entry.manifest.clone());
-        let epochs = read_metrics(&dir.metrics()).unwrap_or_default();
+        let trial = dir.read().ok();
         let time = manifest.ended.as_ref().unwrap_or(&manifest.started);
         let age = time.parse::<jiff::Timestamp>().ok().map(|then| {
             let now = jiff::Timestamp::now();
             (now.as_millisecond() - then.as_millisecond()).max(0) as f64 / 1000.0
         });
-        let val_accuracy = epochs.last().and_then(|row| row.val_accuracy);
+        let val_accuracy = trial.as_ref().and_then(|trial| Metric::ValAccuracy.of(trial));
         Self {
             experiment: experiment.name.clone(),
             variant: row.variant.clone(),
@@ -122,7 +123,7 @@ impl Row {
             dir,
             manifest,
             state: entry.state,
-            epochs: epochs.len(),
+            epochs: trial.map_or(0, |trial| trial.epochs.len()),
             val_accuracy,
             age,
         }

@@ -56,7 +56,7 @@ Exit codes:
   3    data not found, not fetched or damaged
   4    nothing selected, or nothing there
   5    a claim of `expect:` failed
-  100  one or more trials failed
+  100  one or more trials failed (one that diverged has not failed)
   130  interrupted; the same command goes on";
 
 /// Declarative deep-learning experiments: YAML in, CSV metrics and comparison charts out.
@@ -71,7 +71,7 @@ pub struct Arguments {
 enum Verb {
     /// Train what experiment files describe; write CSV files and charts.
     Run(run::RunArgs),
-    /// Count trials that are done, failed, interrupted, running and to do, per experiment.
+    /// Count trials that are done, diverged, failed, interrupted, running and to do, per experiment.
     Status(status::StatusArgs),
     /// List trials with their state and their accuracy.
     List(list::ListArgs),

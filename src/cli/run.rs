@@ -19,7 +19,7 @@ use super::results::{Written, record_plan, write_results};
 use super::{FileArgs, NothingSelected, SourceArgs, print};
 use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
-use crate::launch::{self, Events, FailedTrial, Job};
+use crate::launch::{self, DivergedTrial, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
 use crate::record::{Plan, PlannedCase, PlannedTrial, TrialDir};
 use crate::spec::{BackendName, Experiment, Overrides};
@@ -65,7 +65,7 @@ pub struct RunArgs {
     #[arg(long)]
     force: bool,
 
-    /// Train again what has failed and would fail in the same way: what diverged.
+    /// Train again what diverged, too; what failed otherwise is always trained again.
     #[arg(long)]
     rerun_failed: bool,
 
@@ -148,14 +148,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
 
     let total: usize = planned.iter().map(|planned| planned.trials.len()).sum();
     let done = count(&planned, |standing| matches!(standing, Standing::Done));
-    let left_failed = count(&planned, |standing| matches!(standing, Standing::Failed(_)));
+    let left_diverged = count(&planned, |standing| matches!(standing, Standing::Diverged(_)));
     if !quiet && done > 0 {
         eprintln!("{done} of {total} trials are done already (`--force` trains them again)");
     }
-    if left_failed > 0 {
+    if !quiet && left_diverged > 0 {
         eprintln!(
-            "{left_failed} of {total} trials have failed before and would fail again \
-             (`--rerun-failed` tries them)"
+            "{left_diverged} of {total} trials diverged before, which is their result \
+             (`--rerun-failed` trains them again)"
         );
     }
     let events = args.events.as_deref().map(Events::open).transpose()?;
@@ -180,7 +180,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
             "results": args.out.to_string_lossy(),
             "trials": total,
             "done": done,
-            "failed": left_failed,
+            "diverged": left_diverged,
             "to_train": todo.len(),
             "jobs": jobs,
         }),
@@ -191,6 +191,15 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     for planned in &mut planned {
         planned.datasets = Vec::new();
     }
+    for DivergedTrial { title, reason } in &report.diverged {
+        eprintln!("diverged: {title}: {reason}");
+    }
+    if !quiet && !report.diverged.is_empty() {
+        eprintln!(
+            "A diverged trial is a result: it ranks last, and a claim can name it. If it should not \
+             diverge, lower the learning rate or clip gradients."
+        );
+    }
     // Before the tables, which may fail for the same reason.
     for FailedTrial { title, manifest, .. } in &report.failed {
         eprintln!("failed: {title}: {}", manifest.reason.as_deref().unwrap_or_default());
@@ -198,7 +207,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     if report.skipped > 0 && !launch::is_interrupted() {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
-    let failed = report.failed.len() + left_failed;
+    let failed = report.failed.len();
     let written = write_results(&args.out, &planned, &report.failed, args.csv);
     let code = match &written {
         _ if launch::is_interrupted() => launch::INTERRUPTED,
@@ -212,6 +221,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         json!({
             "completed": report.completed,
             "failed": failed,
+            "diverged": report.diverged.len() + left_diverged,
             "interrupted": report.interrupted,
             "skipped": report.skipped,
             "seconds": start.elapsed().as_secs_f64(),
@@ -328,11 +338,12 @@ fn tell_of_older_numerics(planned: &[Planned]) {
             | Cause::Lacks(_)
             | Cause::CutOff(_)
             | Cause::Failed(_)
+            | Cause::Diverged(_)
             | Cause::Elsewhere,
         )
         | Standing::Done
         | Standing::DoneIn(_)
-        | Standing::Failed(_) => false,
+        | Standing::Diverged(_) => false,
     };
     let trials = match count(planned, is_older) {
         0 => return,
@@ -402,7 +413,7 @@ fn jobs(planned: &[Planned]) -> Vec<Job<'_>> {
     let mut jobs = Vec::new();
     for planned in planned {
         let from = |standing: &Standing| match standing {
-            Standing::Done | Standing::Failed(_) => None,
+            Standing::Done | Standing::Diverged(_) => None,
             Standing::DoneIn(dir) => Some(Some(dir.clone())),
             Standing::Open(_) => Some(None),
         };

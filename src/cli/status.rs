@@ -28,8 +28,14 @@ pub fn status(args: &StatusArgs) -> Result<ExitCode> {
 /// A line per experiment, and one for all where there are several; `None` where there is no trial
 /// and no plan. Trials of older versions of the numerics have a line of their own.
 pub fn status_table(experiments: &[ExperimentFolder]) -> Option<String> {
-    const STATES: [State; 5] =
-        [State::Done, State::Failed, State::Interrupted, State::Running, State::ToDo];
+    const STATES: [State; 6] = [
+        State::Done,
+        State::Diverged,
+        State::Failed,
+        State::Interrupted,
+        State::Running,
+        State::ToDo,
+    ];
     let mut lines: Vec<(String, Vec<State>)> = Vec::new();
     for experiment in experiments {
         let (current, older): (Vec<&Row>, Vec<&Row>) =
@@ -44,9 +50,9 @@ pub fn status_table(experiments: &[ExperimentFolder]) -> Option<String> {
     }
     let line = |(name, states): &(String, Vec<State>)| {
         let count = |wanted| states.iter().filter(|state| **state == wanted).count();
-        let [done, failed, interrupted, running, to_do] =
+        let [done, diverged, failed, interrupted, running, to_do] =
             STATES.map(|state| thousands(count(state)));
-        [name.clone(), done, failed, interrupted, running, to_do, thousands(states.len())]
+        [name.clone(), done, diverged, failed, interrupted, running, to_do, thousands(states.len())]
     };
     let mut rows: Vec<_> = lines.iter().map(line).collect();
     match rows.len() {
@@ -57,11 +63,11 @@ pub fn status_table(experiments: &[ExperimentFolder]) -> Option<String> {
             rows.push(line(&("all".to_owned(), all)));
         }
     }
-    let [done, failed, interrupted, running, to_do] =
+    let [done, diverged, failed, interrupted, running, to_do] =
         STATES.map(|state| (state.as_str(), Lean::Right));
     let first = ("experiment", Lean::Left);
     let last = ("trials", Lean::Right);
-    Some(plain_table([first, done, failed, interrupted, running, to_do, last], &rows))
+    Some(plain_table([first, done, diverged, failed, interrupted, running, to_do, last], &rows))
 }
 
 /// The state of each trial of a row, begun or not.

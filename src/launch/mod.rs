@@ -80,6 +80,8 @@ pub struct Report {
     pub completed: usize,
     /// Those that failed.
     pub failed: Vec<FailedTrial>,
+    /// Those that diverged in this run.
+    pub diverged: Vec<DivergedTrial>,
     /// Trials that the user ended, which the next run goes on with.
     pub interrupted: usize,
     /// Trials never started, after a failure with `fail_fast` or because the user ended the run.
@@ -97,12 +99,23 @@ pub struct FailedTrial {
     pub manifest: Manifest,
 }
 
+/// A trial that diverged.
+#[derive(Debug)]
+pub struct DivergedTrial {
+    /// Its name, for messages.
+    pub title: String,
+    /// When its loss became what.
+    pub reason: String,
+}
+
 /// How a trial ended that did not fail.
 #[derive(Debug)]
 pub enum Ended {
     /// It was trained to its end and has this test score.
     Completed(Score),
-    /// Another process has trained it.
+    /// Its loss became NaN or infinite, as told here.
+    Diverged(String),
+    /// Another process has trained it, or it diverged there.
     Elsewhere,
     /// Its results stood in this folder.
     TakenOver(TrialDir),
@@ -123,7 +136,7 @@ pub struct Broken {
 struct Panicked(String);
 
 /// Runs all jobs and returns when the last one has ended. A trial that fails, or panics, fails
-/// alone: its reason is in its manifest and in the report. One that another process is training
+/// alone: its reason is in its manifest and in the report. One that diverges has not failed. One that another process is training
 /// comes last: it is waited for, and done here if that process does not finish it.
 pub fn run(jobs: Vec<Job<'_>>, options: &Options<'_>) -> Report {
     let workers = options.jobs.clamp(1, jobs.len().max(1));
@@ -193,6 +206,10 @@ impl<'a> Run<'a> {
                 report.completed += 1;
                 self.queue.ended(job, Some(&job.trial.dir));
             }
+            Ok(Ended::Diverged(reason)) => {
+                report.diverged.push(DivergedTrial { title: job.trial.title(), reason });
+                self.queue.ended(job, Some(&job.trial.dir));
+            }
             Ok(Ended::Interrupted) => report.interrupted += 1,
             Err(Broken { failure, reason }) => {
                 let command = &self.options.command;
@@ -214,7 +231,8 @@ impl<'a> Run<'a> {
         let line = self.progress.trial(job);
         let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
             // Another process may have trained it since this one made its plan.
-            if job.trial.is_done() && !(self.options.force && self.is_older(job.trial)) {
+            let is_done = job.trial.is_done() && !(self.options.force && self.is_older(job.trial));
+            if is_done || self.diverged_meanwhile(job.trial) {
                 return Ok(Ended::Elsewhere);
             }
             if let Some(from) = &job.from {
@@ -237,6 +255,12 @@ impl<'a> Run<'a> {
         trial.dir.read_manifest().is_none_or(|manifest| manifest.started < self.started)
     }
 
+    /// Whether another process has found, since this run began, that a trial diverges.
+    fn diverged_meanwhile(&self, trial: &Trial) -> bool {
+        let since = |manifest: Manifest| manifest.ended.is_some_and(|ended| ended >= self.started);
+        trial.dir.is_diverged(&trial.hash) && trial.dir.read_manifest().is_some_and(since)
+    }
+
     fn train(&self, job: &Job<'_>, line: &progress::TrialLine<'_>) -> Result<Ended, Broken> {
         let deadline = self.options.timeout.and_then(|limit| Instant::now().checked_add(limit));
         let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -250,10 +274,14 @@ impl<'a> Run<'a> {
             Recorder::start(job, resume.as_ref(), self.workers, command, line, &stop)
                 .map_err(|error| self.broken(&error))?;
         let trained = train_one(job, resume, &mut recorder);
-        let ended = trained.and_then(|trained| {
-            recorder.complete(&trained)?;
-            Ok(Ended::Completed(trained.test))
-        });
+        let ended = match trained {
+            Ok(trained) => recorder.complete(&trained).map(|()| Ended::Completed(trained.test)),
+            Err(error) if is_divergence(&error) => {
+                let reason = error.to_string();
+                recorder.diverge(&reason).map(|()| Ended::Diverged(reason))
+            }
+            Err(error) => Err(error),
+        };
         match ended {
             Err(error) if is_interruption(&error) => {
                 recorder.interrupt();
@@ -270,19 +298,19 @@ impl<'a> Run<'a> {
     /// What kind of failure an error is, and how it is told.
     fn broken(&self, error: &anyhow::Error) -> Broken {
         let (failure, reason) = match error.downcast_ref() {
-            Some(TrainError::Diverged { .. } | TrainError::DivergedAfter { .. }) => {
-                (Failure::Diverged, None)
-            }
             Some(TrainError::Stopped(Stop::TimedOut)) => {
                 let limit = self.options.timeout.unwrap_or_default().as_secs_f64();
                 let reason = format!("timeout: not done after {}", duration(limit));
                 (Failure::Timeout, Some(reason))
             }
-            Some(TrainError::Stopped(Stop::Interrupted) | TrainError::Record(_)) => {
-                (Failure::Error, None)
-            }
             None if error.is::<Panicked>() => (Failure::Panic, None),
-            None => (Failure::Error, None),
+            Some(
+                TrainError::Diverged { .. }
+                | TrainError::DivergedAfter { .. }
+                | TrainError::Stopped(Stop::Interrupted)
+                | TrainError::Record(_),
+            )
+            | None => (Failure::Error, None),
         };
         Broken { failure, reason: reason.unwrap_or_else(|| format!("{error:#}")) }
     }
@@ -290,6 +318,13 @@ impl<'a> Run<'a> {
 
 fn is_interruption(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(TrainError::Stopped(Stop::Interrupted)))
+}
+
+fn is_divergence(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(TrainError::Diverged { .. } | TrainError::DivergedAfter { .. })
+    )
 }
 
 /// Trains, and turns a panic into the reason of a failure, so that it can be recorded.

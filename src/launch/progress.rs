@@ -233,6 +233,9 @@ impl TrialLine<'_> {
                 "completed",
                 json!({ "test_accuracy": test.accuracy, "test_loss": test.loss }),
             ),
+            Ok(Ended::Diverged(reason)) => {
+                (format!("diverged: {reason}"), "diverged", json!({ "reason": reason }))
+            }
             Ok(Ended::Elsewhere) => {
                 ("done meanwhile by another process".to_owned(), "elsewhere", json!({}))
             }

@@ -141,6 +141,7 @@ impl<'a> Recorder<'a> {
         let test = &trained.test;
         self.note(&format!("test_accuracy {:.4}, test_loss {:.4}", test.accuracy, test.loss));
         self.manifest.outcome = Some(outcome);
+        self.manifest.kept_epoch = Some(trained.kept_epoch);
         self.test_report(trained)?;
         // The manifest must not outlive what it speaks of.
         self.metrics.sync()?;
@@ -165,6 +166,18 @@ impl<'a> Recorder<'a> {
             |row| dataset.test.image(row),
             dataset.width,
         )
+    }
+
+    /// Notes that the trial diverged. Its checkpoints go: nothing can go on from them.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn diverge(&mut self, reason: &str) -> Result<()> {
+        self.note(&format!("diverged: {reason}"));
+        self.manifest.outcome = None;
+        self.metrics.sync()?;
+        self.job.trial.dir.checkpoints().prune(|_| false);
+        self.end(Status::Diverged, Some(reason.to_owned()))
     }
 
     /// Notes why the trial failed. Where even that cannot be written, the caller's report is all
@@ -265,7 +278,7 @@ fn is_barely_begun(job: &Job<'_>) -> bool {
     let dir = &job.trial.dir;
     let cut_off = |manifest: &Manifest| match manifest.status {
         Status::Running | Status::Interrupted => manifest.trial_hash == job.trial.hash,
-        Status::Completed | Status::Failed => false,
+        Status::Completed | Status::Failed | Status::Diverged => false,
     };
     let is_begun = match dir.read_manifest() {
         Some(manifest) => cut_off(&manifest),
@@ -337,6 +350,7 @@ fn manifest(job: &Job<'_>, workers: usize, command: &[String]) -> Manifest {
         started: now(),
         resumed: Vec::new(),
         peak_memory_bytes: None,
+        kept_epoch: None,
         ended: None,
         outcome: None,
         taken_over_from: None,

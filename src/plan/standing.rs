@@ -2,8 +2,7 @@
 
 use super::Trial;
 use crate::record::{
-    Failure, Manifest, State, TrialDir, TrialLock, changes, read_metrics, recorded_settings,
-    settings,
+    Manifest, State, TrialDir, TrialLock, changes, read_metrics, recorded_settings, settings,
 };
 
 /// What the user wants of trials that have been trained before.
@@ -11,7 +10,7 @@ use crate::record::{
 pub struct Policy {
     /// Train what is done, too.
     pub force: bool,
-    /// Train what would fail again, too.
+    /// Train what diverged, too.
     pub rerun_failed: bool,
 }
 
@@ -22,8 +21,8 @@ pub enum Standing {
     Done,
     /// They are in another folder of the results, from before something was renamed.
     DoneIn(TrialDir),
-    /// It has failed in a way in which it would fail again, for this reason.
-    Failed(String),
+    /// It diverged, for this reason, as it would again.
+    Diverged(String),
     /// It is to be trained.
     Open(Cause),
 }
@@ -43,6 +42,8 @@ pub enum Cause {
     CutOff(usize),
     /// It has failed, for this reason.
     Failed(String),
+    /// It diverged, for this reason, and the user wants it again.
+    Diverged(String),
     /// Another process is training it; if that one fails, it is to be done here.
     Elsewhere,
 }
@@ -73,13 +74,11 @@ impl Trial {
             State::Done if !self.dir.model().exists() => open(Cause::Lacks("model.safetensors")),
             State::Done if !self.dir.has_all_epochs(&manifest) => open(Cause::Lacks("metrics.csv")),
             State::Done => Standing::Done,
-            State::Failed if policy.force || policy.rerun_failed => open(Cause::Failed(reason())),
-            State::Failed => match manifest.failure {
-                Some(Failure::Diverged) => Standing::Failed(reason()),
-                Some(Failure::Timeout | Failure::Panic | Failure::Error) | None => {
-                    open(Cause::Failed(reason()))
-                }
-            },
+            State::Diverged if policy.force || policy.rerun_failed => {
+                open(Cause::Diverged(reason()))
+            }
+            State::Diverged => Standing::Diverged(reason()),
+            State::Failed => open(Cause::Failed(reason())),
             State::Interrupted => open(Cause::CutOff(self.epochs())),
             State::Running | State::ToDo => open(Cause::New),
         }

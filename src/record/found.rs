@@ -18,6 +18,8 @@ const PREVIOUS: &str = "previous";
 pub enum State {
     /// Trained to its end.
     Done,
+    /// Ended because its loss became NaN or infinite.
+    Diverged,
     /// Ended by an error.
     Failed,
     /// Ended by the user, or cut off.
@@ -33,6 +35,7 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Diverged => "diverged",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::Running => "running",
@@ -46,6 +49,7 @@ impl TrialDir {
     pub fn state(&self, manifest: &Manifest) -> State {
         match manifest.status {
             Status::Completed => State::Done,
+            Status::Diverged => State::Diverged,
             Status::Failed => State::Failed,
             Status::Running if TrialLock::is_held(self) => State::Running,
             // Whoever was at work on it came to an end that could not be written down.

@@ -15,6 +15,8 @@ pub enum Status {
     Completed,
     /// Ended by an error, which `reason` gives.
     Failed,
+    /// Ended because its loss became NaN or infinite: a result, not a failure.
+    Diverged,
     /// Ended by the user; `run` goes on from the last epoch that was complete.
     Interrupted,
 }
@@ -25,6 +27,7 @@ impl std::fmt::Display for Status {
             Self::Running => "running",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Diverged => "diverged",
             Self::Interrupted => "interrupted",
         })
     }
@@ -34,13 +37,14 @@ impl std::fmt::Display for Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
-    /// Its loss was no number any more, as it would be again.
+    /// Its loss became NaN or infinite. Only version 0.1 wrote this; it is read as
+    /// [`Status::Diverged`].
     Diverged,
-    /// It took longer than it may.
+    /// It took longer than `--timeout` allows.
     Timeout,
-    /// A mistake in this program.
+    /// A bug in this program.
     Panic,
-    /// Anything else: a full disk, a folder that is gone.
+    /// Anything else, such as a full disk.
     Error,
 }
 
@@ -78,7 +82,7 @@ pub struct BestEpoch {
 }
 
 impl BestEpoch {
-    /// The earliest epoch at which a metric was best; a value that is no number never is.
+    /// The earliest epoch at which a metric was best; NaN is never best.
     pub fn of(
         epochs: &[EpochRow],
         metric: impl Fn(&EpochRow) -> Option<f64>,
@@ -103,9 +107,9 @@ pub struct Outcome {
     pub best_val_accuracy: Option<BestEpoch>,
     /// Lowest validation loss.
     pub best_val_loss: Option<BestEpoch>,
-    /// Share of test rows classified rightly by the final weights.
+    /// Share of test rows classified correctly by the kept weights.
     pub test_accuracy: f64,
-    /// Mean test loss of the final weights.
+    /// Mean test loss of the kept weights.
     pub test_loss: f64,
     /// The top-k accuracies that the file asks for, on the test rows.
     #[serde(flatten)]
@@ -184,14 +188,16 @@ pub struct Resumption {
 }
 
 /// The manifest of one trial.
+// `remote` makes inherent functions of the derived code, which the traits below call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Manifest {
     /// How far it has come.
     pub status: Status,
-    /// Why it failed.
+    /// Why it failed or diverged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What kind of failure it was; missing in manifests of older versions.
+    /// What kind of failure it was, of a failed trial; missing in manifests of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// The experiment's name.
@@ -247,6 +253,11 @@ pub struct Manifest {
     /// The most memory that the process has had up to the trial's end, other trials in it included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
+    /// The epoch whose weights `model.safetensors` holds, of a completed trial: the last one, unless
+    /// `restore_best_weights` chose another. Version 0.1 did not write it;
+    /// [`TrialDir::read`](super::TrialDir::read) then computes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_epoch: Option<usize>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
@@ -256,4 +267,40 @@ pub struct Manifest {
     /// The folder of the same trial under another name, from which it was taken over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_over_from: Option<String>,
+}
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Manifest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut manifest = Self::deserialize(deserializer)?;
+        // To version 0.1 a divergence was a kind of failure.
+        if manifest.status == Status::Failed && manifest.failure == Some(Failure::Diverged) {
+            manifest.status = Status::Diverged;
+            manifest.failure = None;
+        }
+        Ok(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::test_data::trial;
+
+    #[test]
+    fn a_divergence_that_version_0_1_recorded_is_read_as_one() {
+        let mut old = serde_json::to_value(trial("e", "a", &[], 1, &[]).manifest).unwrap();
+        old["failure"] = "diverged".into();
+        let read: Manifest = serde_json::from_value(old.clone()).unwrap();
+        assert_eq!((read.status, read.failure), (Status::Diverged, None));
+        assert_eq!(serde_json::to_value(&read).unwrap()["status"], "diverged");
+        old["failure"] = "timeout".into();
+        let read: Manifest = serde_json::from_value(old).unwrap();
+        assert_eq!((read.status, read.failure), (Status::Failed, Some(Failure::Timeout)));
+    }
 }

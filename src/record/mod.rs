@@ -10,6 +10,7 @@ mod checkpoints;
 mod classification;
 mod csv_name;
 mod diagnostics;
+mod early_stopping;
 mod found;
 mod identity;
 mod left_out;
@@ -33,6 +34,9 @@ pub use csv_name::CsvName;
 pub use diagnostics::{
     BINS, Diagnosis, DiagnosticsTexts, DiagnosticsWriter, Histogram, LayerRow, read_diagnostics,
     read_histograms,
+};
+pub use early_stopping::{
+    Stopper, Stopping, is_improvement, kept_epoch, monitored, restored_epoch,
 };
 pub use found::{Found, FoundTrial, State};
 pub use identity::{Identity, RecordedSetups, without_paths};

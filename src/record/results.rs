@@ -57,7 +57,7 @@ impl Entry {
     /// Whether it has come to an end that training it again would only repeat.
     fn is_finished(&self) -> bool {
         match self.state {
-            State::Done => true,
+            State::Done | State::Diverged => true,
             State::Failed | State::Interrupted | State::Running | State::ToDo => false,
         }
     }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Checkpoints, EpochRow, Manifest, Outcome, Status, read_metrics, remove_unfinished,
+    Checkpoints, EpochRow, Manifest, Outcome, Status, kept_epoch, read_metrics, remove_unfinished,
     write_atomically,
 };
+use crate::spec::CallbackSpec;
 
 /// Where a trial's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,31 @@ pub struct RecordedTrial {
     pub manifest: Manifest,
     /// Its epochs.
     pub epochs: Vec<EpochRow>,
+}
+
+impl RecordedTrial {
+    /// The epoch whose weights the trial has: of a completed trial the kept one, of any other the
+    /// last one. `None` before the first epoch, and where the kept epoch of a trial of version 0.1
+    /// is unknown.
+    pub fn kept_row(&self) -> Option<&EpochRow> {
+        match (self.manifest.status, self.manifest.kept_epoch) {
+            (Status::Completed, kept) => self.epochs.iter().find(|row| Some(row.epoch) == kept),
+            (Status::Running | Status::Failed | Status::Diverged | Status::Interrupted, _) => {
+                self.epochs.last()
+            }
+        }
+    }
+
+    /// Whether its loss became NaN or infinite.
+    pub fn has_diverged(&self) -> bool {
+        self.manifest.status == Status::Diverged
+    }
+
+    /// Whether its weights are of an earlier epoch than the last one.
+    pub fn has_restored_weights(&self) -> bool {
+        let last = self.epochs.last().map(|row| row.epoch);
+        self.kept_row().is_some_and(|kept| Some(kept.epoch) != last)
+    }
 }
 
 impl TrialDir {
@@ -216,7 +242,25 @@ impl TrialDir {
         epochs >= manifest.outcome.as_ref().map_or(1, Outcome::least_epochs)
     }
 
-    /// Manifest and metrics together.
+    /// Whether the folder holds a trial with this identity that diverged.
+    pub fn is_diverged(&self, trial_hash: &str) -> bool {
+        self.read_manifest().is_some_and(|manifest| {
+            manifest.status == Status::Diverged && manifest.trial_hash == trial_hash
+        })
+    }
+
+    /// The epoch whose weights a completed trial has kept, by the callbacks in its `config.yaml`;
+    /// `None` where that file cannot be read.
+    fn kept_epoch(&self, epochs: &[EpochRow]) -> Option<usize> {
+        let text = std::fs::read_to_string(self.config()).ok()?;
+        let config: serde_json::Value = serde_yaml::from_str(&text).ok()?;
+        let callbacks = config.pointer("/training/callbacks").cloned();
+        let callbacks: Vec<CallbackSpec> =
+            callbacks.map_or(Ok(Vec::new()), serde_json::from_value).ok()?;
+        kept_epoch(&callbacks, epochs)
+    }
+
+    /// Manifest and metrics together. What older versions did not record is computed.
     ///
     /// # Errors
     /// When the folder holds no trial, or lacks epochs of a completed one; the message names the
@@ -225,7 +269,7 @@ impl TrialDir {
         let path = self.manifest();
         let text =
             std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let manifest: Manifest = serde_json::from_slice(&text)
+        let mut manifest: Manifest = serde_json::from_slice(&text)
             .with_context(|| format!("`{}` is not a manifest of this version", path.display()))?;
         let label = self
             .path
@@ -245,6 +289,9 @@ impl TrialDir {
                  train it again with `bn-runner run`",
                 metrics.display(),
             );
+        }
+        if manifest.status == Status::Completed && manifest.kept_epoch.is_none() {
+            manifest.kept_epoch = self.kept_epoch(&epochs);
         }
         Ok(RecordedTrial { dir: self.clone(), label, manifest, epochs })
     }

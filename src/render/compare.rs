@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::analysis::{Aggregate, CompareRow, Compared, Metric};
+use crate::analysis::{Aggregate, Case, CompareRow, Compared, Metric};
 use crate::numbers::thousands;
 use crate::record::Status;
 
@@ -10,8 +10,8 @@ use super::text_table::TextTable;
 
 /// What is shown unless the command line says otherwise.
 pub const USUAL_METRICS: [Metric; 6] = [
-    Metric::TestAccuracy,
     Metric::ValAccuracy,
+    Metric::TestAccuracy,
     Metric::BestValAccuracy,
     Metric::ValLoss,
     Metric::EpochSeconds,
@@ -80,17 +80,32 @@ pub fn compare_table(
     TextTable::of_columns(columns)
 }
 
-/// What of a row did not come to its end.
+/// The trials of a row that are not completed.
 fn unfinished(row: &CompareRow<'_>) -> String {
-    let states = [Status::Failed, Status::Running, Status::Interrupted];
-    if let Some(trial) = row.trial {
-        let status = trial.manifest.status;
-        return if states.contains(&status) { status.to_string() } else { String::new() };
+    match row.trial.map(|trial| trial.manifest.status) {
+        Some(Status::Completed) => String::new(),
+        Some(status) => status.to_string(),
+        None => not_completed(row.case),
     }
-    let counts = states.into_iter().map(|status| (row.case.count(status), status));
-    let shown =
-        counts.filter(|(count, _)| *count > 0).map(|(count, status)| format!("{count} {status}"));
-    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// How many trials of a case are not completed, by their status: `diverged 1 of 3, 1 failed`.
+pub fn not_completed(case: &Case) -> String {
+    let statuses = [Status::Diverged, Status::Failed, Status::Running, Status::Interrupted];
+    let words = statuses.into_iter().filter_map(|status| count_of(case, status));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// How many trials of a case have a status, in words; nothing where none has.
+pub fn count_of(case: &Case, status: Status) -> Option<String> {
+    let count = case.count(status);
+    let words = match status {
+        Status::Diverged => format!("diverged {count} of {}", case.trials.len()),
+        Status::Completed | Status::Failed | Status::Running | Status::Interrupted => {
+            format!("{count} {status}")
+        }
+    };
+    (count > 0).then_some(words)
 }
 
 /// Differences from a baseline, with what they come to.
@@ -138,6 +153,10 @@ pub fn title(metric: Metric) -> Cow<'static, str> {
         Metric::TrainSeconds => "train s",
         Metric::BestAccuracy => "best accuracy",
         Metric::BestLoss => "best loss",
+        Metric::LastAccuracy => "last accuracy",
+        Metric::LastLoss => "last loss",
+        Metric::LastValAccuracy => "last val accuracy",
+        Metric::LastValLoss => "last val loss",
         Metric::TopKAccuracy(k) => return format!("top {k} accuracy").into(),
         Metric::ValTopKAccuracy(k) => return format!("val top {k} accuracy").into(),
         Metric::TestTopKAccuracy(k) => return format!("test top {k} accuracy").into(),
@@ -159,7 +178,11 @@ fn decimals(metric: Metric) -> usize {
         | Metric::BestLoss
         | Metric::TopKAccuracy(_)
         | Metric::ValTopKAccuracy(_)
-        | Metric::TestTopKAccuracy(_) => 4,
+        | Metric::TestTopKAccuracy(_)
+        | Metric::LastAccuracy
+        | Metric::LastLoss
+        | Metric::LastValAccuracy
+        | Metric::LastValLoss => 4,
     }
 }
 

@@ -1,19 +1,23 @@
-//! Final accuracies of all cases of all experiments, best first, next to how they got there.
+//! Test accuracies of all cases of all experiments, in the order of their validation accuracies, next
+//! to the course of these.
 
 use anyhow::Result;
 
-use crate::analysis::{Aggregate, Case, Curve, CurvePoint, EpochMetric, ExperimentResults, Metric};
+use crate::analysis::{
+    Aggregate, Case, Curve, CurvePoint, EpochMetric, ExperimentResults, Metric, RankedCase,
+    Ranking, SELECTION,
+};
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Stroke};
 use super::curves::{draw_curve, edges};
-use super::figure::{BadOption, Frame, Notes, Options, TimeAxis, facts, final_accuracy};
+use super::figure::{BadOption, Frame, Notes, Options, TimeAxis, facts};
 use super::panel::Panel;
 use super::rows::{CLOSEST_ROW, ROW};
 use super::text::{Align, TextStyle};
 use super::theme::{
-    CURVE_WIDTH, CaseStyle, GRID_COLOUR, GRID_WIDTH, LABEL_SIZE, MARGIN, MAX_CASES, MEAN_MARKER,
-    Marker, PANEL_GAP, SEED_MARKER, TEXT_GAP, case_style,
+    CURVE_WIDTH, CaseStyle, GRID_COLOUR, GRID_WIDTH, INK, LABEL_SIZE, MARGIN, MAX_CASES,
+    MEAN_MARKER, Marker, PANEL_GAP, SEED_MARKER, TEXT_GAP, case_style,
 };
 
 /// Up to so many cases have their curves beside them, in the colour of their row.
@@ -32,6 +36,8 @@ const LONGEST_LABEL_SHARE: f64 = 0.4;
 const LEAST_STRETCH: f64 = 0.35;
 /// Half the height of a whisker's caps, and how far below a mean its seeds are.
 const CAP: f64 = 3.0;
+/// Half the length of the stroke at the mean validation accuracy.
+const VALIDATION_STROKE: f64 = 5.0;
 const SEED_DROP: f64 = 5.5;
 /// Share of its colour in the mark of a seed.
 const SEED_ALPHA: f64 = 0.5;
@@ -49,10 +55,13 @@ enum Row<'a> {
 struct CaseRow<'a> {
     case: &'a Case,
     style: CaseStyle,
+    /// Of the test rows.
     accuracy: Aggregate,
     seeds: Vec<f64>,
-    /// The accuracy is that of the validation rows, for want of one of the test rows.
-    validation: bool,
+    /// Mean validation accuracy.
+    validation: Option<f64>,
+    /// What it is ranked by.
+    score: Option<f64>,
 }
 
 /// The figure, or `None` where no trial was completed.
@@ -118,7 +127,10 @@ pub fn draw(experiments: &[ExperimentResults], options: &Options) -> Result<Opti
     let frame = Frame {
         width,
         title: &title,
-        subtitle: "Final accuracy, best first",
+        subtitle: match cases.iter().any(|row| row.score.is_some()) {
+            true => "Test accuracy, ordered by validation accuracy",
+            false => "Test accuracy, in the order of the file (no validation to rank by)",
+        },
         legends: Vec::new(),
         notes: Notes::new(&facts, width),
     };
@@ -132,12 +144,7 @@ pub fn draw(experiments: &[ExperimentResults], options: &Options) -> Result<Opti
 
     let x = Axis::of_shares(cases.iter().flat_map(|row| row.extremes()), TICKS);
     let dots = Panel { left, top, right, bottom, x, y: Axis::of_shares([], TICKS) };
-    let title = if cases.iter().all(|row| row.validation) {
-        "validation accuracy"
-    } else {
-        "test accuracy"
-    };
-    dots.horizontal_axis(&mut canvas, title);
+    dots.horizontal_axis(&mut canvas, "test accuracy");
     let pitch = (height / rows.len() as f64).min(WIDEST_ROW);
     let first = top + (height - pitch * rows.len() as f64) / 2.0;
     for (index, row) in rows.iter().enumerate() {
@@ -169,29 +176,29 @@ pub fn draw(experiments: &[ExperimentResults], options: &Options) -> Result<Opti
     Ok(Some(canvas))
 }
 
-/// Experiments in the order of the command, the cases of each from best to worst; and how many
-/// cases there was no room for.
+/// Experiments in the order of the command, the cases of each from best to worst by validation; and
+/// how many cases there was no room for.
 fn rows(experiments: &[ExperimentResults]) -> (Vec<Row<'_>>, usize) {
     let mut groups: Vec<(&str, Vec<CaseRow>)> = Vec::new();
     let mut seen = 0;
     for experiment in experiments {
-        let cases = experiment.cases.iter().enumerate();
-        let rows = cases.filter_map(|(i, case)| CaseRow::new(case, case_style(seen + i))).collect();
+        let ranked = Ranking::of(experiment).cases.into_iter();
+        let rows = ranked.filter_map(|ranked| CaseRow::new(ranked, seen)).collect();
         seen += experiment.cases.len();
         groups.push((&experiment.name, rows));
     }
-    let mut means: Vec<f64> =
-        groups.iter().flat_map(|(_, rows)| rows).map(|row| row.accuracy.mean).collect();
-    means.sort_by(|a, b| b.total_cmp(a));
-    let hidden = means.len().saturating_sub(MAX_CASES);
-    let enough = means.get(MAX_CASES - 1).copied().unwrap_or(f64::NEG_INFINITY);
-    let plain = means.len() > MAX_CURVES;
+    // A case without validation is shown after those that have some.
+    let score = |row: &CaseRow<'_>| row.score.unwrap_or(f64::NEG_INFINITY);
+    let mut scores: Vec<f64> = groups.iter().flat_map(|(_, rows)| rows).map(score).collect();
+    scores.sort_by(|a, b| b.total_cmp(a));
+    let hidden = scores.len().saturating_sub(MAX_CASES);
+    let enough = scores.get(MAX_CASES - 1).copied().unwrap_or(f64::NEG_INFINITY);
+    let plain = scores.len() > MAX_CURVES;
     let mut room = MAX_CASES;
 
     let mut shown = Vec::new();
     for (index, (name, mut rows)) in groups.into_iter().enumerate() {
-        rows.sort_by(|a, b| b.accuracy.mean.total_cmp(&a.accuracy.mean));
-        rows.retain(|row| row.accuracy.mean >= enough);
+        rows.retain(|row| score(row) >= enough);
         rows.truncate(room);
         room -= rows.len();
         if experiments.len() > 1 && !rows.is_empty() {
@@ -209,29 +216,35 @@ fn rows(experiments: &[ExperimentResults]) -> (Vec<Row<'_>>, usize) {
 }
 
 impl<'a> CaseRow<'a> {
-    /// `None` without a completed trial whose accuracy is a number.
-    fn new(case: &'a Case, style: CaseStyle) -> Option<Self> {
-        final_accuracy(case)?;
-        let test = case.aggregate(Metric::TestAccuracy).filter(|test| test.mean.is_finite());
-        let metric = if test.is_some() { Metric::TestAccuracy } else { Metric::ValAccuracy };
-        let accuracy = case.aggregate(metric)?;
-        let seeds = case.completed().filter_map(|trial| metric.of(trial)).collect();
-        Some(Self { case, style, accuracy, seeds, validation: test.is_none() })
+    /// `None` without a completed trial. `before` is how many cases earlier experiments have.
+    fn new(ranked: RankedCase<'a>, before: usize) -> Option<Self> {
+        let RankedCase { case, index, score } = ranked;
+        let test = Metric::TestAccuracy;
+        let accuracy = case.aggregate(test).filter(|accuracy| accuracy.mean.is_finite())?;
+        let validation = case.aggregate(SELECTION).map(|validation| validation.mean);
+        Some(Self {
+            case,
+            style: case_style(before + index),
+            accuracy,
+            seeds: case.completed().filter_map(|trial| test.of(trial)).collect(),
+            validation: validation.filter(|mean| mean.is_finite()),
+            score,
+        })
     }
 
     /// The mean, with the standard deviation where there is one.
     fn number(&self) -> String {
-        let star = if self.validation { "*" } else { "" };
         match self.accuracy.std {
-            Some(std) => format!("{:.4} ± {std:.4}{star}", self.accuracy.mean),
-            None => format!("{:.4}{star}", self.accuracy.mean),
+            Some(std) => format!("{:.4} ± {std:.4}", self.accuracy.mean),
+            None => format!("{:.4}", self.accuracy.mean),
         }
     }
 
     /// Everything that has to lie on the axis.
     fn extremes(&self) -> impl Iterator<Item = f64> {
         let interval = self.accuracy.ci95.map(|(low, high)| [low.max(0.0), high.min(1.0)]);
-        self.seeds.iter().copied().chain(interval.into_iter().flatten())
+        let means = self.seeds.iter().copied().chain(self.validation);
+        means.chain(interval.into_iter().flatten())
     }
 }
 
@@ -242,7 +255,7 @@ fn row_label_width(row: &Row, style: TextStyle) -> f64 {
     }
 }
 
-/// Whisker, mean and, a little below, the single seeds.
+/// Whisker, mean and, a little below, the single seeds; a stroke at the validation accuracy.
 fn draw_row(canvas: &mut Canvas, panel: &Panel, row: &CaseRow, y: f64) {
     let colour = row.style.colour;
     let x = |value: f64| panel.place(value, 0.0).0;
@@ -257,6 +270,10 @@ fn draw_row(canvas: &mut Canvas, panel: &Panel, row: &CaseRow, y: f64) {
             // Translucent, so that seeds on top of each other are darker than one.
             canvas.translucent_circle(at, SEED_MARKER, colour, SEED_ALPHA);
         }
+    }
+    if let Some(validation) = row.validation {
+        let (x, half) = (x(validation), VALIDATION_STROKE);
+        canvas.line(&[(x, y - half), (x, y + half)], Stroke::solid(INK, CURVE_WIDTH));
     }
     canvas.marker(row.style.marker, (x(row.accuracy.mean), y), MEAN_MARKER, colour);
 }
@@ -279,7 +296,7 @@ fn draw_curves(canvas: &mut Canvas, panel: &Panel, curves: &[(CaseStyle, Curve)]
     }
 }
 
-/// How to read the marks; `None` where each is one seed's test accuracy.
+/// How to read the marks; `None` where each is one seed's test accuracy and nothing else is drawn.
 fn how_to_read(cases: &[&CaseRow]) -> Option<String> {
     let mut parts = Vec::new();
     if cases.iter().any(|row| row.accuracy.std.is_some()) {
@@ -287,9 +304,8 @@ fn how_to_read(cases: &[&CaseRow]) -> Option<String> {
         parts.push("whisker: 95 % confidence interval of the mean");
         parts.push("small dots: single seeds");
     }
-    let validation = cases.iter().filter(|row| row.validation).count();
-    if validation > 0 {
-        parts.push("*: validation accuracy, for want of a test accuracy");
+    if cases.iter().any(|row| row.validation.is_some()) {
+        parts.push("stroke: mean validation accuracy");
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }

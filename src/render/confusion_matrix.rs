@@ -1,4 +1,4 @@
-//! What the best case takes the test images of each class for.
+//! The predictions for the test images of each class, of the best case by validation.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use crate::analysis::{Case, ExperimentResults};
 use crate::record::ConfusionMatrix;
 
 use super::canvas::Canvas;
-use super::figure::{Frame, Notes, Options, best_case};
+use super::figure::{Frame, Notes, Options, chosen_case, kept_epochs};
 use super::text::{Align, TextStyle};
 use super::theme::{
     AXIS_TITLE_SIZE, Colour, LINE_HEIGHT, MARGIN, NOTE_SIZE, ONE_PANEL_WIDTH, QUIET_INK, TEXT_GAP,
@@ -46,9 +46,9 @@ impl<'a> OfCase<'a> {
     }
 }
 
-/// The figure of the best case, or `None` where it has no matrix.
+/// The figure of the best case by validation, or `None` where it has no matrix.
 pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Canvas>> {
-    let Some(case) = best_case(results) else { return Ok(None) };
+    let Some((case, why)) = chosen_case(results) else { return Ok(None) };
     let Some(OfCase { matrix, n, .. }) = OfCase::read(case)? else { return Ok(None) };
     let classes = matrix.names.len();
     let images: u64 = matrix.counts.iter().flatten().sum();
@@ -56,17 +56,19 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
 
     let width = options.width(ONE_PANEL_WIDTH)?;
     let seeds = if n == 1 { "1 seed".to_owned() } else { format!("{n} seeds, added up") };
-    let facts = [
-        seeds,
+    let mut facts = vec![seeds];
+    facts.extend(why.map(|why| format!("the case is {why}")));
+    facts.extend(kept_epochs(case.completed()));
+    facts.extend([
         format!(
             "{images} predictions of test images, {:.2} % right",
             100.0 * right as f64 / images.max(1) as f64
         ),
         "numbers: % of the images of a class, rows add up to 100; blank: below 0.05 %".to_owned(),
-    ];
+    ]);
     let subtitle = match results.cases.len() {
         1 => "Confusion matrix of the test images".to_owned(),
-        _ => format!("Confusion matrix of the test images, {}, the best case", case.label),
+        _ => format!("Confusion matrix of the test images: {}", case.label),
     };
     let frame = Frame {
         width,

@@ -1,8 +1,8 @@
 //! What every figure has around its panels: a title above, legends and notes below; which cases it
 //! shows; and what a reader may choose about it.
 
-use crate::analysis::{Case, Curve, EpochMetric, ExperimentResults, Metric};
-use crate::record::Status;
+use crate::analysis::{Case, Curve, EpochMetric, ExperimentResults, Metric, RankedCase, Ranking};
+use crate::record::{RecordedTrial, Status};
 use crate::spec::{Plot, suggest};
 use std::borrow::Cow;
 
@@ -258,29 +258,28 @@ pub struct ShownCase<'a> {
     pub style: CaseStyle,
 }
 
-/// The cases of an experiment that have a completed trial; of more than a chart can show, the best.
+/// The cases of an experiment that have a completed trial; of more than a chart can show, the best
+/// by validation, or the first where there is no validation.
 pub fn shown_cases(results: &ExperimentResults) -> Vec<ShownCase<'_>> {
-    let mut cases: Vec<(usize, &Case)> = results
-        .cases
-        .iter()
-        .enumerate()
-        .filter(|(_, case)| case.completed().next().is_some())
-        .collect();
-    if cases.len() > MAX_CASES {
-        let score = |case: &Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
-        cases.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
-        cases.truncate(MAX_CASES);
-        cases.sort_by_key(|(index, _)| *index);
-    }
-    cases.into_iter().map(|(index, case)| ShownCase { case, style: case_style(index) }).collect()
+    let mut cases = Ranking::of(results).cases;
+    cases.retain(|ranked| ranked.case.completed().next().is_some());
+    cases.truncate(MAX_CASES);
+    cases.sort_by_key(|ranked| ranked.index);
+    let shown = |RankedCase { case, index, .. }| ShownCase { case, style: case_style(index) };
+    cases.into_iter().map(shown).collect()
 }
 
-/// The best case of an experiment, by what [`final_accuracy`] finds.
-pub fn best_case(results: &ExperimentResults) -> Option<&Case> {
-    let score = |case: &&Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
-    let completed = results.cases.iter().filter(|case| case.completed().next().is_some());
-    // Of equals the first.
-    completed.rev().max_by(|a, b| score(a).total_cmp(&score(b)))
+/// The case that a chart with room for one shows, and why it is this one; no reason where there is
+/// no other.
+pub fn chosen_case(results: &ExperimentResults) -> Option<(&Case, Option<&'static str>)> {
+    let ranking = Ranking::of(results);
+    if let Some(best) = ranking.best() {
+        let why = (results.cases.len() > 1).then_some("the best by validation accuracy");
+        return Some((best.case, why));
+    }
+    let first = results.cases.iter().find(|case| case.completed().next().is_some())?;
+    let why = (results.cases.len() > 1).then_some("the first, as there is no validation");
+    Some((first, why))
 }
 
 /// How many cases of an experiment a chart has no room for.
@@ -289,16 +288,8 @@ pub fn hidden(results: &ExperimentResults, shown: usize) -> usize {
     completed.saturating_sub(shown)
 }
 
-/// Mean test accuracy, or validation accuracy where there is none that is a number.
-pub fn final_accuracy(case: &Case) -> Option<f64> {
-    [Metric::TestAccuracy, Metric::ValAccuracy]
-        .into_iter()
-        .filter_map(|metric| case.aggregate(metric))
-        .map(|aggregate| aggregate.mean)
-        .find(|mean| mean.is_finite())
-}
-
-/// What a reader has to know about the numbers: seeds, backend, epochs, and what is missing.
+/// What a reader has to know about the numbers: seeds, epochs, the kept epochs where they are not the
+/// last ones, backend, and what is missing.
 pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]) -> Vec<String> {
     let cases = || experiments.iter().flat_map(|experiment| &experiment.cases);
     let completed = || cases().flat_map(Case::completed);
@@ -310,23 +301,39 @@ pub fn facts(experiments: &[ExperimentResults], hidden: usize, curves: &[&Curve]
     let mut facts = vec![
         range(seeds, "seed", "seeds") + if cases().count() > 1 { " each" } else { "" },
         range(completed().map(|trial| trial.epochs.len()), "epoch", "epochs"),
-        format!("backend {}", backends.join(", ")),
     ];
+    facts.extend(kept_epochs(completed()));
+    facts.push(format!("backend {}", backends.join(", ")));
     let count = |status| experiments.iter().map(|e| e.count(status)).sum::<usize>();
     let mut left_out = |count: usize, one: &str, many: &str| {
         if count > 0 {
             facts.push(format!("{count} {}", if count == 1 { one } else { many }));
         }
     };
+    left_out(count(Status::Diverged), "diverged trial in no mean", "diverged trials in no mean");
     left_out(count(Status::Failed), "failed trial left out", "failed trials left out");
     let unfinished = count(Status::Running) + count(Status::Interrupted);
     left_out(unfinished, "unfinished trial left out", "unfinished trials left out");
     let not_finite = curves.iter().map(|curve| curve.not_finite).sum();
     left_out(not_finite, "value is NaN or infinite", "values are NaN or infinite");
     if hidden > 0 {
-        facts.push(format!("the best {MAX_CASES} are shown, {hidden} are not"));
+        let ranked = experiments.iter().all(|results| Ranking::of(results).is_decided());
+        let which = if ranked { "the best by validation accuracy" } else { "the first" };
+        facts.push(format!("{which} are shown, {MAX_CASES} in number, {hidden} are not"));
     }
     facts
+}
+
+/// Of which epochs the results of completed trials are, where some are not of the last one.
+pub fn kept_epochs<'a>(trials: impl Iterator<Item = &'a RecordedTrial>) -> Option<String> {
+    let trials: Vec<&RecordedTrial> = trials.collect();
+    if !trials.iter().any(|trial| trial.has_restored_weights()) {
+        return None;
+    }
+    let kept = trials.iter().filter_map(|trial| trial.manifest.kept_epoch);
+    let (low, high) = kept.fold((usize::MAX, 0), |(low, high), n| (low.min(n), high.max(n)));
+    let kept = if low == high { format!("epoch {low}") } else { format!("epochs {low} to {high}") };
+    Some(format!("results of {kept} (restore_best_weights)"))
 }
 
 /// "3 seeds", or "2 to 3 seeds" where the numbers differ.

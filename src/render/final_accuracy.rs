@@ -1,4 +1,4 @@
-//! The final accuracy of every seed, with the mean of each case: a row per case, a dot per seed.
+//! The test accuracy of every seed, with the mean of each case: a row per case, a dot per seed.
 
 use anyhow::Result;
 
@@ -29,7 +29,7 @@ struct Row<'a> {
 pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Canvas>> {
     let metric = match options.metric()? {
         Some(metric) => metric,
-        None => final_metric(results),
+        None => result_metric(results),
     };
     let cases = shown_cases(results);
     let rows: Vec<Row> = cases.iter().filter_map(|shown| row(*shown, metric)).collect();
@@ -81,7 +81,7 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
 }
 
 /// Test accuracy, or validation accuracy where no case has one that is a number.
-pub fn final_metric(results: &ExperimentResults) -> Metric {
+pub fn result_metric(results: &ExperimentResults) -> Metric {
     let has = |metric: Metric| {
         let means = results.cases.iter().filter_map(|case| case.aggregate(metric));
         means.into_iter().any(|aggregate| aggregate.mean.is_finite())

@@ -1,4 +1,4 @@
-//! Final accuracy over one grid key: a line per variant.
+//! Validation accuracy over one grid key: a line per variant.
 
 use anyhow::Result;
 use serde_json::Value;

@@ -1,16 +1,17 @@
-//! Final accuracy over a grid: two keys as a table of colours, a panel for each variant and each
-//! value of further keys; one key as a line per variant ([`super::grid_line`]).
+//! Validation accuracy over a grid: two keys as a table of colours, a panel for each variant and
+//! each value of further keys; one key as a line per variant ([`super::grid_line`]).
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::analysis::{Case, ExperimentResults, Metric, grid_keys};
+use crate::analysis::{Case, ExperimentResults, Metric, Ranking, SELECTION, grid_keys};
+use crate::record::RecordedTrial;
 use crate::spec::GridValue;
 
 use super::canvas::{Canvas, Stroke};
 use super::curves::capital;
 use super::figure::{Frame, Notes, Options, facts, spoken};
-use super::final_accuracy::final_metric;
+use super::final_accuracy::result_metric;
 use super::grid_line;
 use super::text::{Align, TextStyle};
 use super::theme::{
@@ -38,7 +39,9 @@ const LONGEST_VALUE: f64 = 0.2;
 pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Canvas>> {
     let metric = match options.metric()? {
         Some(metric) => metric,
-        None => final_metric(results),
+        // A grid is searched for its best point, so it shows what selects it.
+        None if Ranking::of(results).is_decided() => SELECTION,
+        None => result_metric(results),
     };
     match &varied_keys(results)[..] {
         [] => Ok(None),
@@ -140,7 +143,7 @@ fn table(
         return Ok(None);
     }
     let position = |mean: f64| if high > low { (mean - low) / (high - low) } else { 0.5 };
-    let best = if metric.is_share() { high } else { low };
+    let best = framed_case(results, metric);
 
     let width = options.width(ONE_PANEL_WIDTH)?;
     let tick = TextStyle::new(TICK_SIZE).colour(QUIET_INK);
@@ -158,9 +161,16 @@ fn table(
     let line_room = title_room + TEXT_GAP + TICK_SIZE * LINE_HEIGHT;
 
     let mut facts = facts(std::slice::from_ref(results), 0, &[]);
-    facts.push("mean over seeds; framed: the best".to_owned());
-    if blocks.iter().flat_map(|block| &block.cases).any(|case| mean(case).is_none()) {
-        facts.push("–: no number".to_owned());
+    facts.push(match &best {
+        Some((_, by)) => format!("mean over seeds; framed: the best by {}", spoken(&by.name())),
+        None => "mean over seeds; none is framed, as there is no validation".to_owned(),
+    });
+    let shown = || blocks.iter().flat_map(|block| &block.cases);
+    if shown().any(|case| mean(case).is_none() && !all_diverged(case)) {
+        facts.push("–: no completed trial".to_owned());
+    }
+    if shown().any(|case| all_diverged(case)) {
+        facts.push("×: all trials diverged".to_owned());
     }
     if hidden > 0 {
         facts.push(format!("{MAX_PANELS} panels are shown, {hidden} are not"));
@@ -211,7 +221,8 @@ fn table(
                 let text = TextStyle::new(TICK_SIZE).align(Align::Middle);
                 let at = (x + cell_width / 2.0, y + cell_height / 2.0 + text.baseline_drop());
                 let Some(mean) = mean(case) else {
-                    canvas.text("–", at, text.colour(QUIET_INK));
+                    let sign = if all_diverged(case) { "×" } else { "–" };
+                    canvas.text(sign, at, text.colour(QUIET_INK));
                     continue;
                 };
                 canvas.rectangle((x, y), corner, Colour::scale(position(mean)));
@@ -219,7 +230,7 @@ fn table(
                     let text = text.colour(Colour::on_scale(position(mean)));
                     canvas.text(&format!("{mean:.decimals$}"), at, text);
                 }
-                if mean == best {
+                if best.is_some_and(|(best, _)| std::ptr::eq(best, *case)) {
                     framed = Some([(x, y), (corner.0, y), corner, (x, corner.1), (x, y)]);
                 }
             }
@@ -253,6 +264,18 @@ fn table(
     canvas.text(&style.fit(&names[0], used.max(room / 2.0)), place, style);
     colour_bar(&mut canvas, (left, top + body + below - BAR.1 - 3.0), metric, low, high);
     Ok(Some(canvas))
+}
+
+/// The best case, and the metric that it is the best by: the one that is shown if it is of
+/// validation, else validation accuracy. `None` without validation.
+fn framed_case(results: &ExperimentResults, shown: Metric) -> Option<(&Case, Metric)> {
+    let by = if shown.is_of_validation() { shown } else { SELECTION };
+    Ranking::by(results, by).best().map(|best| (best.case, by))
+}
+
+/// Whether no trial of a case came to an end because all diverged.
+fn all_diverged(case: &Case) -> bool {
+    !case.trials.is_empty() && case.trials.iter().all(RecordedTrial::has_diverged)
 }
 
 /// As many decimals as tell the lowest from the highest and fit a cell.

@@ -1,4 +1,4 @@
-//! The test images that the best case gets wrong, the surest first.
+//! The test images that the best case by validation gets wrong, the surest first.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use crate::analysis::{Case, ExperimentResults};
 use crate::record::{Mistakes, RecordedTrial};
 
 use super::canvas::{Canvas, Stroke};
-use super::figure::{BadOption, Frame, Notes, Options, best_case};
+use super::figure::{BadOption, Frame, Notes, Options, chosen_case, kept_epochs};
 use super::text::TextStyle;
 use super::theme::{
     AXIS_COLOUR, AXIS_WIDTH, INK, LINE_HEIGHT, MARGIN, NOTE_SIZE, ONE_PANEL_WIDTH, QUIET_INK,
@@ -20,9 +20,10 @@ const COLUMN: f64 = 78.0;
 const LARGEST: f64 = 62.0;
 const GAP: f64 = 9.0;
 
-/// The first trial of the best case that has such images.
-pub fn of_best_case(results: &ExperimentResults) -> Result<Option<(&RecordedTrial, Mistakes)>> {
-    for trial in best_case(results).into_iter().flat_map(Case::completed) {
+/// The first trial of the chosen case that has such images.
+pub fn of_chosen_case(results: &ExperimentResults) -> Result<Option<(&RecordedTrial, Mistakes)>> {
+    let case = chosen_case(results).map(|(case, _)| case);
+    for trial in case.into_iter().flat_map(Case::completed) {
         if let Some(mistakes) = Mistakes::read(&trial.dir)? {
             return Ok(Some((trial, mistakes)));
         }
@@ -30,9 +31,9 @@ pub fn of_best_case(results: &ExperimentResults) -> Result<Option<(&RecordedTria
     Ok(None)
 }
 
-/// The figure, or `None` where the best case has no such images.
+/// The figure, or `None` where the chosen case has no such images.
 pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Canvas>> {
-    let Some((trial, mistakes)) = of_best_case(results)? else { return Ok(None) };
+    let Some((trial, mistakes)) = of_chosen_case(results)? else { return Ok(None) };
     let width = options.width(ONE_PANEL_WIDTH)?;
     let room = width - 2.0 * MARGIN;
     let columns = ((room + GAP) / (COLUMN + GAP)).floor().max(1.0) as usize;
@@ -43,6 +44,9 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
 
     let facts = |shown: usize| {
         let mut facts = vec![format!("seed {}, n = 1 trial", trial.manifest.seed)];
+        let why = chosen_case(results).and_then(|(_, why)| why);
+        facts.extend(why.map(|why| format!("the case is {why}")));
+        facts.extend(kept_epochs(std::iter::once(trial)));
         facts.push(
             "below each image: its class, and what it was taken for with which probability"
                 .to_owned(),
@@ -53,8 +57,8 @@ pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Can
         facts
     };
     let subtitle = match results.cases.len() {
-        1 => "Test images that are taken for another class, the surest first".to_owned(),
-        _ => format!("Test images that {} takes for another class, the surest first", trial.label),
+        1 => "Misclassified test images, the most confident first".to_owned(),
+        _ => format!("Misclassified test images of {}, the most confident first", trial.label),
     };
     let frame = |shown: usize| Frame {
         width,

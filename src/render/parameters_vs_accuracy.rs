@@ -1,4 +1,4 @@
-//! Final accuracy against the number of parameters: what size buys.
+//! Test accuracy against the number of parameters.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::canvas::{Canvas, Stroke};
 use super::curves::{LOWEST_PANEL, capital};
 use super::figure::{Frame, Notes, Options, ShownCase, facts, hidden, shown_cases, spoken};
-use super::final_accuracy::final_metric;
+use super::final_accuracy::result_metric;
 use super::legend::{Entry, Legend, Sample};
 use super::panel::Panel;
 use super::theme::{AXIS_WIDTH, MARGIN, MEAN_MARKER, ONE_PANEL_WIDTH, PANEL_HEIGHT};
@@ -19,7 +19,7 @@ const TICKS: usize = 7;
 pub fn draw(results: &ExperimentResults, options: &Options) -> Result<Option<Canvas>> {
     let metric = match options.metric()? {
         Some(metric) => metric,
-        None => final_metric(results),
+        None => result_metric(results),
     };
     let cases = shown_cases(results);
     let points: Vec<(ShownCase, f64, Aggregate)> = cases

@@ -2,11 +2,11 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::analysis::{Aggregate, Case, ExperimentResults, Metric};
+use crate::analysis::{Aggregate, Case, ExperimentResults, Metric, Ranking};
 use crate::numbers::thousands;
 use crate::record::{RecordedTrial, Status};
 
-use super::compare::number;
+use super::compare::{count_of, number};
 use super::text::clean;
 use super::text_table::{Lean, TextTable};
 
@@ -28,8 +28,9 @@ struct Row<'a> {
     rank: Option<usize>,
 }
 
-/// One line per case, ranked within its experiment by mean test accuracy, cases without any below;
-/// several experiments are named in a column of their own. Ends with a line break; empty without cases.
+/// One line per case, ranked within its experiment by mean validation accuracy, cases without any
+/// below; several experiments are named in a column of their own. Says so where cases have no
+/// validation to rank them by. Ends with a line break; empty without cases.
 pub fn results_table(experiments: &[ExperimentResults]) -> String {
     let rows: Vec<Row> = experiments.iter().flat_map(ranked).collect();
     if rows.is_empty() {
@@ -41,19 +42,34 @@ pub fn results_table(experiments: &[ExperimentResults]) -> String {
         vec![columns.iter().map(|column| column.header.to_owned()).collect()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| (column.cell)(row)).collect()));
     let right = columns.iter().map(|column| column.lean == Lean::Right).collect();
-    TextTable { right, lines }.aligned()
+    let table = TextTable { right, lines }.aligned();
+    let unranked: Vec<&str> = experiments
+        .iter()
+        .filter(|experiment| experiment.cases.len() > 1 && !Ranking::of(experiment).is_decided())
+        .filter(|experiment| experiment.count(Status::Completed) > 0)
+        .map(|experiment| &*experiment.name)
+        .collect();
+    match unranked[..] {
+        [] => table,
+        _ => format!(
+            "{table}note: the cases of {} are in the order of the file and not ranked: there are no \
+             validation images, and a test accuracy selects nothing (`validation:` under `dataset:` \
+             sets images aside)\n",
+            clean(&unranked.join(", "))
+        ),
+    }
 }
 
 /// An experiment's cases, best first.
 fn ranked(experiment: &ExperimentResults) -> Vec<Row<'_>> {
-    let mut cases: Vec<&Case> = experiment.cases.iter().collect();
-    cases.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let row = |(index, case)| Row {
-        experiment: &experiment.name,
-        case,
-        rank: (score(case) > f64::NEG_INFINITY).then_some(index + 1),
-    };
-    cases.into_iter().enumerate().map(row).collect()
+    let ranked = Ranking::of(experiment).cases.into_iter().enumerate();
+    ranked
+        .map(|(index, ranked)| Row {
+            experiment: &experiment.name,
+            case: ranked.case,
+            rank: ranked.score.map(|_| index + 1),
+        })
+        .collect()
 }
 
 fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
@@ -66,8 +82,8 @@ fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
     columns.extend([
         left("variant", |row: &Row| shortened(&row.case.label)),
         right("n", |row: &Row| row.case.count(Status::Completed).to_string()),
+        left("val accuracy", |row: &Row| spread(row, Metric::ValAccuracy)),
         left("test accuracy", |row: &Row| spread(row, Metric::TestAccuracy)),
-        right("val accuracy", |row: &Row| mean(row, Metric::ValAccuracy, 4)),
         right("val loss", |row: &Row| mean(row, Metric::ValLoss, 4)),
         right("s/epoch", |row: &Row| mean(row, Metric::EpochSeconds, 2)),
         right("parameters", |row: &Row| {
@@ -78,12 +94,6 @@ fn columns(several_experiments: bool, unfinished: bool) -> Vec<Column> {
         columns.push(left("status", status));
     }
     columns
-}
-
-/// What cases are ranked by; those without it come last.
-fn score(case: &Case) -> f64 {
-    let test = case.aggregate(Metric::TestAccuracy).map(|aggregate| aggregate.mean);
-    test.filter(|mean| mean.is_finite()).unwrap_or(f64::NEG_INFINITY)
 }
 
 /// The mean with its standard deviation over seeds.
@@ -101,18 +111,18 @@ fn mean(row: &Row, metric: Metric, decimals: usize) -> String {
     optional(row.case.aggregate(metric).map(|aggregate| number(aggregate.mean, decimals)))
 }
 
-/// What became of the trials that were not trained to their end, and why the first one failed.
+/// The trials that are not completed, by their status, with the reason of the first one of each.
 fn status(row: &Row) -> String {
     let words = |status| {
-        let count = row.case.count(status);
+        let counted = count_of(row.case, status)?;
         let of_status = |trial: &&RecordedTrial| trial.manifest.status == status;
         let reason = row.case.trials.iter().find(of_status)?.manifest.reason.as_deref();
         Some(match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
-            Some(reason) => format!("{count} {status}: {}", cut(&clean(reason))),
-            None => format!("{count} {status}"),
+            Some(reason) => format!("{counted}: {}", cut(&clean(reason))),
+            None => counted,
         })
     };
-    let all = [Status::Failed, Status::Running, Status::Interrupted];
+    let all = [Status::Diverged, Status::Failed, Status::Running, Status::Interrupted];
     all.into_iter().filter_map(words).collect::<Vec<_>>().join(", ")
 }
 
@@ -164,7 +174,7 @@ fn short_key(piece: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::test_data::trial;
+    use crate::analysis::test_data::{diverged, trial};
 
     #[test]
     fn cases_of_a_grid_over_two_layers_can_be_told_apart() {
@@ -186,16 +196,19 @@ mod tests {
                 trial("batch_norm", "no_bn", &[], 1, &[0.7, 0.8125]),
                 trial("batch_norm", "no_bn", &[], 2, &[0.7, 0.8175]),
                 trial("batch_norm", "broken", &[], 1, &[]),
+                trial("batch_norm", "wild", &[], 1, &[0.9]),
+                diverged("batch_norm", "wild", 2, &[0.9, 0.9]),
                 trial("batch_norm", "bn_after", &[], 1, &[0.875, 0.87]),
                 trial("batch_norm", "bn_after", &[], 2, &[]),
             ],
         );
         let table = results_table(&[results]);
         let expected = "\
-rank  variant   n  test accuracy    val accuracy  val loss  s/epoch  parameters  status
-   1  bn_after  1  0.8700                 0.8700    0.1300     2.00     271,346  1 failed: =out of memory
-   2  no_bn     2  0.8150 ± 0.0035        0.8150    0.1850     2.00     271,346
-      broken    0                                                       271,346  1 failed: =out of memory
+rank  variant   n  val accuracy     test accuracy    val loss  s/epoch  parameters  status
+   1  bn_after  1  0.8700           0.8700             0.1300     2.00     271,346  1 failed: =out of memory
+   2  no_bn     2  0.8150 ± 0.0035  0.8150 ± 0.0035    0.1850     2.00     271,346
+   3  wild      1  0.9000           0.9000             0.1000     2.00     271,346  diverged 1 of 2: the loss became NaN in epoch 3, step 1
+      broken    0                                                          271,346  1 failed: =out of memory
 ";
         assert_eq!(table, expected, "\n{table}");
     }
@@ -217,5 +230,20 @@ rank  variant   n  test accuracy    val accuracy  val loss  s/epoch  parameters 
     #[test]
     fn nothing_is_no_table() {
         assert_eq!(results_table(&[]), "");
+    }
+
+    #[test]
+    fn without_validation_there_are_no_ranks_and_the_table_says_so() {
+        let mut trials = vec![trial("e", "b", &[], 1, &[0.5]), trial("e", "a", &[], 1, &[0.6])];
+        for row in trials.iter_mut().flat_map(|trial| &mut trial.epochs) {
+            (row.val_accuracy, row.val_loss) = (None, None);
+        }
+        let table = results_table(&[ExperimentResults::new("e", "", trials)]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[1].starts_with("      b ") && lines[2].starts_with("      a "), "{table}");
+        assert!(
+            lines[3].starts_with("note: the cases of e are in the order of the file"),
+            "{table}"
+        );
     }
 }

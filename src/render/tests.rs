@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::canvas::{Canvas, Mark};
 use super::*;
-use crate::analysis::test_data::{epoch, trial};
+use crate::analysis::test_data::{diverged, epoch, trial};
 use crate::record::{RecordedTrial, TrialDir};
 
 struct Picture {
@@ -296,9 +296,12 @@ fn two_grid_keys_make_a_map_and_one_a_line_and_more_make_panels() {
         words(&canvas)
     };
     let line = draw(&one);
-    assert!(line.contains("Test accuracy by learning rate\n") && line.contains("no_bn"), "{line}");
+    assert!(
+        line.contains("Validation accuracy by learning rate\n") && line.contains("no_bn"),
+        "{line}"
+    );
     let map = draw(&two);
-    assert!(map.contains("Test accuracy by learning rate and batch size"), "{map}");
+    assert!(map.contains("Validation accuracy by learning rate and batch size"), "{map}");
     // Numbers by size, a cell for each point; what failed has none.
     let place =
         |text: &str| map.find(&format!("\n{text}\n")).unwrap_or_else(|| panic!("{text}: {map}"));
@@ -312,6 +315,99 @@ fn two_grid_keys_make_a_map_and_one_a_line_and_more_make_panels() {
     let nothing = experiment(&labels(2), 2, 3);
     let none = canvas(Plot::HeatMap, &[nothing], &Options::default()).unwrap();
     assert!(none.is_none(), "there is no grid");
+}
+
+/// A grid of two by two whose test accuracies are the other way round than its validation accuracies.
+fn tested_otherwise(validation: bool) -> ExperimentResults {
+    let mut results = grid(&[
+        ("training.optimizer.sgd.learning_rate", &[json!(0.1), json!(0.2)]),
+        ("training.batch_size", &[json!(32), json!(64)]),
+    ]);
+    results.cases.truncate(4);
+    for trial in results.cases.iter_mut().flat_map(|case| &mut case.trials) {
+        let accuracy = trial.epochs.last().unwrap().val_accuracy.unwrap();
+        trial.manifest.outcome.as_mut().unwrap().test_accuracy = 1.0 - accuracy;
+        for row in trial.epochs.iter_mut().filter(|_| !validation) {
+            (row.val_accuracy, row.val_loss) = (None, None);
+        }
+    }
+    results
+}
+
+/// The left upper corners of the cells that are framed.
+fn frames(canvas: &Canvas) -> Vec<(f64, f64)> {
+    let frame = |mark: &Mark| match mark {
+        Mark::Line { points, colour, .. } if points.len() == 5 && *colour == theme::INK => {
+            Some(points[0])
+        }
+        Mark::Line { .. }
+        | Mark::Text { .. }
+        | Mark::Polygon { .. }
+        | Mark::Circle { .. }
+        | Mark::Image { .. } => None,
+    };
+    canvas.marks.iter().filter_map(frame).collect()
+}
+
+#[test]
+fn the_best_is_chosen_by_validation_and_never_by_the_test() {
+    let results = tested_otherwise(true);
+    let draw = |plot, results: &ExperimentResults, y: Option<&str>| {
+        let options = Options { y: y.map(str::to_owned), ..Options::default() };
+        canvas(plot, std::slice::from_ref(results), &options).unwrap().unwrap()
+    };
+    let map = draw(Plot::HeatMap, &results, None);
+    let of_validation = frames(&map);
+    assert_eq!(of_validation.len(), 1);
+    assert!(words(&map).contains("framed: the best by validation accuracy"), "{}", words(&map));
+    let map = draw(Plot::HeatMap, &results, Some("test_accuracy"));
+    assert_eq!(frames(&map), of_validation);
+    assert!(words(&map).contains("framed: the best by validation accuracy"), "{}", words(&map));
+    let map = draw(Plot::HeatMap, &results, Some("val_loss"));
+    assert!(words(&map).contains("framed: the best by validation loss"), "{}", words(&map));
+
+    let text = words(&draw(Plot::Comparison, &results, None));
+    let place = |label: &str| text.find(label).unwrap_or_else(|| panic!("{label}: {text}"));
+    assert!(text.contains("Test accuracy, ordered by validation accuracy"), "{text}");
+    // The last case of the grid is the best by validation, and the worst by its test accuracy.
+    let (first, last) = ("0.4985 ± ", "0.4685 ± ");
+    assert!(place(last) < place(first), "{text}");
+
+    let results = tested_otherwise(false);
+    let map = draw(Plot::HeatMap, &results, None);
+    assert_eq!(frames(&map), []);
+    assert!(words(&map).contains("Test accuracy by"), "{}", words(&map));
+    assert!(words(&map).contains("none is framed, as there is no validation"), "{}", words(&map));
+    let text = words(&draw(Plot::Comparison, &results, None));
+    let place = |label: &str| text.find(label).unwrap_or_else(|| panic!("{label}: {text}"));
+    assert!(text.contains("in the order of the file (no validation to rank by)"), "{text}");
+    assert!(place(first) < place(last), "{text}");
+}
+
+#[test]
+fn charts_say_of_which_epoch_results_are_and_what_diverged() {
+    let mut results = grid(&[
+        ("training.optimizer.sgd.learning_rate", &[json!(0.1), json!(0.2)]),
+        ("training.batch_size", &[json!(32), json!(64)]),
+    ]);
+    for trial in &mut results.cases[1].trials {
+        trial.manifest.kept_epoch = Some(1);
+    }
+    let case = &mut results.cases[2];
+    case.trials = (1..=2).map(|seed| diverged("e", &case.label, seed, &[0.9])).collect();
+    for (plot, canvas) in charts(&results, &Options::default()) {
+        assert_legible(&canvas, plot.as_str());
+        let text = words(&canvas);
+        if plot != Plot::ConfusionMatrix && plot != Plot::Mistakes {
+            assert!(text.contains("results of epochs 1 to 2 (restore_best_weights)"), "{text}");
+            assert!(text.contains("2 diverged trials in no mean"), "{text}");
+        }
+        if plot == Plot::HeatMap {
+            assert!(text.contains("\n×\n") && text.contains("×: all trials diverged"), "{text}");
+            // Of the kept epoch.
+            assert!(text.contains("0.4000"), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -328,7 +424,8 @@ fn classes_and_mistakes_are_those_of_the_best_case() {
     };
     let matrix = words(&draw(Plot::ConfusionMatrix));
     assert!(
-        matrix.contains("good, the best case") && matrix.contains("2 seeds, added up"),
+        matrix.contains("the case is the best by validation accuracy")
+            && matrix.contains("2 seeds, added up"),
         "{matrix}"
     );
     // Of 90 + 1 + 2 + 3 images of the class.

@@ -48,7 +48,7 @@ pub fn draw(
         .zip(&costs)
         .map(|(shown, costs)| {
             let epochs = shown.case.completed().map(|trial| trial.epochs.len()).max().unwrap_or(0);
-            number(costs, shown.case.count(Status::Completed), epochs, unit)
+            number(costs, seeds(shown), epochs, unit)
         })
         .collect();
 
@@ -62,15 +62,14 @@ pub fn draw(
     }
     if options.target.is_none() {
         let which = if metric.is_better_high() {
-            "95 % of the best final mean"
+            "95 % of the best mean at the end"
         } else {
-            "lowest final mean ÷ 0.95"
+            "lowest mean at the end ÷ 0.95"
         };
         facts.push(format!("target: {which}"));
     }
-    let partly = |(shown, costs): (&ShownCase, &Vec<f64>)| {
-        !costs.is_empty() && costs.len() < shown.case.count(Status::Completed)
-    };
+    let partly =
+        |(shown, costs): (&ShownCase, &Vec<f64>)| !costs.is_empty() && costs.len() < seeds(shown);
     if cases.iter().zip(&costs).any(partly) {
         facts.push("where not all seeds reach it, the mean is over those that do".to_owned());
     }
@@ -115,6 +114,11 @@ pub fn draw(
         }
     }
     Ok(Some(canvas))
+}
+
+/// The seeds that could have reached a target: a trial that diverged never did.
+fn seeds(shown: &ShownCase<'_>) -> usize {
+    shown.case.count(Status::Completed) + shown.case.count(Status::Diverged)
 }
 
 /// The mean, its spread, and how many seeds it is of where that is not all.

@@ -1,19 +1,26 @@
 //! What is decided after each epoch: whether to go on, and with what step size. The counting is
-//! that of Keras 3 (keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py,
-//! monitor_callback.py), to the epoch.
+//! that of Keras 3 (keras/src/callbacks/reduce_lr_on_plateau.py and [`Stopper`]), to the epoch.
 //!
-//! The state is plain data, so that it can be written down in the middle of a run and read back.
-//! Only the best weights are not in it: they are tensors.
+//! The state is plain data, so that it can be written in the middle of a run and read back. Only
+//! the best weights are not in it: they are tensors.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Weights;
-use crate::record::EpochRow;
-use crate::spec::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
+use crate::record::{EpochRow, Stopper, Stopping, is_improvement, monitored, restored_epoch};
+use crate::spec::{CallbackSpec, ReduceLrOnPlateau};
 
 /// All callbacks of one run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Callbacks(Vec<Callback>);
+#[serde(transparent)]
+pub struct Callbacks {
+    list: Vec<Callback>,
+    /// The best weights so far, by the index of the callback that wants them.
+    #[serde(skip)]
+    best_weights: BTreeMap<usize, Weights>,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum Callback {
@@ -41,21 +48,25 @@ impl Callbacks {
                 Callback::ReduceLrOnPlateau(Reducer::new(keys))
             }
         };
-        Self(specs.iter().map(callback).collect())
+        Self { list: specs.iter().map(callback).collect(), best_weights: BTreeMap::new() }
     }
 
     /// Takes note of an epoch. `weights` reads the network's weights, where they may be wanted
     /// back.
     pub fn epoch_end(&mut self, row: &EpochRow, weights: impl Fn() -> Weights) -> Verdict {
         let mut verdict = Verdict::default();
-        for callback in &mut self.0 {
+        for (index, callback) in self.list.iter_mut().enumerate() {
             match callback {
-                Callback::EarlyStopping(stopper) => {
-                    if stopper.epoch_end(row, &weights) {
+                Callback::EarlyStopping(stopper) => match stopper.epoch_end(row) {
+                    Stopping::Best if stopper.restores() => {
+                        self.best_weights.insert(index, weights());
+                    }
+                    Stopping::Best | Stopping::Continue => {}
+                    Stopping::Stop => {
                         verdict.stop = true;
                         verdict.remarks.push(stopper.remark());
                     }
-                }
+                },
                 Callback::ReduceLrOnPlateau(reducer) => {
                     let rate = verdict.learning_rate.unwrap_or(row.learning_rate);
                     if let Some(new) = reducer.epoch_end(row, rate) {
@@ -69,98 +80,43 @@ impl Callbacks {
         verdict
     }
 
-    /// The epoch and the weights that the run is to end with, if not its last ones.
-    pub fn best_weights(&self) -> Option<(usize, &Weights)> {
-        // As in Keras, where several want weights back the last one has its way.
-        self.0.iter().rev().find_map(|callback| match callback {
-            Callback::EarlyStopping(stopper) => {
-                stopper.best_weights.as_ref().map(|weights| (stopper.best_epoch, weights))
-            }
+    /// The epoch whose weights the run ends with; `None` for the last one.
+    pub fn restored_epoch(&self) -> Option<usize> {
+        restored_epoch(self.list.iter().filter_map(|callback| match callback {
+            Callback::EarlyStopping(stopper) => Some(stopper),
             Callback::ReduceLrOnPlateau(_) => None,
-        })
+        }))
     }
-}
 
-impl Callbacks {
-    /// The weights that callbacks hold on to, each with its callback's number.
+    /// The weights of that epoch.
+    pub fn best_weights(&self) -> Option<&Weights> {
+        self.best_weights.last_key_value().map(|(_, weights)| weights)
+    }
+
+    /// The weights that callbacks hold on to, each with its callback's index.
     pub fn weights(&self) -> impl Iterator<Item = (usize, &Weights)> {
-        self.0.iter().enumerate().filter_map(|(number, callback)| match callback {
-            Callback::EarlyStopping(stopper) => Some((number, stopper.best_weights.as_ref()?)),
-            Callback::ReduceLrOnPlateau(_) => None,
-        })
+        self.best_weights.iter().map(|(index, weights)| (*index, weights))
     }
 
-    /// Gives callbacks that were read back the weights that they held on to, by their number.
+    /// Gives callbacks that were read back the weights that they held on to, by their index.
     ///
     /// # Errors
-    /// Where the weights cannot be had.
+    /// Where the weights cannot be read.
     pub fn restore_weights(
         &mut self,
         weights: impl Fn(usize) -> anyhow::Result<Option<Weights>>,
     ) -> anyhow::Result<()> {
-        for (number, callback) in self.0.iter_mut().enumerate() {
+        for (index, callback) in self.list.iter().enumerate() {
             match callback {
-                Callback::EarlyStopping(stopper) => stopper.best_weights = weights(number)?,
+                Callback::EarlyStopping(_) => {
+                    if let Some(weights) = weights(index)? {
+                        self.best_weights.insert(index, weights);
+                    }
+                }
                 Callback::ReduceLrOnPlateau(_) => {}
             }
         }
         Ok(())
-    }
-}
-
-/// Early stopping, and where it stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stopper {
-    keys: EarlyStopping,
-    /// The best value so far.
-    best: Option<f64>,
-    /// Its epoch, or the first one looked at.
-    best_epoch: usize,
-    /// Epochs since then.
-    wait: usize,
-    #[serde(skip)]
-    best_weights: Option<Weights>,
-}
-
-impl Stopper {
-    fn new(keys: &EarlyStopping) -> Self {
-        Self { keys: keys.clone(), best: None, best_epoch: 0, wait: 0, best_weights: None }
-    }
-
-    /// Whether training ends here.
-    fn epoch_end(&mut self, row: &EpochRow, weights: impl Fn() -> Weights) -> bool {
-        let keys = &self.keys;
-        let Some(value) = value(keys.monitor, row) else { return false };
-        // Keras counts epochs from 0.
-        let epoch = row.epoch - 1;
-        if epoch < keys.start_from_epoch {
-            return false;
-        }
-        let improves = |reference: Option<f64>| {
-            is_improvement(keys.monitor, keys.mode, keys.min_delta, value, reference)
-        };
-        self.wait += 1;
-        if improves(self.best) {
-            if keys.baseline.is_none() || improves(keys.baseline) {
-                self.wait = 0;
-            }
-            self.best = Some(value);
-            self.best_epoch = row.epoch;
-            if keys.restore_best_weights {
-                self.best_weights = Some(weights());
-            }
-            return false;
-        }
-        self.wait >= keys.patience && epoch > 0
-    }
-
-    fn remark(&self) -> String {
-        let monitor = self.keys.monitor.name();
-        let best = self.best.unwrap_or(f64::NAN);
-        format!(
-            "early_stopping: {monitor} was best in epoch {}, {best}; no more epochs",
-            self.best_epoch
-        )
     }
 }
 
@@ -184,7 +140,7 @@ impl Reducer {
     /// The new step size, if it changes.
     fn epoch_end(&mut self, row: &EpochRow, rate: f64) -> Option<f64> {
         let keys = &self.keys;
-        let value = value(keys.monitor, row)?;
+        let value = monitored(keys.monitor, row)?;
         if self.cooldown > 0 {
             self.cooldown -= 1;
             self.wait = 0;
@@ -217,45 +173,6 @@ fn reduced(keys: &ReduceLrOnPlateau, rate: f64) -> Option<f64> {
         // Its shortest decimal: 0.001, and not 0.0010000000474974513.
         new.to_string().parse().expect("a number's own text is a number")
     })
-}
-
-/// The epoch's value of a metric.
-fn value(monitor: Monitor, row: &EpochRow) -> Option<f64> {
-    match monitor {
-        Monitor::ValLoss => row.val_loss,
-        Monitor::ValAccuracy => row.val_accuracy,
-        Monitor::Loss => Some(row.loss),
-        Monitor::Accuracy => Some(row.accuracy),
-        Monitor::ValTopKAccuracy(k) => row.top_k(k).and_then(|top| top.val_accuracy),
-        Monitor::TopKAccuracy(k) => row.top_k(k).map(|top| top.accuracy),
-    }
-}
-
-/// Whether a value is better by more than `min_delta`. Compared in 32 bits, as by Keras.
-fn is_improvement(
-    monitor: Monitor,
-    mode: Mode,
-    min_delta: f64,
-    value: f64,
-    reference: Option<f64>,
-) -> bool {
-    let Some(reference) = reference else { return true };
-    let falls = match (mode, monitor) {
-        (Mode::Min, _) | (Mode::Auto, Monitor::ValLoss | Monitor::Loss) => true,
-        (Mode::Max, _)
-        | (
-            Mode::Auto,
-            Monitor::ValAccuracy
-            | Monitor::Accuracy
-            | Monitor::ValTopKAccuracy(_)
-            | Monitor::TopKAccuracy(_),
-        ) => false,
-    };
-    if falls {
-        ((value + min_delta) as f32) < reference as f32
-    } else {
-        (value - min_delta) as f32 > reference as f32
-    }
 }
 
 #[cfg(test)]
@@ -312,10 +229,9 @@ mod tests {
                 callbacks.epoch_end(&row, || weights(epoch)).stop
             });
             assert_eq!(json!(stopped), case["stopped"], "{}", case["callback"]);
-            let best = callbacks.best_weights().map(|(epoch, weights)| {
-                assert_eq!(weights.get("dense/bias").unwrap(), [epoch as f32]);
-                epoch
-            });
+            let best = callbacks.restored_epoch();
+            let bias = |weights: &Weights| weights.get("dense/bias").unwrap()[0];
+            assert_eq!(callbacks.best_weights().map(bias), best.map(|epoch| epoch as f32));
             let last = stopped.unwrap_or(course.len());
             assert_eq!(json!(best.unwrap_or(last)), case["weights_of"], "{}", case["callback"]);
         }

@@ -163,7 +163,8 @@ fn session(trial: &RecordedTrial, clock: &Clock) -> Events {
     events.hparams(clock.started, tag, HParamsData::SessionStart(start));
     let status = match manifest.status {
         Status::Completed => SessionStatus::Success,
-        Status::Failed => SessionStatus::Failure,
+        // TensorBoard knows no state between the two.
+        Status::Failed | Status::Diverged => SessionStatus::Failure,
         // The next run goes on with it.
         Status::Interrupted | Status::Running => return events,
     };

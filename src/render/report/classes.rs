@@ -1,15 +1,15 @@
-//! Class by class: confusion matrices, and the images that the best case gets wrong.
+//! Class by class: confusion matrices, and the images that the best case by validation gets wrong.
 
 use anyhow::Result;
 
-use crate::analysis::{Case, ExperimentResults};
+use crate::analysis::{ExperimentResults, Ranking};
 use crate::numbers::thousands;
 use crate::record::ConfusionMatrix;
 use crate::render::base64::base64;
 use crate::render::confusion_matrix::OfCase;
-use crate::render::figure::final_accuracy;
+use crate::render::figure::chosen_case;
 use crate::render::grey_png;
-use crate::render::mistakes::of_best_case;
+use crate::render::mistakes::of_chosen_case;
 
 use super::html::Html;
 use super::table::{self, Cell, Head};
@@ -23,13 +23,11 @@ const MOST_IMAGES: usize = 24;
 
 /// Matrices and images, where trials have them.
 pub fn write(html: &mut Html, id: &str, results: &ExperimentResults) -> Result<()> {
-    let mut cases: Vec<&Case> = results.cases.iter().collect();
-    let score = |case: &Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
-    cases.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    let cases = Ranking::of(results).cases;
     let mut matrices = Vec::new();
-    for case in &cases {
+    for ranked in &cases {
         if matrices.len() < MOST_CASES {
-            matrices.extend(OfCase::read(case)?);
+            matrices.extend(OfCase::read(ranked.case)?);
         }
     }
     matrices.retain(|found| found.matrix.names.len() <= MOST_CLASSES);
@@ -122,13 +120,15 @@ fn matrix(html: &mut Html, found: &OfCase<'_>) {
 }
 
 fn write_mistakes(html: &mut Html, results: &ExperimentResults) -> Result<()> {
-    let Some((trial, mistakes)) = of_best_case(results)? else { return Ok(()) };
+    let Some((trial, mistakes)) = of_chosen_case(results)? else { return Ok(()) };
     html.element("h3", &[], "Mistakes");
     let shown = mistakes.list.len().min(MOST_IMAGES);
-    html.markup("<p class=\"quiet small\">Test images that ").name(&trial.label);
+    html.markup("<p class=\"quiet small\">Misclassified test images of ").name(&trial.label);
+    let why = chosen_case(results).and_then(|(_, why)| why);
     html.text(&format!(
-        ", seed {}, takes for another class, the surest {shown} first. Below each: its class, and what \
-         it was taken for with which probability.",
+        "{}, seed {}: the {shown} most confident, in that order. Below each: its class, and the \
+         predicted class with its probability.",
+        why.map_or_else(String::new, |why| format!(" ({why})")),
         trial.manifest.seed
     ));
     html.markup("</p><ul class=\"sheet\">");

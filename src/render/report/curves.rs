@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::analysis::{Case, Curve, CurvePoint, EpochMetric, ExperimentResults};
+use crate::analysis::{Case, Curve, CurvePoint, EpochMetric, ExperimentResults, Ranking};
 use crate::numbers::significant;
-use crate::render::figure::{final_accuracy, spoken};
+use crate::render::figure::spoken;
 use crate::render::text::clean;
 
 use super::html::Html;
@@ -54,18 +54,12 @@ pub fn data(id: &str, results: &ExperimentResults) -> Option<Value> {
     }))
 }
 
-/// The cases that have curves, best first, with their places.
+/// The cases that have curves, best first by validation, with their places.
 fn ranked(results: &ExperimentResults) -> Vec<(usize, &Case)> {
-    let mut cases: Vec<(usize, &Case)> = results
-        .cases
-        .iter()
-        .enumerate()
-        .filter(|(_, case)| case.completed().any(|trial| !trial.epochs.is_empty()))
-        .collect();
-    let score = |case: &Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
-    cases.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
-    cases.truncate(MOST_CASES);
-    cases
+    let has_curves = |case: &Case| case.completed().any(|trial| !trial.epochs.is_empty());
+    let ranked = Ranking::of(results).cases.into_iter();
+    let cases = ranked.filter(|ranked| has_curves(ranked.case)).take(MOST_CASES);
+    cases.map(|ranked| (ranked.index, ranked.case)).collect()
 }
 
 fn of_case(case: &Case, metrics: &[EpochMetric], most: usize) -> Value {

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::analysis::{Case, CaseLayers, DepthPoint, ExperimentResults, LayerMetric};
-use crate::render::figure::final_accuracy;
+use crate::analysis::{
+    Case, CaseLayers, DepthPoint, ExperimentResults, LayerMetric, RankedCase, Ranking,
+};
 
 use super::curves::short;
 use super::html::Html;
@@ -16,7 +17,7 @@ const MOST_EPOCHS: usize = 30;
 
 /// The layers of an experiment as they are on the page.
 pub struct Layers<'a> {
-    /// The cases that have any, best first, with their places in the experiment.
+    /// The cases that have any, best first by validation, with their places in the experiment.
     cases: Vec<(usize, &'a Case, CaseLayers)>,
     /// How many more there are.
     left_out: usize,
@@ -29,13 +30,11 @@ impl<'a> Layers<'a> {
     /// When a trial's file is damaged.
     pub fn read(results: &'a ExperimentResults) -> Result<Self> {
         let has = |case: &Case| case.completed().any(|trial| trial.dir.diagnostics().is_file());
-        let mut ranked: Vec<(usize, &Case)> =
-            results.cases.iter().enumerate().filter(|(_, case)| has(case)).collect();
-        let score = |case: &Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
-        ranked.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
+        let mut ranked = Ranking::of(results).cases;
+        ranked.retain(|ranked| has(ranked.case));
         let left_out = ranked.len().saturating_sub(MOST_CASES);
         let mut cases = Vec::new();
-        for (index, case) in ranked.into_iter().take(MOST_CASES) {
+        for RankedCase { index, case, .. } in ranked.into_iter().take(MOST_CASES) {
             let layers = CaseLayers::read(case)?;
             if !layers.seeds.is_empty() {
                 cases.push((index, case, layers));

@@ -105,6 +105,9 @@ fn header(title: &str, experiments: &[(&Path, &ExperimentResults)]) -> String {
         |status| experiments.iter().map(|(_, results)| results.count(status)).sum::<usize>();
     let completed = trials(Status::Completed);
     let mut facts = vec![counted(completed, "trial", "trials") + " completed"];
+    if trials(Status::Diverged) > 0 {
+        facts.push(format!("{} diverged", thousands(trials(Status::Diverged))));
+    }
     if trials(Status::Failed) > 0 {
         facts.push(format!("{} failed", thousands(trials(Status::Failed))));
     }

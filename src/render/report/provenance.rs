@@ -84,9 +84,11 @@ fn table_of(html: &mut Html, trials: &[(&str, &RecordedTrial)]) {
         Head::number("seed"),
         Head::text("status"),
         Head::number("epochs"),
+        Head::number("val accuracy").hint("of the kept epoch"),
         Head::number("test accuracy"),
         Head::number("test loss"),
         Head::number("best val accuracy"),
+        Head::number("kept epoch").hint("the epoch of the weights in model.safetensors"),
         Head::number("training"),
         Head::number("images/s"),
         Head::text("started (UTC)"),
@@ -99,7 +101,10 @@ fn table_of(html: &mut Html, trials: &[(&str, &RecordedTrial)]) {
     for (label, trial) in trials {
         let manifest = &trial.manifest;
         let number = |metric: Metric| Cell::number(metric.of(trial), |value| format!("{value:.4}"));
-        let class = if manifest.status == Status::Failed { "failed" } else { "" };
+        let class = match manifest.status {
+            Status::Failed | Status::Diverged => "failed",
+            Status::Completed | Status::Running | Status::Interrupted => "",
+        };
         let speed = manifest.outcome.as_ref().map(|outcome| outcome.samples_per_second);
         html.markup("<tr>");
         table::row_name(html, label);
@@ -107,9 +112,11 @@ fn table_of(html: &mut Html, trials: &[(&str, &RecordedTrial)]) {
             Cell::number(Some(manifest.seed as f64), |_| manifest.seed.to_string()),
             Cell { class, ..Cell::text(manifest.status.to_string()) },
             Cell::number(Some(trial.epochs.len() as f64), |_| trial.epochs.len().to_string()),
+            number(Metric::ValAccuracy),
             number(Metric::TestAccuracy),
             number(Metric::TestLoss),
             number(Metric::BestValAccuracy),
+            Cell::number(manifest.kept_epoch.map(|epoch| epoch as f64), |n| n.to_string()),
             Cell::number(Metric::TrainSeconds.of(trial), duration),
             Cell::number(speed, |speed| thousands(speed.round() as usize)),
             Cell::text(readable(&manifest.started)),

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::analysis::{Aggregate, Case, ExperimentResults, Metric, grid_keys};
+use crate::analysis::{
+    Aggregate, Case, ExperimentResults, Metric, RankedCase, Ranking, SELECTION, grid_keys,
+};
 use crate::numbers::thousands;
-use crate::record::Status;
-use crate::render::figure::{best_case, final_accuracy};
+use crate::record::{RecordedTrial, Status};
+use crate::render::compare::not_completed;
 use crate::render::heat_map::{label, short_key, value_of};
 
 use super::html::Html;
@@ -21,10 +23,13 @@ pub fn overview(experiments: &[(&Path, &ExperimentResults)]) -> String {
         Head::text("experiment"),
         Head::number("cases"),
         Head::number("trials"),
+        Head::number("diverged"),
         Head::number("failed"),
-        Head::text("best case"),
-        Head::number("test accuracy"),
-        Head::number("lead").hint("how far its mean is above the second best case's"),
+        Head::text("best case").hint("by mean validation accuracy"),
+        Head::number("val accuracy").hint("of the best case, of the kept epoch"),
+        Head::number("lead")
+            .hint("how far its validation accuracy is above the second best case's"),
+        Head::number("test accuracy").hint("of the best case; it selects nothing"),
         Head::number("training time"),
     ];
     table::open(&mut html, "", &heads, None);
@@ -32,13 +37,10 @@ pub fn overview(experiments: &[(&Path, &ExperimentResults)]) -> String {
         html.markup("<tr><th scope=\"row\" class=\"name\">");
         html.open("a", &[("href", &format!("#{}", id(index)))]).name(&results.name);
         html.markup("</a></th>");
-        let best = best_case(results);
-        let mut means: Vec<f64> = results.cases.iter().filter_map(final_accuracy).collect();
-        means.sort_by(|a, b| b.total_cmp(a));
-        let lead = match means[..] {
-            [first, second, ..] => Some(first - second),
-            _ => None,
-        };
+        let ranking = Ranking::of(results);
+        let best = ranking.best().map(|best| best.case);
+        let mut scores = ranking.cases.iter().filter_map(|ranked| ranked.score);
+        let lead = scores.next().zip(scores.next()).map(|(first, second)| first - second);
         let count = |count: usize| Cell::number(Some(count as f64), |_| thousands(count));
         let seconds: f64 = results
             .cases
@@ -46,14 +48,16 @@ pub fn overview(experiments: &[(&Path, &ExperimentResults)]) -> String {
             .flat_map(Case::completed)
             .filter_map(|trial| Metric::TrainSeconds.of(trial))
             .sum();
-        let accuracy = best.and_then(|case| case.aggregate(Metric::TestAccuracy));
+        let accuracy = |metric| spread(best.and_then(|case| case.aggregate(metric)), 4);
         for cell in [
             count(results.cases.len()),
             count(results.cases.iter().map(|case| case.trials.len()).sum()),
+            count(results.count(Status::Diverged)),
             count(results.count(Status::Failed)),
             Cell::text(best.map_or_else(String::new, |case| case.label.clone())),
-            spread(accuracy, 4),
+            accuracy(SELECTION),
             Cell::number(lead, |lead| format!("{lead:.4}")),
+            accuracy(Metric::TestAccuracy),
             Cell::number(Some(seconds), duration),
         ] {
             table::cell(&mut html, &cell);
@@ -65,21 +69,32 @@ pub fn overview(experiments: &[(&Path, &ExperimentResults)]) -> String {
     html.into_string()
 }
 
-/// The cases of one experiment, best first.
+/// The cases of one experiment, best first by validation.
 pub fn write(html: &mut Html, id: &str, results: &ExperimentResults) {
     let heading = format!("{id}-results");
     html.element("h3", &[("id", &heading)], "Results");
-    let mut cases: Vec<&Case> = results.cases.iter().collect();
-    let score = |case: &Case| final_accuracy(case).unwrap_or(f64::NEG_INFINITY);
-    cases.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let Some(first) = cases.first() else {
+    let ranking = Ranking::of(results);
+    if ranking.cases.is_empty() {
         html.element("p", &[("class", "quiet")], "Nothing was recorded.");
         return;
+    }
+    let best = ranking.best().and_then(|best| best.score);
+    let ranked = ranking.is_decided();
+    let restored =
+        results.cases.iter().flat_map(Case::completed).any(RecordedTrial::has_restored_weights);
+    let [accuracy_hint, loss_hint] = match restored {
+        true => [
+            "of the kept epoch (restore_best_weights); mean ± standard deviation over seeds; the best \
+             is selected by it",
+            "of the kept epoch (restore_best_weights), nats",
+        ],
+        false => [
+            "after the last epoch; mean ± standard deviation over seeds; the best is selected by it",
+            "after the last epoch, nats",
+        ],
     };
-    let best = score(first);
     let keys = grid_keys(results);
     let failed = results.cases.iter().any(|case| case.completed().count() < case.trials.len());
-    let validated = results.cases.iter().any(|case| case.aggregate(Metric::ValAccuracy).is_some());
 
     let mut heads = vec![Head::text("variant")];
     heads.extend(keys.iter().map(|key| {
@@ -91,15 +106,18 @@ pub fn write(html: &mut Html, id: &str, results: &ExperimentResults) {
         if numbers { Head::number(short) } else { Head::text(short) }
     }));
     heads.push(Head::number("n").hint("completed trials, one per seed"));
-    let sorted = heads.len();
+    // Without validation, the rows are sorted by nothing.
+    let sorted = ranked.then_some(heads.len());
+    if ranked {
+        heads.push(Head::number("val accuracy").hint(accuracy_hint));
+    }
     heads.push(
         Head::number("test accuracy")
-            .hint("of the final weights; mean ± standard deviation over seeds"),
+            .hint("of the same weights; mean ± standard deviation over seeds; selects nothing"),
     );
-    if validated {
-        heads.push(Head::number("val accuracy").hint("after the last epoch"));
+    if ranked {
         heads.push(Head::number("best val accuracy").hint("highest of all epochs"));
-        heads.push(Head::number("val loss").hint("after the last epoch, nats"));
+        heads.push(Head::number("val loss").hint(loss_hint));
     }
     heads.push(Head::number("s/epoch").hint("median of the epochs, seconds"));
     heads.push(Head::number("training").hint("whole training"));
@@ -109,9 +127,15 @@ pub fn write(html: &mut Html, id: &str, results: &ExperimentResults) {
     }
     let caption = "Means ± standard deviation over seeds. Bars: 95 % confidence interval of the mean, \
                    or the mean alone for one seed, on a scale that all rows share.";
-    table::open(html, caption, &heads, Some(sorted));
-    let scale = Scale::of(&cases);
-    for case in cases {
+    if !ranked && ranking.cases.len() > 1 {
+        let note = "Without validation images, cases are in the order of the file and none is the best: \
+                    a test accuracy selects nothing.";
+        html.element("p", &[("class", "quiet small")], note);
+    }
+    table::open(html, caption, &heads, sorted);
+    let barred = if ranked { SELECTION } else { Metric::TestAccuracy };
+    let scale = Scale::of(results, barred);
+    for RankedCase { case, score, .. } in ranking.cases {
         html.markup("<tr>");
         table::row_name(html, if keys.is_empty() { &case.label } else { &case.variant });
         for key in &keys {
@@ -128,14 +152,16 @@ pub fn write(html: &mut Html, id: &str, results: &ExperimentResults) {
         }
         let n = case.count(Status::Completed);
         table::cell(html, &Cell::number(Some(n as f64), |_| n.to_string()));
-        let accuracy = case.aggregate(Metric::TestAccuracy);
-        accuracy_cell(html, accuracy, &scale, score(case) == best && best.is_finite());
+        let is_best = best.is_some() && score == best;
+        accuracy_cell(html, case.aggregate(barred), &scale, is_best);
+        if ranked {
+            table::cell(html, &spread(case.aggregate(Metric::TestAccuracy), 4));
+        }
         let mean = |metric: Metric, decimals: usize| {
             let mean = case.aggregate(metric).map(|found| found.mean);
             Cell::number(mean, |mean| shown(mean, decimals))
         };
-        if validated {
-            table::cell(html, &mean(Metric::ValAccuracy, 4));
+        if ranked {
             table::cell(html, &mean(Metric::BestValAccuracy, 4));
             table::cell(html, &mean(Metric::ValLoss, 4));
         }
@@ -154,20 +180,6 @@ pub fn write(html: &mut Html, id: &str, results: &ExperimentResults) {
     table::close(html);
 }
 
-/// What became of a case's other trials: the words that the terminal has, too.
-fn not_completed(case: &Case) -> String {
-    let mut counts: Vec<(Status, usize)> = Vec::new();
-    for status in case.trials.iter().map(|trial| trial.manifest.status) {
-        match counts.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((status, 1)),
-        }
-    }
-    counts.retain(|(status, _)| *status != Status::Completed);
-    let words = counts.iter().map(|(status, count)| format!("{count} {status}"));
-    words.collect::<Vec<_>>().join(", ")
-}
-
 /// The accuracies that the bars of a table span.
 struct Scale {
     low: f64,
@@ -175,8 +187,8 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(cases: &[&Case]) -> Self {
-        let found = cases.iter().filter_map(|case| case.aggregate(Metric::TestAccuracy));
+    fn of(results: &ExperimentResults, metric: Metric) -> Self {
+        let found = results.cases.iter().filter_map(|case| case.aggregate(metric));
         let ends = found.flat_map(|aggregate| interval(&aggregate)).filter(|end| end.is_finite());
         let (low, high) =
             ends.fold((1.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
