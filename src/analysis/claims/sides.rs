@@ -1,6 +1,6 @@
 //! The values of a claim's sides, seed by seed, from recorded trials.
 
-use crate::record::{Failure, RecordedTrial, Status};
+use crate::record::{RecordedTrial, Status};
 use crate::spec::{Claim, Expression, Monitor, Quantity, Target, Term};
 
 use super::decide::{Comparison, Sides};
@@ -122,7 +122,7 @@ fn of_seeds(
         };
         let value = match trial.manifest.status {
             Status::Completed => of_completed(quantity, trial),
-            Status::Failed if trial.manifest.failure == Some(Failure::Diverged) => {
+            Status::Diverged => {
                 if counts_as_worst(quantity) {
                     diverged.push(*seed);
                 }

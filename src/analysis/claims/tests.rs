@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::*;
 use crate::analysis::test_data::trial;
-use crate::record::{Failure, Status};
+use crate::record::Status;
 use crate::spec::{ClaimRelation, ClaimRule, Overrides, Relation, load};
 
 const FILE: &str = "\
@@ -42,8 +42,7 @@ fn ending_at(slow: &[f64], quick: &[f64]) -> ExperimentResults {
         for (seed, accuracy) in (1..).zip(accuracies) {
             let mut trial = trial("e", label, &[], seed, &[0.2, *accuracy]);
             if accuracy.is_nan() {
-                trial.manifest.status = Status::Failed;
-                trial.manifest.failure = Some(Failure::Diverged);
+                trial.manifest.status = Status::Diverged;
                 trial.manifest.outcome = None;
             }
             trials.push(trial);
@@ -88,6 +87,19 @@ fn every_quantity_has_a_value_per_seed() {
     ] {
         close(judged(text).left, left);
     }
+}
+
+#[test]
+fn metrics_are_of_the_kept_epoch_unless_they_name_the_last() {
+    let mut results = results();
+    for case in &mut results.cases {
+        for trial in &mut case.trials {
+            trial.manifest.kept_epoch = Some(2);
+        }
+    }
+    close(over(&results, "quick.val_accuracy > 0").left, 0.89);
+    close(over(&results, "quick.last_val_accuracy > 0").left, 0.84);
+    close(over(&results, "quick.last_loss > 0").left, 0.21);
 }
 
 #[test]
