@@ -5,6 +5,9 @@ use super::statistics::{mean, t_quantile_975, two_sided_p, variance};
 /// From this probability on, two cases are not told apart.
 pub const NOT_DISTINGUISHABLE_FROM: f64 = 0.05;
 
+/// Seeds that differences equal to each other take to be told from zero.
+pub(super) const SEEDS_WITHOUT_SPREAD: usize = 3;
+
 /// How two sets of seeds were compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Test {
@@ -53,12 +56,12 @@ impl Difference {
             return None;
         }
         let of_seed = |seed: u64| baseline.iter().find(|other| other.0 == seed);
-        let pairs: Vec<f64> = values
+        let (ones, others): (Vec<f64>, Vec<f64>) = values
             .iter()
-            .filter_map(|(seed, value)| of_seed(*seed).map(|other| value - other.1))
-            .collect();
-        if pairs.len() == values.len() && pairs.len() == baseline.len() {
-            return Some(Self::paired(&pairs));
+            .filter_map(|(seed, value)| of_seed(*seed).map(|other| (value, other.1)))
+            .unzip();
+        if ones.len() == values.len() && ones.len() == baseline.len() {
+            return Some(Self::paired(&differences(&ones, &others)));
         }
         let alone = |side: &[(u64, f64)]| side.iter().map(|(_, value)| *value).collect::<Vec<_>>();
         Some(Self::welch(&alone(values), &alone(baseline)))
@@ -97,11 +100,10 @@ impl Difference {
         spread: Option<(f64, f64)>,
     ) -> Self {
         let half = spread.map(|(error, degrees)| match error {
-            // The quantile of many degrees of freedom is not asked for in vain.
             0.0 => 0.0,
             error => t_quantile_975(degrees) * error,
         });
-        // Nothing over nothing is no number, and no evidence.
+        // Without a difference and without spread, t is undefined.
         let t = spread.map(|(error, _)| mean / error).filter(|t| !t.is_nan());
         let p = t.zip(spread).map(
             |(t, (_, degrees))| {
@@ -120,12 +122,14 @@ impl Difference {
         }
     }
 
-    /// Whether it is more than chance would give once in twenty times.
+    /// Whether it is significant at 5 %. Without any spread, that takes three seeds.
     pub fn is_distinguishable(&self) -> bool {
+        let has_spread = self.t.is_some_and(f64::is_finite);
         self.p.is_some_and(|p| p < NOT_DISTINGUISHABLE_FROM)
+            && (has_spread || self.n.min(self.baseline_n) >= SEEDS_WITHOUT_SPREAD)
     }
 
-    /// What it comes to: `higher`, `lower` or `not distinguishable at n = 3`.
+    /// The verdict: `higher`, `lower` or `not distinguishable at n = 3`.
     pub fn verdict(&self) -> String {
         match (self.is_distinguishable(), self.mean > 0.0) {
             (true, true) => "higher".to_owned(),
@@ -138,6 +142,32 @@ impl Difference {
             }
         }
     }
+}
+
+/// Each value less the other one of its seed. What is within rounding of zero is zero, and
+/// differences that agree within rounding are equal: decimal numbers have no exact binary ones, and
+/// 0.3 − 0.2 is not quite 0.2 − 0.1.
+pub(super) fn differences(values: &[f64], others: &[f64]) -> Vec<f64> {
+    let pairs = || values.iter().copied().zip(others.iter().copied());
+    let snapped = |(value, other): (f64, f64)| {
+        let difference = value - other;
+        if difference.abs() <= rounding(value, other) { 0.0 } else { difference }
+    };
+    let differences: Vec<f64> = pairs().map(snapped).collect();
+    let tolerance = pairs().map(|(value, other)| 2.0 * rounding(value, other)).fold(0.0, f64::max);
+    match differences.first() {
+        Some(&first) if differences.iter().all(|other| (other - first).abs() <= tolerance) => {
+            let common = if differences.contains(&0.0) { 0.0 } else { first };
+            vec![common; differences.len()]
+        }
+        Some(_) | None => differences,
+    }
+}
+
+/// How far apart two numbers can be by rounding alone; infinite numbers are exact.
+pub(super) fn rounding(value: f64, other: f64) -> f64 {
+    let size = value.abs().max(other.abs());
+    if size.is_finite() { 4.0 * f64::EPSILON * size } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -179,13 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_proves_nothing_and_a_difference_without_spread_everything() {
+    fn one_seed_tells_nothing_and_equal_differences_take_three_seeds() {
         let one = Difference::of(&[(1, 0.75)], &[(1, 0.5)]).unwrap();
         assert_eq!((one.mean, one.ci95, one.p), (0.25, None, None));
         assert_eq!(one.verdict(), "not distinguishable at n = 1");
-        let constant = Difference::of(&seeds(&[2.0, 3.0]), &seeds(&[1.0, 2.0])).unwrap();
-        assert_eq!((constant.ci95, constant.p), (Some((1.0, 1.0)), Some(0.0)));
-        assert_eq!(constant.verdict(), "higher");
+        let two = Difference::of(&seeds(&[2.0, 3.0]), &seeds(&[1.0, 2.0])).unwrap();
+        assert_eq!((two.ci95, two.p), (Some((1.0, 1.0)), Some(0.0)));
+        assert_eq!(two.verdict(), "not distinguishable at n = 2");
+        // Not exactly equal: 0.3 − 0.2 < 0.2 − 0.1.
+        let three = Difference::of(&seeds(&[0.3, 0.2, 0.5]), &seeds(&[0.2, 0.1, 0.4])).unwrap();
+        assert_eq!((three.p, &*three.verdict()), (Some(0.0), "higher"));
         let same = Difference::of(&seeds(&[2.0, 3.0]), &seeds(&[2.0, 3.0])).unwrap();
         assert_eq!((same.t, same.p), (None, None));
         assert_eq!(same.verdict(), "not distinguishable at n = 2");

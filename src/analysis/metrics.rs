@@ -353,6 +353,19 @@ impl EpochMetric {
     }
 }
 
+impl From<Monitor> for Metric {
+    fn from(monitor: Monitor) -> Self {
+        match monitor {
+            Monitor::Accuracy => Self::Accuracy,
+            Monitor::Loss => Self::Loss,
+            Monitor::ValAccuracy => Self::ValAccuracy,
+            Monitor::ValLoss => Self::ValLoss,
+            Monitor::TopKAccuracy(k) => Self::TopKAccuracy(k),
+            Monitor::ValTopKAccuracy(k) => Self::ValTopKAccuracy(k),
+        }
+    }
+}
+
 impl From<Monitor> for EpochMetric {
     fn from(monitor: Monitor) -> Self {
         match monitor {

@@ -4,7 +4,7 @@
 //! A [`Case`] is one variant at one grid point with its trials, one per seed. [`Metric`] is a number
 //! of a whole trial, [`EpochMetric`] a number of each of its epochs; [`Aggregate`] and [`Curve`] are
 //! the two of them over the completed seeds of a case, and [`Difference`] is what two cases differ
-//! by. [`judge`] holds the claims of a file against them. A [`Table`] has any of these as typed
+//! by. [`judge`] decides the claims of a file by them. A [`Table`] has any of these as typed
 //! cells; [`write_tables`] and [`write_comparison`] put them into CSV files. [`read_folders`] is the
 //! way in for whoever looks at results later.
 
@@ -18,13 +18,17 @@ mod difference;
 mod folders;
 mod goal;
 mod metrics;
+mod power;
 mod ranking;
 mod statistics;
 mod table;
 mod tables;
 mod targets;
 
-pub use claims::{ClaimOutcome, Verdict, judge, write_expectations};
+pub use claims::{
+    ClaimOutcome, ClaimTest, Comparison, Decision, Sides, Verdict, decide, judge,
+    write_expectations,
+};
 pub use compare::{
     CompareRow, Compared, UnknownName, against, differences_table, is_in_every_row, rows_table,
     sort_rows,
@@ -39,6 +43,7 @@ pub use difference::{Difference, Test};
 pub use folders::{Found, RecordedExperiment, experiment_results, read_folders};
 pub use goal::Goal;
 pub use metrics::{EpochMetric, Metric};
+pub use power::Seeds;
 pub use ranking::{RankedCase, Ranking, SELECTION};
 pub use statistics::{Aggregate, median};
 pub use table::{Cell, Kind, Table};

@@ -1,6 +1,6 @@
 //! Mean, spread and confidence over seeds.
 
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
+use statrs::distribution::{Binomial, ContinuousCDF as _, DiscreteCDF as _, StudentsT};
 use statrs::function::beta::beta_reg;
 
 /// One metric over several seeds.
@@ -52,21 +52,69 @@ impl Aggregate {
     }
 }
 
-/// The mean of at least one value.
+/// The mean of at least one value; of equal values exactly that value.
 pub(super) fn mean(values: &[f64]) -> f64 {
+    if values.iter().all(|value| *value == values[0]) {
+        return values[0];
+    }
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The sample variance (divisor n − 1); one value has none.
+/// The sample variance (divisor n − 1), exactly zero where all values are equal; one value has none.
 pub(super) fn variance(values: &[f64]) -> Option<f64> {
+    if values.len() > 1 && values.iter().all(|value| *value == values[0]) {
+        return Some(0.0);
+    }
     let mean = mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (values.len() > 1).then(|| squares / (values.len() - 1) as f64)
 }
 
+/// The value below which Student's t stays with a probability.
+pub(super) fn t_quantile(probability: f64, degrees_of_freedom: f64) -> f64 {
+    students_t(degrees_of_freedom).inverse_cdf(probability)
+}
+
 /// The value below which Student's t stays with probability 0.975.
 pub(super) fn t_quantile_975(degrees_of_freedom: f64) -> f64 {
-    students_t(degrees_of_freedom).inverse_cdf(0.975)
+    t_quantile(0.975, degrees_of_freedom)
+}
+
+/// The probability that Student's t is greater than this.
+pub(super) fn upper_tail_p(t: f64, degrees_of_freedom: f64) -> f64 {
+    let half = two_sided_p(t, degrees_of_freedom) / 2.0;
+    if t > 0.0 { half } else { 1.0 - half }
+}
+
+/// The p-value of the exact two-sided sign test.
+pub(super) fn sign_test_p(positive: usize, negative: usize) -> f64 {
+    let (signs, rarer) = ((positive + negative) as u64, positive.min(negative) as u64);
+    let tail = if signs <= 1_000 {
+        // Exact: the numbers of ways to choose up to so many, over 2^n.
+        let mut ways = 1.0;
+        let mut sum = 1.0;
+        for k in 1..=rarer {
+            ways *= (signs - k + 1) as f64 / k as f64;
+            sum += ways;
+        }
+        sum * 0.5_f64.powi(signs as i32)
+    } else {
+        Binomial::new(0.5, signs).expect("one half is a probability").cdf(rarer)
+    };
+    (2.0 * tail).min(1.0)
+}
+
+/// The p-values adjusted for their number (Holm 1979), in the order given.
+pub(super) fn holm(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
+    let mut adjusted = vec![0.0; p.len()];
+    let mut highest: f64 = 0.0;
+    for (rank, index) in order.into_iter().enumerate() {
+        highest = highest.max((p.len() - rank) as f64 * p[index]).min(1.0);
+        adjusted[index] = highest;
+    }
+    adjusted
 }
 
 /// The probability that Student's t is as far from 0 as this or farther, on either side.
@@ -137,6 +185,37 @@ mod tests {
             let ours = two_sided_p(t, degrees);
             assert!((ours - p).abs() < 1e-12 * p.max(1e-3), "{t} {degrees}: {ours:?}");
         }
+    }
+
+    #[test]
+    fn holm_adjusts_as_statsmodels_does() {
+        // statsmodels.stats.multitest.multipletests(p, method="holm")[1]
+        let adjusted = holm(&[0.03, 0.005, 0.04, 0.01, 0.9]);
+        let expected = [0.09, 0.025, 0.09, 0.04, 0.9];
+        for (ours, theirs) in adjusted.iter().zip(expected) {
+            assert!((ours - theirs).abs() < 1e-15, "{adjusted:?}");
+        }
+        assert_eq!(holm(&[0.6, 0.7]), [1.0, 1.0]);
+        assert!(holm(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_sign_test_is_that_of_scipy() {
+        // scipy.stats.binomtest(k, n).pvalue
+        for (positive, negative, p) in
+            [(6, 0, 0.031_25), (1, 7, 0.070_312_5), (2, 2, 1.0), (0, 0, 1.0), (0, 5, 0.062_5)]
+        {
+            let ours = sign_test_p(positive, negative);
+            assert!((ours - p).abs() < 1e-14, "{positive} {negative}: {ours:?}");
+        }
+    }
+
+    #[test]
+    fn upper_tails_are_on_the_right_side() {
+        // scipy.stats.t.sf(t, 4)
+        assert!((upper_tail_p(2.0, 4.0) - 0.058_058_261_758_407_79).abs() < 1e-14);
+        assert!((upper_tail_p(-2.0, 4.0) - 0.941_941_738_241_592_2).abs() < 1e-14);
+        assert!((upper_tail_p(0.0, 4.0) - 0.5).abs() < 1e-14);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `bn-runner expect`: the claims of recorded experiments, held against their recorded trials.
+//! `bn-runner expect`: decides the claims of recorded experiments from their recorded trials.
 
 use std::process::ExitCode;
 
@@ -8,17 +8,21 @@ use clap::Args;
 use super::experiments::Mistakes;
 use super::folders::FolderArgs;
 use super::print;
-use crate::analysis::{ClaimOutcome, RecordedExperiment, Verdict, judge};
+use crate::analysis::{RecordedExperiment, Verdict, judge};
 use crate::record::Nothing;
 use crate::render::claims_table;
 
-/// What the program exits with where a claim failed.
-pub const CLAIM_FAILED: u8 = 5;
+/// The exit code where a claim is refuted.
+pub const CLAIM_REFUTED: u8 = 5;
 
 #[derive(Debug, Args)]
 pub struct ExpectArgs {
     #[command(flatten)]
     folders: FolderArgs,
+
+    /// Count undecided and untested claims as refuted for the exit code.
+    #[arg(long)]
+    strict: bool,
 }
 
 pub fn expect(args: &ExpectArgs) -> Result<ExitCode> {
@@ -43,11 +47,11 @@ pub fn expect(args: &ExpectArgs) -> Result<ExitCode> {
     let tables: Vec<(&str, &[Verdict])> =
         judged.iter().map(|(name, verdicts)| (*name, &verdicts[..])).collect();
     print(&claims_table(&tables))?;
-    Ok(ExitCode::from(if has_failed(&tables) { CLAIM_FAILED } else { 0 }))
+    Ok(ExitCode::from(if has_refuted(&tables, args.strict) { CLAIM_REFUTED } else { 0 }))
 }
 
-/// Whether one of the claims failed.
-pub fn has_failed(judged: &[(&str, &[Verdict])]) -> bool {
+/// Whether one of the claims counts as refuted; strictly, undecided and untested ones do.
+pub fn has_refuted(judged: &[(&str, &[Verdict])], strict: bool) -> bool {
     let mut verdicts = judged.iter().flat_map(|(_, verdicts)| *verdicts);
-    verdicts.any(|verdict| verdict.outcome == ClaimOutcome::Failed)
+    verdicts.any(|verdict| verdict.outcome.counts_as_refuted(strict))
 }

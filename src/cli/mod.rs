@@ -55,7 +55,7 @@ Exit codes:
   2    wrong usage, or a mistake in an experiment file
   3    data not found, not fetched or damaged
   4    nothing selected, or nothing there
-  5    a claim of `expect:` failed
+  5    a claim of `expect:` is refuted
   100  one or more trials failed (one that diverged has not failed)
   130  interrupted; the same command goes on";
 
@@ -99,7 +99,7 @@ enum Verb {
     Fold(fold::FoldArgs),
     /// Put recorded cases or trials side by side; test their differences.
     Compare(compare::CompareArgs),
-    /// Hold the claims of recorded experiments against their recorded trials.
+    /// Decide the claims of recorded experiments from their recorded trials.
     Expect(expect::ExpectArgs),
     /// Write recorded numbers as Parquet, JSON, Markdown, LaTeX or CSV.
     Export(export::ExportArgs),

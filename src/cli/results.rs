@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::charts::unless_drawn;
-use super::expect::has_failed;
+use super::expect::has_refuted;
 use super::folders::{tell_what_is_left_out, warn_of_unreadable};
 use super::output::CsvArgs;
 use super::print;
@@ -26,19 +26,20 @@ pub struct Written {
     pub charts: Vec<PathBuf>,
     /// The report.
     pub report: PathBuf,
-    /// Whether the numbers are not as one of the files claims.
-    pub claim_failed: bool,
+    /// Whether a claim counts as refuted.
+    pub claim_refuted: bool,
 }
 
 /// Writes tables and charts of the command's experiments, and the comparison and the report of all
 /// experiments in the results folder, from their recorded trials. Prints the table of what the
 /// command ran, with the outcomes of the claims. `failed` are the trials whose end may not be
-/// recorded.
+/// recorded; with `strict`, undecided and untested claims count as refuted.
 pub fn write_results(
     out: &Path,
     planned: &[Planned],
     failed: &[FailedTrial],
     csv: CsvArgs,
+    strict: bool,
 ) -> Result<Written> {
     for planned in planned {
         // Somebody may have deleted it, with all the rest, while trials were trained.
@@ -110,11 +111,11 @@ pub fn write_results(
         .collect();
     let claims = render::claims_table(&judged);
     let gap = if claims.is_empty() { "" } else { "\n" };
-    let claim_failed = has_failed(&judged);
+    let claim_refuted = has_refuted(&judged, strict);
     let chosen: Vec<ExperimentResults> =
         planned.iter().zip(&all).map(|(planned, results)| chosen(planned, results)).collect();
     print(&format!("{}{gap}{claims}", render::results_table(&chosen)))?;
-    Ok(Written { charts, report: out.join(super::report::FILE), claim_failed })
+    Ok(Written { charts, report: out.join(super::report::FILE), claim_refuted })
 }
 
 /// Records what the command set out to do with an experiment, and the file as it is now, for whoever

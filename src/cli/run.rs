@@ -12,7 +12,7 @@ use serde_json::json;
 use super::backends::open_with_warning;
 use super::check::print_warnings;
 use super::dry_run::dry_run;
-use super::expect::CLAIM_FAILED;
+use super::expect::CLAIM_REFUTED;
 use super::experiments::{Prepared, prepare};
 use super::output::CsvArgs;
 use super::results::{Written, record_plan, write_results};
@@ -81,6 +81,10 @@ pub struct RunArgs {
     /// file.
     #[arg(long)]
     tensorboard: bool,
+
+    /// Count undecided and untested claims as refuted for the exit code.
+    #[arg(long)]
+    strict: bool,
 
     /// How long a trial may take, as in `90`, `5m` or `2h`; one that takes longer has failed.
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -208,10 +212,10 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
         eprintln!("{} trials were not started, because of --fail-fast", report.skipped);
     }
     let failed = report.failed.len();
-    let written = write_results(&args.out, &planned, &report.failed, args.csv);
+    let written = write_results(&args.out, &planned, &report.failed, args.csv, args.strict);
     let code = match &written {
         _ if launch::is_interrupted() => launch::INTERRUPTED,
-        Ok(written) if failed == 0 && written.claim_failed => CLAIM_FAILED,
+        Ok(written) if failed == 0 && written.claim_refuted => CLAIM_REFUTED,
         Ok(_) if failed == 0 => 0,
         Err(_) if failed == 0 => 1,
         Ok(_) | Err(_) => 100,

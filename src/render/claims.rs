@@ -1,12 +1,12 @@
-//! The claims of files and what became of them, in the terminal.
+//! The claims of experiment files and their outcomes, in the terminal.
 
 use crate::analysis::Verdict;
 
 use super::compare::probability;
 use super::text_table::TextTable;
 
-/// One line per claim with the numbers of both sides; experiments are named where there are several.
-/// Empty without claims.
+/// One line per claim with the numbers of both sides and their test; experiments are named where
+/// there are several. Empty without claims.
 pub fn claims_table(experiments: &[(&str, &[Verdict])]) -> String {
     let rows: Vec<(&str, &Verdict)> = experiments
         .iter()
@@ -25,17 +25,41 @@ pub fn claims_table(experiments: &[(&str, &[Verdict])]) -> String {
         column("experiment", false, &|name, _| name.to_owned());
     }
     column("claim", false, &|_, verdict| verdict.claim.text.clone());
-    column("left", true, &|_, verdict| verdict.left.map_or_else(String::new, number));
-    column("right", true, &|_, verdict| verdict.right.map_or_else(String::new, number));
-    let p = |verdict: &Verdict| verdict.difference.as_ref().and_then(|difference| difference.p);
-    if rows.iter().any(|(_, verdict)| p(verdict).is_some()) {
-        column("p", true, &|_, verdict| p(verdict).map_or_else(String::new, probability));
+    let shown = |value: Option<f64>| value.map_or_else(String::new, number);
+    column("left", true, &|_, verdict| shown(verdict.left));
+    column("right", true, &|_, verdict| shown(verdict.right));
+    column("difference", true, &|_, verdict| verdict.difference().map_or_else(String::new, signed));
+    if rows.iter().any(|(_, verdict)| interval(verdict).is_some()) {
+        column("95 % interval", true, &|_, verdict| interval(verdict).unwrap_or_default());
+    }
+    let shown = |p: Option<f64>| p.map_or_else(String::new, probability);
+    if rows.iter().any(|(_, verdict)| verdict.p.is_some()) {
+        column("p", true, &|_, verdict| shown(verdict.p));
+        column("p (Holm)", true, &|_, verdict| shown(verdict.p_holm));
     }
     column("n", true, &|_, verdict| verdict.n.map_or_else(String::new, |n| n.to_string()));
-    if rows.iter().any(|(_, verdict)| !verdict.reason.is_empty()) {
-        column("reason", false, &|_, verdict| verdict.reason.clone());
+    if rows.iter().any(|(_, verdict)| !verdict.remarks().is_empty()) {
+        column("note", false, &|_, verdict| verdict.remarks());
     }
     TextTable::of_columns(columns).aligned()
+}
+
+/// The confidence interval of the difference; for an equivalence, the one that decides, with its
+/// confidence.
+fn interval(verdict: &Verdict) -> Option<String> {
+    let range = |(low, high): (f64, f64)| format!("{} … {}", signed(low), signed(high));
+    match verdict.equivalence_ci.zip(verdict.level) {
+        Some((interval, level)) => {
+            let confidence = 100.0 * (1.0 - 2.0 * level);
+            Some(format!("({confidence:.0} %) {}", range(interval)))
+        }
+        None => verdict.ci95.map(range),
+    }
+}
+
+/// A number with its sign.
+fn signed(value: f64) -> String {
+    if value > 0.0 { format!("+{}", number(value)) } else { number(value) }
 }
 
 /// A number of any size in few digits: accuracies, seconds and parameters stand in one column.

@@ -37,7 +37,9 @@ mod validation;
 mod value;
 
 pub use callback::{CallbackSpec, EarlyStopping, Mode, Monitor, ReduceLrOnPlateau};
-pub use claim::{Claim, ClaimRelation, Expression, Operator, Quantity, Relation, Target, Term};
+pub use claim::{
+    Claim, ClaimRelation, ClaimRule, Expression, Operator, Quantity, Relation, Target, Term,
+};
 pub use dataset::{Augment, DatasetName, DatasetSpec, Scaling};
 pub use diagnostics::{DiagnosticGroup, Diagnostics};
 pub use function::{

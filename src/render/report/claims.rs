@@ -1,4 +1,4 @@
-//! What the experiment's file claims and what came of it: `expectations.csv`, whatever its columns.
+//! The claims of an experiment with their outcomes, from its `expectations.csv`.
 
 use std::path::Path;
 
@@ -9,43 +9,67 @@ use crate::record::{CsvName, read_table};
 use super::html::Html;
 use super::table::{self, Cell, Head};
 
-/// The column that says how a claim fared, and the words in it that have a colour.
-const OUTCOME: &str = "outcome";
-const WORDS: [&str; 2] = ["held", "failed"];
+/// The first words of outcomes that have a colour.
+const COLOURED: [&str; 2] = ["held", "refuted"];
 
-/// The table, where there is one.
+/// The outcome that version 0.1 wrote for a refuted claim.
+const REFUTED_BEFORE: &str = "failed";
+
+/// The columns with numbers, and their titles on the page.
+const NUMBERS: [(&str, &str, &str); 9] = [
+    ("left", "left", "mean over the seeds"),
+    ("right", "right", "mean over the seeds"),
+    ("difference", "difference", "left less right"),
+    ("ci95_low", "95 % low", "lower end of the 95 % interval of the difference"),
+    ("ci95_high", "95 % high", "upper end of the 95 % interval of the difference"),
+    ("p", "p", "p-value of the test"),
+    ("p_holm", "p (Holm)", "p-value adjusted for all tested claims of the experiment"),
+    ("n", "n", "seeds"),
+    ("seeds_needed", "seeds needed", "seeds that a decision would take, for 80 % power"),
+];
+
+/// The table, where there are claims.
 pub fn write(html: &mut Html, folder: &Path) -> Result<()> {
     let Some((header, rows)) = read_table(&folder.join("expectations.csv"))? else { return Ok(()) };
     if rows.is_empty() {
         return Ok(());
     }
-    html.element("h3", &[], "Claims");
-    let is_number = |cell: &str| cell.is_empty() || cell.parse::<f64>().is_ok();
-    let numbers: Vec<bool> = (0..header.len())
-        .map(|column| rows.iter().all(|row| row.get(column).is_none_or(|cell| is_number(cell))))
-        .collect();
-    let head = |(title, number): (&String, &bool)| {
-        let title = title.replace('_', " ");
-        if *number { Head::number(title) } else { Head::text(title) }
+    let place = |column: &str| header.iter().position(|name| name == column);
+    let cell = |row: &[String], column: &str| {
+        let text = place(column).and_then(|place| row.get(place)).map_or("", String::as_str);
+        CsvName::from_cell(text).0
     };
-    let heads: Vec<Head> = header.iter().zip(&numbers).map(head).collect();
+    // Tables of version 0.1 have fewer columns.
+    let is_filled = |column: &str| rows.iter().any(|row| !cell(row, column).is_empty());
+    let numbers: Vec<_> = NUMBERS.iter().filter(|(column, ..)| is_filled(column)).collect();
+    let words: Vec<&str> =
+        ["test", "reason", "note"].into_iter().filter(|column| is_filled(column)).collect();
+
+    html.element("h3", &[], "Claims");
+    let mut heads = vec![Head::text("claim"), Head::text("outcome")];
+    heads.extend(numbers.iter().map(|(_, title, hint)| Head::number(*title).hint(hint)));
+    heads.extend(words.iter().map(|title| Head::text(*title)));
     table::open_as(html, "sortable wide claims", "", &heads, None);
     for row in &rows {
         html.markup("<tr>");
-        for (column, title) in header.iter().enumerate() {
-            let text = row.get(column).map_or("", String::as_str);
-            let text = CsvName::from_cell(text).0;
-            if column == 0 {
-                table::row_name(html, &text);
-            } else if title == OUTCOME {
-                let class = WORDS.into_iter().find(|word| *word == text).unwrap_or("");
-                table::cell(html, &Cell { class, ..Cell::text(text) });
-            } else if numbers[column] {
-                let value = text.parse().ok();
-                table::cell(html, &Cell::number(value, |value| digits(value, &text)));
-            } else {
-                table::cell(html, &Cell::text(text));
-            }
+        table::row_name(html, &cell(row, "claim"));
+        let outcome = match cell(row, "outcome") {
+            outcome if outcome == REFUTED_BEFORE => "refuted".to_owned(),
+            outcome => outcome,
+        };
+        let class = COLOURED.into_iter().find(|word| outcome.starts_with(word)).unwrap_or("");
+        table::cell(html, &Cell { class, ..Cell::text(outcome) });
+        for (column, ..) in &numbers {
+            let text = cell(row, column);
+            let number = match text.parse::<f64>() {
+                Ok(value) => Cell::number(Some(value), |value| digits(value, &text)),
+                // `> 10000` seeds.
+                Err(_) => Cell { class: "number", ..Cell::text(text) },
+            };
+            table::cell(html, &number);
+        }
+        for column in &words {
+            table::cell(html, &Cell::text(cell(row, column)));
         }
         html.markup("</tr>");
     }
@@ -53,9 +77,31 @@ pub fn write(html: &mut Html, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Five digits, or fewer where the file has fewer.
+/// Whole numbers as they are; others in five digits, or fewer where the file has fewer.
 fn digits(value: f64, text: &str) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return format!("{value:.0}");
+    }
     let rounded: f64 = format!("{value:.4e}").parse().unwrap_or(value);
     let short = rounded.to_string();
     if short.len() < text.len() { short } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_keep_all_their_digits() {
+        for (value, shown) in [
+            ("270946.0", "270946"),
+            ("0.12345678", "0.12346"),
+            ("0.5", "0.5"),
+            ("-3.0", "-3"),
+            ("1.5e-7", "1.5e-7"),
+            ("inf", "inf"),
+        ] {
+            assert_eq!(digits(value.parse().unwrap(), value), shown);
+        }
+    }
 }

@@ -39,7 +39,8 @@ fn recorded(folder: &Path, name: &str) -> (PathBuf, ExperimentResults) {
     }
     std::fs::write(
         folder.join("expectations.csv"),
-        "claim,outcome,left,right\n</script> & a > b,held,0.123456789,0.5\nb > a,failed,,\n",
+        "claim,outcome,left,right,seeds_needed\n</script> & a > b,held,0.123456789,0.5,\n\
+         b > a,failed,270946.0,,> 10000\na > 2,\"refuted, untested (n = 1)\",,,\n",
     )
     .unwrap();
     let description = "First </script> line.\nSecond.";
@@ -78,6 +79,10 @@ fn everything_that_was_recorded_is_on_the_page() {
         "<h3>Claims</h3>",
         "<td class=\"held\"><bdi>held</bdi></td>",
         ">0.12346<",
+        ">270946<",
+        "<td class=\"refuted\"><bdi>refuted</bdi></td>",
+        "<td class=\"refuted\"><bdi>refuted, untested (n = 1)</bdi></td>",
+        "&gt; 10000</td>",
         "<h3>Diagnostics</h3>",
         "{\"depth\":[1,2],\"mean\":[0.375,0.1875],\"std\":[0.17678,0.088388]}",
         "<h3>Confusion matrices</h3>",

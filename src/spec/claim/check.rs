@@ -1,4 +1,4 @@
-//! Claims of a file held against its variants, its grid and the length of its training.
+//! Checks the claims of a file against its variants, its grid and the length of its training.
 
 use std::ops::Range;
 
@@ -45,9 +45,9 @@ pub fn claims(
             None => parse(text, &known),
         };
         match claim {
-            Ok((left, relation, right)) => {
+            Ok((left, relation, right, rule)) => {
                 let (line, _) = source.line_column(span.map_or(0, |span| span.start));
-                claims.push(Claim { text: text.clone(), line, left, relation, right });
+                claims.push(Claim { text: text.clone(), line, left, relation, right, rule });
             }
             Err(Mistake { at, message, help }) => {
                 let span = span.map(|span| inside(source, span, text, at));

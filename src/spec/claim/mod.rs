@@ -1,19 +1,22 @@
-//! `expect:` what a file claims of its results, each a comparison of numbers over its cases.
+//! `expect:` the claims of an experiment file, each a comparison of two sides over its cases.
 //!
 //! ```text
-//! claim      = sum ( "<" | "<=" | ">" | ">=" ) sum [ "with" "p" "<" number ]
-//!            | sum "~=" sum "within" number
+//! claim      = sum ( "<" | "<=" | ">" | ">=" ) sum [ rule ]
+//!            | sum "~=" sum "within" number [ rule ]
+//! rule       = "with" "p" "<" number | "on" "average"
 //! sum        = product { ( "+" | "-" ) product }
 //! product    = factor { ( "*" | "/" ) factor }
 //! factor     = number | "-" factor | "(" sum ")" | case "." quantity
 //! case       = variant [ "[" key "=" value { "," key "=" value } "]" ]
-//! quantity   = metric | metric "@" epoch | "best_" metric
+//! quantity   = metric | metric "@" epoch | ( "best_" | "last_" ) metric
 //!            | ( "epochs_to" | "seconds_to" ) "(" metric relation number ")"
 //!            | "test_accuracy" | "test_loss" | "epoch_seconds" | "train_seconds" | "params"
+//!            | "diverged"
 //! metric     = "accuracy" | "loss" | "val_accuracy" | "val_loss"
+//!            | "top_" k "_accuracy" | "val_top_" k "_accuracy"
 //! ```
 //!
-//! `×`, `÷`, `−`, `≤`, `≥` and `≈` will do for `*`, `/`, `-`, `<=`, `>=` and `~=`.
+//! `×`, `÷`, `−`, `≤`, `≥` and `≈` are read as `*`, `/`, `-`, `<=`, `>=` and `~=`.
 
 mod check;
 mod lexer;
@@ -34,22 +37,38 @@ pub struct Claim {
     pub text: String,
     /// Its line in the file, from 1.
     pub line: usize,
-    /// What stands left of the relation.
+    /// The side left of the relation.
     pub left: Expression,
-    /// How the sides are claimed to be.
+    /// How the two sides are claimed to compare.
     pub relation: ClaimRelation,
-    /// What stands right of the relation.
+    /// The side right of the relation.
     pub right: Expression,
+    /// How the claim is decided over several seeds.
+    pub rule: ClaimRule,
 }
 
-/// How two sides are claimed to be.
+/// How two sides are claimed to compare.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ClaimRelation {
-    /// One lower or higher than the other; with a probability, by more than chance would give in
-    /// that share of cases.
-    Order(Relation, Option<f64>),
+    /// One lower or higher than the other.
+    Order(Relation),
     /// No farther apart than a tolerance.
     Within(f64),
+}
+
+/// How a claim is decided over several seeds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ClaimRule {
+    /// By a statistical test at this level: `with p < x`, or 5 %.
+    Test(f64),
+    /// By the means of the sides alone: `on average`.
+    Means,
+}
+
+impl Default for ClaimRule {
+    fn default() -> Self {
+        Self::Test(0.05)
+    }
 }
 
 /// Which of two numbers is the greater.
@@ -100,10 +119,12 @@ pub struct Term {
     pub quantity: Quantity,
 }
 
-/// What a claim can speak of: a number of each seed of a case.
+/// A number of each seed of a case.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Quantity {
-    /// A metric after the last epoch.
+    /// A metric of the kept epoch, whose weights the trial ends with.
+    Kept(Monitor),
+    /// A metric of the last epoch.
     Last(Monitor),
     /// A metric after an epoch, from 1.
     At(Monitor, usize),
@@ -123,6 +144,8 @@ pub enum Quantity {
     TrainSeconds,
     /// Numbers in the network.
     Params,
+    /// 1 if the trial diverged, else 0.
+    Diverged,
 }
 
 /// What an epoch has to reach.
@@ -171,6 +194,27 @@ impl Operator {
 }
 
 impl Expression {
+    /// Its quantities that the seed can change, each with the sign it is added with; `None` where
+    /// one of them is multiplied or divided.
+    pub fn signed_terms(&self) -> Option<Vec<(f64, &Term)>> {
+        match self {
+            Self::Term(term) if term.quantity.depends_on_seed() => Some(vec![(1.0, term)]),
+            Self::Number(_) | Self::Term(_) => Some(Vec::new()),
+            Self::Minus(inner) => inner.signed_terms().map(negated),
+            Self::Both(left, operator, right) => {
+                let (mut left, right) = (left.signed_terms()?, right.signed_terms()?);
+                match operator {
+                    Operator::Plus => left.extend(right),
+                    Operator::Minus => left.extend(negated(right)),
+                    Operator::Times | Operator::Over => {
+                        return (left.is_empty() && right.is_empty()).then_some(left);
+                    }
+                }
+                Some(left)
+            }
+        }
+    }
+
     /// All quantities in it, from left to right.
     pub fn terms(&self) -> Vec<&Term> {
         match self {
@@ -181,7 +225,7 @@ impl Expression {
         }
     }
 
-    /// Its number, given that of each quantity; `None` where one of them has none.
+    /// Its value, given the value of each quantity; `None` where one of them has no value.
     pub fn value(&self, of: &impl Fn(&Term) -> Option<f64>) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -194,23 +238,64 @@ impl Expression {
     }
 }
 
+fn negated(terms: Vec<(f64, &Term)>) -> Vec<(f64, &Term)> {
+    terms.into_iter().map(|(sign, term)| (-sign, term)).collect()
+}
+
 impl Quantity {
-    /// The metric of epochs that it is about, if it is.
+    /// The metric of epochs that it is about, if any.
     pub fn metric(self) -> Option<Monitor> {
         match self {
-            Self::Last(metric) | Self::At(metric, _) | Self::Best(metric) => Some(metric),
+            Self::Kept(metric) | Self::Last(metric) | Self::At(metric, _) | Self::Best(metric) => {
+                Some(metric)
+            }
             Self::EpochsTo(target) | Self::SecondsTo(target) => Some(target.metric),
             Self::TestAccuracy
             | Self::TestLoss
             | Self::EpochSeconds
             | Self::TrainSeconds
-            | Self::Params => None,
+            | Self::Params
+            | Self::Diverged => None,
         }
     }
 
-    /// Whether there is none of it without validation images.
+    /// Whether it needs validation images.
     pub fn is_of_validation(self) -> bool {
         self.metric().is_some_and(Monitor::is_of_validation)
+    }
+
+    /// Whether the seed can change it.
+    pub fn depends_on_seed(self) -> bool {
+        match self {
+            Self::Params => false,
+            Self::Kept(_)
+            | Self::Last(_)
+            | Self::At(..)
+            | Self::Best(_)
+            | Self::EpochsTo(_)
+            | Self::SecondsTo(_)
+            | Self::TestAccuracy
+            | Self::TestLoss
+            | Self::EpochSeconds
+            | Self::TrainSeconds
+            | Self::Diverged => true,
+        }
+    }
+
+    /// Whether it is a wall-clock time.
+    pub fn is_time(self) -> bool {
+        match self {
+            Self::SecondsTo(_) | Self::EpochSeconds | Self::TrainSeconds => true,
+            Self::Kept(_)
+            | Self::Last(_)
+            | Self::At(..)
+            | Self::Best(_)
+            | Self::EpochsTo(_)
+            | Self::TestAccuracy
+            | Self::TestLoss
+            | Self::Params
+            | Self::Diverged => false,
+        }
     }
 }
 
@@ -223,7 +308,8 @@ impl fmt::Display for Target {
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Last(metric) => write!(f, "{}", metric.name()),
+            Self::Kept(metric) => write!(f, "{}", metric.name()),
+            Self::Last(metric) => write!(f, "last_{}", metric.name()),
             Self::At(metric, epoch) => write!(f, "{}@{epoch}", metric.name()),
             Self::Best(metric) => write!(f, "best_{}", metric.name()),
             Self::EpochsTo(target) => write!(f, "epochs_to({target})"),
@@ -233,6 +319,7 @@ impl fmt::Display for Quantity {
             Self::EpochSeconds => f.write_str("epoch_seconds"),
             Self::TrainSeconds => f.write_str("train_seconds"),
             Self::Params => f.write_str("params"),
+            Self::Diverged => f.write_str("diverged"),
         }
     }
 }

@@ -6,16 +6,18 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 
 use super::lexer::{Token, tokens};
-use super::{ClaimRelation, Expression, Mistake, Operator, Quantity, Relation, Target, Term};
+use super::{
+    ClaimRelation, ClaimRule, Expression, Mistake, Operator, Quantity, Relation, Target, Term,
+};
 use crate::spec::{Monitor, suggest};
 
-/// Parentheses and minuses in one another above this number are no claim.
+/// The deepest nesting of parentheses and minuses that is read.
 const MAX_DEPTH: usize = 50;
 
 const AN_EXAMPLE: &str = "write a comparison like `bn.val_accuracy@10 > no_bn.val_accuracy@10`";
 
-/// A claim's two sides and what is between them.
-pub type Sides = (Expression, ClaimRelation, Expression);
+/// The left side of a claim, the relation, the right side, and the rule that decides it.
+pub type Parts = (Expression, ClaimRelation, Expression, ClaimRule);
 
 /// The variants and grid points that a claim can speak of.
 pub trait Cases {
@@ -35,7 +37,7 @@ pub trait Cases {
 }
 
 /// Reads a claim.
-pub fn parse(text: &str, cases: &impl Cases) -> Result<Sides, Mistake> {
+pub fn parse(text: &str, cases: &impl Cases) -> Result<Parts, Mistake> {
     let tokens = tokens(text, &cases.variants())?;
     let text = text.trim_end();
     let last = text.char_indices().next_back().map_or(0, |(at, _)| at);
@@ -53,7 +55,7 @@ struct Parser<'a, C> {
 }
 
 impl<C: Cases> Parser<'_, C> {
-    fn claim(&mut self) -> Result<Sides, Mistake> {
+    fn claim(&mut self) -> Result<Parts, Mistake> {
         let left = self.sum()?;
         let (token, at) = self.take();
         let relation = match token {
@@ -66,9 +68,10 @@ impl<C: Cases> Parser<'_, C> {
         };
         let right = self.sum()?;
         let relation = match relation {
-            Some(relation) => ClaimRelation::Order(relation, self.probability()?),
+            Some(relation) => ClaimRelation::Order(relation),
             None => ClaimRelation::Within(self.tolerance()?),
         };
+        let rule = self.rule(relation)?;
         let (token, at) = self.take();
         if let Some(token) = token {
             if matches!(token, Token::Relation(_) | Token::Near) {
@@ -81,27 +84,50 @@ impl<C: Cases> Parser<'_, C> {
             let message = "this claim is about no variant";
             return Err(Mistake::new(0..self.end.end, message, AN_EXAMPLE));
         }
-        Ok((left, relation, right))
+        Ok((left, relation, right, rule))
+    }
+
+    /// `with p < 0.05` or `on average`, if one of them is there.
+    fn rule(&mut self, relation: ClaimRelation) -> Result<ClaimRule, Mistake> {
+        let start = self.place().start;
+        let level = self.level(relation)?;
+        if !self.take_word("on") {
+            return Ok(level.map_or_else(ClaimRule::default, ClaimRule::Test));
+        }
+        let (token, at) = self.take();
+        if token != Some(Token::Word("average".to_owned())) {
+            let help = "write `on average` to compare the means without a test";
+            return Err(Mistake::new(at, "after `on`, expected `average`", help));
+        }
+        let end = self.end_of_last();
+        if level.is_some() || matches!(self.peek(), Some(Token::Word(word)) if word == "with") {
+            let message = "`on average` compares the means without a test, so there is no p";
+            return Err(Mistake::new(start..end, message, "leave one of the two out"));
+        }
+        Ok(ClaimRule::Means)
     }
 
     /// `with p < 0.05`, if it is there.
-    fn probability(&mut self) -> Result<Option<f64>, Mistake> {
+    fn level(&mut self, relation: ClaimRelation) -> Result<Option<f64>, Mistake> {
         if !self.take_word("with") {
             return Ok(None);
         }
-        let expected = "`p < 0.05`, or another probability";
         let is_p = self.take_word("p");
         let (token, at) = self.take();
         if !is_p || token != Some(Token::Relation(Relation::Less)) {
-            return Err(Mistake::new(at, format!("after `with`, expected {expected}"), ""));
+            let message = "after `with`, expected `p < 0.05` or another level";
+            return Err(Mistake::new(at, message, ""));
         }
-        let (token, at) = self.take();
-        match token {
-            Some(Token::Number(p)) if p > 0.0 && p < 1.0 => Ok(Some(p)),
-            Some(_) | None => {
-                let message = "a probability is a number between 0 and 1";
-                Err(Mistake::new(at, message, "write `with p < 0.05`"))
+        let (limit, message) = match relation {
+            ClaimRelation::Order(_) => (1.0, "the level of a test is a number between 0 and 1"),
+            // The interval that decides has a confidence of 1 less twice the level.
+            ClaimRelation::Within(_) => {
+                (0.5, "the level of an equivalence test is a number between 0 and 0.5")
             }
+        };
+        match self.take() {
+            (Some(Token::Number(level)), _) if level > 0.0 && level < limit => Ok(Some(level)),
+            (Some(_) | None, at) => Err(Mistake::new(at, message, "write `with p < 0.05`")),
         }
     }
 
@@ -110,10 +136,6 @@ impl<C: Cases> Parser<'_, C> {
         let help = "say how far apart they may be, as in `a.val_loss ~= b.val_loss within 0.01`";
         let at = self.place();
         if !self.take_word("within") {
-            if self.take_word("with") {
-                let help = "`p` is about differences: write `<` or `>` with it";
-                return Err(Mistake::new(at, "`~=` has no probability", help));
-            }
             return Err(Mistake::new(at, "`~=` needs a tolerance", help));
         }
         match self.take() {
@@ -142,7 +164,7 @@ impl<C: Cases> Parser<'_, C> {
         let (token, at) = self.take();
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Mistake::new(at, "too many parentheses in one another", ""));
+            return Err(Mistake::new(at, "parentheses are nested too deeply", ""));
         }
         let factor = match token {
             Some(Token::Number(number)) => Expression::Number(number),
@@ -202,7 +224,7 @@ impl<C: Cases> Parser<'_, C> {
         }
         if let Some(metric) = monitor(name) {
             return match self.take_if(&Token::At) {
-                false => Ok(Quantity::Last(metric)),
+                false => Ok(Quantity::Kept(metric)),
                 true => Ok(Quantity::At(metric, self.epoch(name)?)),
             };
         }
@@ -212,10 +234,15 @@ impl<C: Cases> Parser<'_, C> {
             "epoch_seconds" => Quantity::EpochSeconds,
             "train_seconds" => Quantity::TrainSeconds,
             "params" => Quantity::Params,
-            _ => match name.strip_prefix("best_").and_then(monitor) {
-                Some(metric) => Quantity::Best(metric),
-                None => return Err(unknown_quantity(name, at)),
-            },
+            "diverged" => Quantity::Diverged,
+            _ => {
+                let best = name.strip_prefix("best_").and_then(monitor).map(Quantity::Best);
+                let last = name.strip_prefix("last_").and_then(monitor).map(Quantity::Last);
+                match best.or(last) {
+                    Some(quantity) => quantity,
+                    None => return Err(unknown_quantity(name, at)),
+                }
+            }
         };
         if matches!(self.peek(), Some(Token::At)) {
             let message = format!("`{name}` has no epochs");
@@ -362,14 +389,15 @@ fn monitors() -> [String; 4] {
 
 fn unknown_quantity(name: &str, at: Range<usize>) -> Mistake {
     let monitors = monitors();
-    let best: Vec<String> = monitors.iter().map(|metric| format!("best_{metric}")).collect();
+    let of_epoch =
+        ["best", "last"].map(|epoch| monitors.each_ref().map(|m| format!("{epoch}_{m}")));
     let mut known: Vec<&str> = monitors.iter().map(String::as_str).collect();
-    known.extend(best.iter().map(String::as_str));
+    known.extend(of_epoch.iter().flatten().map(String::as_str));
     known.extend(["test_accuracy", "test_loss", "epochs_to", "seconds_to"]);
-    known.extend(["epoch_seconds", "train_seconds", "params"]);
+    known.extend(["epoch_seconds", "train_seconds", "params", "diverged"]);
     let help = match name {
         "parameters" => "did you mean `params`?".to_owned(),
         _ => suggest(name, &known),
     };
-    Mistake::new(at, format!("a claim knows no quantity `{name}`"), help)
+    Mistake::new(at, format!("there is no quantity `{name}`"), help)
 }

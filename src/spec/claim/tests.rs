@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use crate::spec::{
-    ClaimRelation, Expression, Monitor, Operator, Overrides, Quantity, Relation, Target, Term, load,
+    ClaimRelation, ClaimRule, Expression, Monitor, Operator, Overrides, Quantity, Relation, Target,
+    Term, load,
 };
 
 const FILE: &str = "\
@@ -30,10 +31,10 @@ fn loaded(text: &str, overrides: &Overrides) -> Result<crate::spec::Experiment, 
     load(file.path(), overrides).map_err(|problems| problems.to_string())
 }
 
-fn claim(text: &str) -> (Expression, ClaimRelation, Expression) {
+fn claim(text: &str) -> (Expression, ClaimRelation, Expression, ClaimRule) {
     let experiment = loaded(&format!("{FILE}  - {text}\n"), &Overrides::default());
     let claim = experiment.unwrap_or_else(|error| panic!("{error}")).claims.remove(0);
-    (claim.left, claim.relation, claim.right)
+    (claim.left, claim.relation, claim.right, claim.rule)
 }
 
 fn term(case: &str, quantity: Quantity) -> Expression {
@@ -55,10 +56,10 @@ fn mistake(file: &str, text: &str, column: usize, words: &str, help: &str) {
 
 #[test]
 fn names_with_signs_in_them_are_known_by_the_file() {
-    let accuracy = |case: &str| term(case, Quantity::Last(Monitor::Accuracy));
-    let greater = ClaimRelation::Order(Relation::Greater, None);
+    let accuracy = |case: &str| term(case, Quantity::Kept(Monitor::Accuracy));
+    let greater = ClaimRelation::Order(Relation::Greater);
     let one = Expression::Number(1.0);
-    let with = |left| (left, greater, one.clone());
+    let with = |left| (left, greater, one.clone(), ClaimRule::Test(0.05));
     assert_eq!(claim("bn-after.accuracy > 1"), with(accuracy("bn-after")));
     assert_eq!(claim("v1.5.accuracy > 1"), with(accuracy("v1.5")));
     let less = |left, right| Expression::Both(Box::new(left), Operator::Minus, Box::new(right));
@@ -75,19 +76,59 @@ fn products_bind_more_than_sums_and_equals_go_from_left_to_right() {
 fn targets_tolerances_and_probabilities_are_read() {
     let target =
         Target { metric: Monitor::ValAccuracy, relation: Relation::GreaterOrEqual, value: 0.83 };
-    let (left, relation, _) =
+    let (left, relation, _, rule) =
         claim("a.epochs_to(val_accuracy >= 0.83) ≤ 2 * a.seconds_to(loss < -1e-1) with p < 0.01");
     assert_eq!(left, term("a", Quantity::EpochsTo(target)));
-    assert_eq!(relation, ClaimRelation::Order(Relation::LessOrEqual, Some(0.01)));
-    let (_, relation, _) = claim("a.val_accuracy@3 ~= a.best_val_accuracy within 0.02");
-    assert_eq!(relation, ClaimRelation::Within(0.02));
+    assert_eq!(relation, ClaimRelation::Order(Relation::LessOrEqual));
+    assert_eq!(rule, ClaimRule::Test(0.01));
+    let (_, relation, _, rule) = claim("a.val_accuracy@3 ~= a.best_val_accuracy within 0.02");
+    assert_eq!((relation, rule), (ClaimRelation::Within(0.02), ClaimRule::Test(0.05)));
+    let (.., rule) = claim("a.val_accuracy ~= 0.5 within 0.02 with p < 0.01");
+    assert_eq!(rule, ClaimRule::Test(0.01));
+}
+
+#[test]
+fn on_average_ends_a_claim() {
+    for text in ["a.loss > 1 on average", "a.loss ~= 1 within 2 on average"] {
+        assert_eq!(claim(text).3, ClaimRule::Means, "{text}");
+    }
+    let both = "without a test, so there is no p";
+    let m = |text, column, words, help| mistake(FILE, text, column, words, help);
+    m("a.loss > 1 on average with p < 0.05", 12, both, "leave one of the two out");
+    m("a.loss > 1 with p < 0.05 on average", 12, both, "leave one of the two out");
+    m("a.loss > 1 on averge", 15, "after `on`, expected `average`", "`on average`");
+    m("a.loss > 1 on", 13, "after `on`, expected `average`", "`on average`");
+}
+
+#[test]
+fn diverged_and_metrics_of_the_last_epoch_are_quantities() {
+    assert_eq!(claim("a.diverged > 0").0, term("a", Quantity::Diverged));
+    let last = term("a", Quantity::Last(Monitor::ValAccuracy));
+    assert_eq!(claim("a.last_val_accuracy > 0").0, last);
+    let m = |text, column, words, help| mistake(FILE, text, column, words, help);
+    m("a.divergd > 0", 3, "there is no quantity `divergd`", "did you mean `diverged`?");
+    m("a.last_acuracy > 0", 3, "no quantity `last_acuracy`", "did you mean `last_accuracy`?");
+    m("a.diverged@3 > 0", 11, "`diverged` has no epochs", "val_accuracy@10");
+}
+
+#[test]
+fn terms_keep_the_sign_that_they_are_added_with() {
+    let signs = |text: &str| {
+        let (left, ..) = claim(text);
+        left.signed_terms().map(|terms| terms.iter().map(|(sign, _)| *sign).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        signs("a.loss - (bn.loss - -a.loss) + 2 * a.params > 1"),
+        Some(vec![1.0, -1.0, -1.0])
+    );
+    assert_eq!(signs("2 * a.loss > 1"), None);
 }
 
 #[test]
 fn mistakes_are_shown_where_they_are() {
     let m = |text, column, words, help| mistake(FILE, text, column, words, help);
     m("bm.accuracy > 1", 1, "no variant is named `bm`", "did you mean `bn`?");
-    m("1 < bn.acuracy", 8, "a claim knows no quantity `acuracy`", "did you mean `accuracy`?");
+    m("1 < bn.acuracy", 8, "there is no quantity `acuracy`", "did you mean `accuracy`?");
     m("1 < bn.parameters", 8, "no quantity `parameters`", "did you mean `params`?");
     m("bn > 1", 1, "`bn` is a variant, not a number", "`bn.val_accuracy`");
     m("bn.accuracy@4 > 1", 1, "`bn` trains for 3 epochs", "of epoch 3 or an earlier one");
@@ -98,9 +139,10 @@ fn mistakes_are_shown_where_they_are() {
     m("bn.accuracy > 1 > 0", 17, "two sides and no more", "make two claims of it");
     m("bn.accuracy = 1", 13, "`=` compares nothing here", "within 0.01");
     m("bn.accuracy ~= 1", 16, "`~=` needs a tolerance", "within 0.01");
-    m("bn.accuracy ~= 1 with p < 0.05", 18, "`~=` has no probability", "with it");
+    m("bn.accuracy ~= 1 with p < 0.05", 18, "`~=` needs a tolerance", "within 0.01");
+    m("bn.accuracy ~= 1 within 0.1 with p < 0.5", 38, "between 0 and 0.5", "with p < 0.05");
     m("bn.accuracy > 1 with p > 0.05", 24, "after `with`, expected `p < 0.05`", "");
-    m("bn.accuracy > 1 with p < 5", 26, "a number between 0 and 1", "with p < 0.05");
+    m("bn.accuracy > 1 with p < 5", 26, "is a number between 0 and 1", "with p < 0.05");
     m("bn.accuracy > 1 always", 17, "expected the end of the claim, found `always`", "");
     m("(bn.accuracy > 1", 14, "expected `)`, found `>`", "");
     m("1 > (bn.accuracy + 1", 5, "this parenthesis is not closed", "add `)`");
@@ -113,7 +155,7 @@ fn mistakes_are_shown_where_they_are() {
     m("bn.accuracy > 1 / é", 19, "no variant is named `é`", "`bn-after`");
     m("\"bn.accuracy > bm.loss\"", 16, "no variant is named `bm`", "did you mean `bn`?");
     let deep = format!("{}bn.accuracy > 1", "(".repeat(100));
-    m(&deep, 51, "too many parentheses in one another", "");
+    m(&deep, 51, "parentheses are nested too deeply", "");
 }
 
 #[test]
