@@ -134,7 +134,10 @@ fn names_stay_as_they_are_written_and_are_recorded_so_that_they_are_read_back() 
         std::fs::write(bench.path("again.yaml"), &config).unwrap();
         bench.bn_runner("run again.yaml --results again").exits(0);
         let again = bench.json(&format!("again/names/{name}/seed-1/manifest.json"));
-        assert_eq!(again["trial_hash"], bench.json(&format!("{trial}/manifest.json"))["trial_hash"]);
+        assert_eq!(
+            again["trial_hash"],
+            bench.json(&format!("{trial}/manifest.json"))["trial_hash"]
+        );
     }
 }
 
@@ -148,8 +151,7 @@ fn a_byte_order_mark_before_the_first_key_is_read() {
 fn values_of_a_grid_are_selected_as_numbers() {
     let grid = "grid: { training.optimizer.sgd.learning_rate: [0.001, 0.025] }\n";
     let bench = Bench::with("rates.yaml", &format!("{}{grid}", support::TINY));
-    for (only, rate) in
-        [("learning_rate=1e-3", "0.001"), ("quick,learning_rate=2.50e-2", "0.025")]
+    for (only, rate) in [("learning_rate=1e-3", "0.001"), ("quick,learning_rate=2.50e-2", "0.025")]
     {
         let dry = bench.bn_runner(&format!("run rates.yaml --dry-run --only {only}")).exits(0);
         let other = if rate == "0.001" { "0.025" } else { "0.001" };
@@ -172,5 +174,8 @@ fn programs_get_as_many_mistakes_as_people_in_linear_time() {
     assert_eq!(json["problems"].as_array().unwrap().len(), 100);
     let left_out = json["left_out"].as_u64().unwrap();
     let said = bench.bn_runner("check wrong.yaml").exits(2).stderr;
-    assert!(left_out > 100 && said.contains(&format!("{left_out} more in wrong.yaml")), "{left_out}");
+    assert!(
+        left_out > 100 && said.contains(&format!("{left_out} more in wrong.yaml")),
+        "{left_out}"
+    );
 }

@@ -169,7 +169,10 @@ fn more_cases_and_layers_than_anybody_trains() {
 fn names_that_lead_elsewhere() {
     for name in ["..", "../up", "/etc/x", "a/b", "a\\\\b"] {
         refused(format!("{BASE}name: \"{name}\"\n"), "cannot be the name of an experiment");
-        refused(format!("{BASE}variants: {{ \"{name}\": {{}} }}\n"), "cannot be the name of a variant");
+        refused(
+            format!("{BASE}variants: {{ \"{name}\": {{}} }}\n"),
+            "cannot be the name of a variant",
+        );
         refused(format!("{BASE}grid: {{ \"{name}\": [1] }}\n"), "is not a path into an experiment");
         let key = format!("training.{name}");
         refused(format!("{BASE}grid: {{ \"{key}\": [1] }}\n"), "unknown key");

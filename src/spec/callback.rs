@@ -143,9 +143,9 @@ impl JsonSchema for Monitor {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let named = Self::NAMED.map(|monitor| {
-            json_schema!({ "description": monitor.about(), "const": monitor.name() })
-        });
+        let named = Self::NAMED.map(
+            |monitor| json_schema!({ "description": monitor.about(), "const": monitor.name() }),
+        );
         let mut forms = named.to_vec();
         forms.push(json_schema!({
             "description": "The share of rows whose class is among the k with the highest scores, \

@@ -309,11 +309,7 @@ impl<'t> Deserializer<'t> for Reader<'t> {
         visitor.visit_seq(self.list()?)
     }
 
-    fn deserialize_tuple<V: Visitor<'t>>(
-        self,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Mistake> {
+    fn deserialize_tuple<V: Visitor<'t>>(self, _: usize, visitor: V) -> Result<V::Value, Mistake> {
         visitor.visit_seq(self.list()?)
     }
 
@@ -435,10 +431,7 @@ impl<'t> EnumAccess<'t> for Named<'t> {
     type Error = Mistake;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'t>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Self), Mistake> {
+    fn variant_seed<V: DeserializeSeed<'t>>(self, seed: V) -> Result<(V::Value, Self), Mistake> {
         let name: StrDeserializer<'_, Mistake> = self.name.into_deserializer();
         let variant = seed.deserialize(name).map_err(|mistake| self.place(mistake))?;
         Ok((variant, self))

@@ -208,8 +208,8 @@ struct Scan {
     quote: Option<usize>,
     /// An escape in it that YAML does not have.
     bad_escape: Option<usize>,
-    /// Whether the quote is closed after the place.
-    is_closed: bool,
+    /// Where the quote is closed after the place.
+    closed_at: Option<usize>,
 }
 
 impl Scan {
@@ -238,7 +238,7 @@ impl Scan {
                         letters.next();
                     }
                     (b'"', '"') | (b'\'', '\'') if at >= until => {
-                        scan.is_closed = true;
+                        scan.closed_at = Some(at);
                         break;
                     }
                     (b'"', '"') | (b'\'', '\'') => {
@@ -304,13 +304,20 @@ impl Scan {
                 "write `\\\\` for a backslash, or use single quotes",
             ));
         }
-        (!self.is_closed).then(|| {
-            Problem::new(
-                Some(rest_of_line(text, quote)),
+        let span = rest_of_line(text, quote);
+        match self.closed_at {
+            None => Some(Problem::new(
+                Some(span),
                 "this quote is not closed",
                 "end the text with the same quote",
-            )
-        })
+            )),
+            Some(end) if end > span.end => Some(Problem::new(
+                Some(span),
+                "a line of this text is not indented",
+                "indent all lines of a quoted text further than its key",
+            )),
+            Some(_) => None,
+        }
     }
 
     fn brackets(&self, text: &str, at: usize) -> Option<Problem> {
@@ -326,6 +333,21 @@ impl Scan {
         };
         if let Some(wrong) = self.mismatch {
             return Some(expected(wrong));
+        }
+        let here = Line::around(text, at);
+        let outermost = Line::around(text, self.brackets[0].0);
+        let key = outermost.text.trim_start_matches([' ', '-']);
+        let whole = Self::of(text, text.len());
+        let is_closed = whole.mismatch.is_none() && !whole.brackets.contains(&(start, open));
+        if is_closed
+            && here.start > outermost.start
+            && here.indentation() <= outermost.text.len() - key.len()
+        {
+            return Some(Problem::new(
+                Some(here.content()),
+                format!("a line inside `{open}…{close}` is indented too little"),
+                "indent it further than the key before the bracket",
+            ));
         }
         if at >= first_line.start + first_line.text.len() {
             return Some(Problem::new(

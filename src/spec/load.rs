@@ -172,11 +172,7 @@ impl Reader {
     }
 
     /// Reads one top-level key, if the file has it, as far as it can be read.
-    fn part<T: serde::de::DeserializeOwned>(
-        &mut self,
-        root: &Node,
-        key: &str,
-    ) -> Option<T> {
+    fn part<T: serde::de::DeserializeOwned>(&mut self, root: &Node, key: &str) -> Option<T> {
         let read = read(root.get(key)?, &Path::default().key(key));
         self.findings(read.findings);
         read.value
@@ -309,12 +305,7 @@ impl Reader {
 
     /// What the file claims of its cases. Where some of these have mistakes, a claim about them has
     /// none of its own.
-    fn claims(
-        &mut self,
-        root: &Node,
-        cases: &[Case],
-        overrides: &Overrides,
-    ) -> Vec<Claim> {
+    fn claims(&mut self, root: &Node, cases: &[Case], overrides: &Overrides) -> Vec<Claim> {
         let Some(texts) = self.part::<Vec<String>>(root, "expect") else { return Vec::new() };
         let variants: Vec<String> = match root.get("variants").and_then(|node| node.entries()) {
             Some(variants) => variants.iter().map(|entry| entry.key.to_string()).collect(),

@@ -54,9 +54,7 @@ pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, read_file};
 pub use measure::{
     Loss, MetricSpec, SparseCategoricalCrossentropy, TopKAccuracy, top_k_name, top_k_of_name,
 };
-pub use names::{
-    CHECKPOINTS, FOLDED, PREVIOUS, SEED_PREFIX, TENSORBOARD, unfit_for_an_experiment,
-};
+pub use names::{CHECKPOINTS, FOLDED, PREVIOUS, SEED_PREFIX, TENSORBOARD, unfit_for_an_experiment};
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
@@ -94,8 +92,7 @@ pub struct Setup {
     pub diagnostics: Diagnostics,
 }
 
-/// For an optional key: absent is fine, but `null` is a mistake. Infinite numbers and `.nan` arrive
-/// as `null`, and must not stand for a default.
+/// For an optional key: absent is fine, but `null` is a mistake and does not stand for a default.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }

@@ -96,13 +96,21 @@ mod tests {
     #[test]
     fn names_of_devices_and_of_the_program_are_refused() {
         for name in ["con", "NUL", "aux.x", "com1", "COM¹", "lpt³", "nul .txt", "CONIN$"] {
-            assert_eq!(unfit_for_a_folder(name), Some("Windows reserves it for a device"), "{name}");
+            assert_eq!(
+                unfit_for_a_folder(name),
+                Some("Windows reserves it for a device"),
+                "{name}"
+            );
         }
-        for name in ["previous", "Previous", "folded", "checkpoints", "tensorboard", "report", "seed-1"] {
+        for name in
+            ["previous", "Previous", "folded", "checkpoints", "tensorboard", "report", "seed-1"]
+        {
             let why = "bn-runner uses it in the results folder";
             assert_eq!(unfit_for_a_folder(name), Some(why), "{name}");
         }
-        for name in ["com", "com0", "com10", "seed-", "seed-x", "seeds", "reports", "3.10", "~", "on"] {
+        for name in
+            ["com", "com0", "com10", "seed-", "seed-x", "seeds", "reports", "3.10", "~", "on"]
+        {
             assert_eq!(unfit_for_a_folder(name), None, "{name}");
         }
     }

@@ -550,3 +550,65 @@ fn begins_with_a_bracket(text: &str) -> bool {
     }
     rest.starts_with(['[', '{'])
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::spec::{Part, Path};
+
+    fn read(text: &str) -> Parsed {
+        parse_file(PathBuf::new(), text.to_owned())
+    }
+
+    fn shown<'s>(source: &'s Source, path: &str) -> &'s str {
+        &source.text[source.span(&Path::dotted(path), Part::Value).unwrap()]
+    }
+
+    #[test]
+    fn places_are_found_through_maps_lists_aliases_and_merge_keys() {
+        let text = "# é\nbase: &b { rate: 0.5, deep: { x: 1 } }\nlist:\n  - one\n  - dense: { units: ten }\nuse: *b\nmerged:\n  <<: *b\n  own: 2\n";
+        let source = read(text).source;
+        assert_eq!(shown(&source, "base.rate"), "0.5");
+        assert_eq!(shown(&source, "list.0"), "one");
+        assert_eq!(shown(&source, "list.1"), "dense");
+        assert_eq!(shown(&source, "list.1.dense.units"), "ten");
+        assert_eq!(shown(&source, "list.1.dense.missing"), "dense");
+        let key = source.span(&Path::dotted("list.1.dense.units"), Part::Key);
+        assert_eq!(&source.text[key.unwrap()], "units");
+        assert_eq!(shown(&source, "list.0.one.missing"), "one");
+        assert_eq!(source.span(&Path::dotted("nowhere"), Part::Value), None);
+        assert_eq!(shown(&source, "use.deep.x"), "1");
+        assert_eq!(shown(&source, "merged.rate"), "0.5");
+        assert_eq!(shown(&source, "merged.own"), "2");
+        let units = source.span(&Path::dotted("list.1.dense.units"), Part::Value);
+        assert_eq!(source.line_column(units.unwrap().start), (5, 21));
+    }
+
+    #[test]
+    fn merge_keys_give_what_the_map_does_not_have_the_first_one_first() {
+        let text = "a: &a { x: 1, y: 1 }\nb: &b { y: 2, z: 2 }\nc: { z: 3, <<: [*a, *b] }\n";
+        let root = read(text).source.root.unwrap().to_json();
+        assert_eq!(root["c"], json!({"z": 3, "x": 1, "y": 1}));
+    }
+
+    #[test]
+    fn keys_stay_as_they_are_written_and_scalars_have_the_types_of_their_tags() {
+        let Parsed { source, problems, .. } =
+            read("3.10: !!str 1\n3.1: !!float 1\n~: !!int 0x10\n\"\": 1\non: !x 1\n");
+        let root = source.root.unwrap().to_json();
+        assert_eq!(root, json!({"3.10": "1", "3.1": 1.0, "~": 16, "": 1, "on": 1}));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].message.contains("`!x`"));
+    }
+
+    #[test]
+    fn every_key_that_is_there_twice_is_told_with_its_first_line() {
+        let Parsed { problems, is_usable, .. } = read("a: 1\nb: { c: 1, \"c\": 2 }\na: { a: 1 }\n");
+        let told: Vec<&str> = problems.iter().map(|problem| &*problem.message).collect();
+        assert_eq!(told, ["key `\"c\"` is here twice", "key `a` is here twice"]);
+        assert!(problems[1].help.contains("the first is in line 1"));
+        assert!(is_usable);
+    }
+}

@@ -176,7 +176,8 @@ fn explain(mistake: &Mistake, tree: &Node, at: &Path) -> Finding {
         }
         What::UnknownName { name, known } => {
             // A name with parameters is the key of a map.
-            let is_key = path.ends_with(name) && node.is_none_or(|node| node.as_text() != Some(name));
+            let is_key =
+                path.ends_with(name) && node.is_none_or(|node| node.as_text() != Some(name));
             let place = if is_key { &path.0[..path.0.len() - 1] } else { &path.0[..] };
             let (message, help) = unknown_name(name, known, place);
             let part = if is_key { Part::Key } else { Part::Value };
@@ -207,8 +208,7 @@ fn explain(mistake: &Mistake, tree: &Node, at: &Path) -> Finding {
 
 /// What to say of a name that is none of those known at a place.
 fn unknown_name(name: &str, known: &[&str], place: &[Seg]) -> (String, String) {
-    let in_layers =
-        matches!(place, [.., Seg::Key(list), Seg::Index(_)] if list == "layers");
+    let in_layers = matches!(place, [.., Seg::Key(list), Seg::Index(_)] if list == "layers");
     let of_dataset = matches!(place, [Seg::Key(dataset), Seg::Key(key)] if dataset == "dataset" && key == "name");
     if of_dataset {
         let help = format!(
@@ -289,7 +289,8 @@ fn wrong_type(form: &Form, node: Option<&Node>, path: &Path) -> (String, String)
         Form::NameAlone => "the name alone, because it has no parameters",
         Form::OneOf(words) => words,
     };
-    let message = format!("expected {expected}, found {}", node.map_or("nothing".to_owned(), found));
+    let message =
+        format!("expected {expected}, found {}", node.map_or("nothing".to_owned(), found));
     let help = match (form, scalar.map(Scalar::resolved)) {
         (Form::Whole, Some(Resolved::Float(number)))
             if number.fract() == 0.0 && (0.0..1e15).contains(&number) =>

@@ -220,9 +220,8 @@ impl Node {
 
     /// A value that the program made, at a place.
     pub fn from_json(value: &Value, place: Place) -> Arc<Self> {
-        let plain = |text: String| {
-            Kind::Scalar(Scalar { text: text.into(), plain: true, tag: None })
-        };
+        let plain =
+            |text: String| Kind::Scalar(Scalar { text: text.into(), plain: true, tag: None });
         let kind = match value {
             Value::Null => plain("~".to_owned()),
             Value::Bool(value) => plain(value.to_string()),

@@ -155,10 +155,9 @@ pub(super) fn remove(root: &mut Arc<Node>, path: &Path) -> bool {
     for seg in parents {
         let next = match (seg, &mut Arc::make_mut(node).kind) {
             (Seg::Index(index), Kind::List(list)) => list.get_mut(*index),
-            (Seg::Key(key), Kind::Map(entries)) => entries
-                .iter_mut()
-                .find(|entry| *entry.key == **key)
-                .map(|entry| &mut entry.value),
+            (Seg::Key(key), Kind::Map(entries)) => {
+                entries.iter_mut().find(|entry| *entry.key == **key).map(|entry| &mut entry.value)
+            }
             (Seg::Key(_) | Seg::Index(_), Kind::Scalar(_) | Kind::List(_) | Kind::Map(_)) => None,
         };
         match next {
@@ -335,8 +334,7 @@ fn function(value: &Arc<Node>) -> Longer {
     match value.entries() {
         None => with_parameters(value.as_text()?).and_then(|_| named(value)),
         Some([Entry { key, key_place, value: inner }]) => {
-            let is_number =
-                matches!(inner.scalar(), Some(Resolved::Int(_) | Resolved::Float(_)));
+            let is_number = matches!(inner.scalar(), Some(Resolved::Int(_) | Resolved::Float(_)));
             let is_empty = inner.entries().is_some_and(<[_]>::is_empty);
             match with_parameters(key) {
                 Some((_, Some(main))) if is_number => {
