@@ -132,7 +132,7 @@ fn names_stay_as_they_are_written_and_are_recorded_so_that_they_are_read_back() 
         let keys: Vec<&str> = variants.keys().map(|key| key.as_str().expect(&config)).collect();
         assert_eq!(keys, [name]);
         std::fs::write(bench.path("again.yaml"), &config).unwrap();
-        bench.bn_runner("run again.yaml --results again").exits(0);
+        bench.bn_runner("run again.yaml -o again").exits(0);
         let again = bench.json(&format!("again/names/{name}/seed-1/manifest.json"));
         assert_eq!(
             again["trial_hash"],
@@ -162,7 +162,7 @@ fn values_of_a_grid_are_selected_as_numbers() {
 
 #[test]
 fn programs_get_as_many_mistakes_as_people_in_linear_time() {
-    let layers = "    - dense: { unit: 1 }\n".repeat(40_000);
+    let layers = "    - dense: { unit: 1 }       # a key that no layer has\n".repeat(20_000);
     let text = DOUBTFUL.replace("    - flatten\n", &layers);
     let claims = "  - nobody.test_accuracy > 0.5\n".repeat(1000);
     let bench = Bench::with("wrong.yaml", &format!("{text}expect:\n{claims}"));

@@ -70,9 +70,9 @@ fn a_name_of_two_kinds_is_explained_as_both() {
 fn an_unknown_name_gets_the_nearest_one_and_a_key_what_it_means() {
     let bench = Bench::new();
     bench
-        .bn_runner("explain batchnorm")
+        .bn_runner("explain batch_normalisation")
         .exits(2)
-        .says("nothing is called `batchnorm`; did you mean `batch_normalization`?");
+        .says("nothing is called `batch_normalisation`; did you mean `batch_normalization`?");
     bench
         .bn_runner("explain expect")
         .exits(0)
@@ -95,11 +95,8 @@ fn names_in(schema: &serde_json::Value, names: &mut std::collections::BTreeSet<S
         let choices = choices.into_iter().flatten().filter_map(|name| name.as_str());
         names.extend(choices.map(str::to_owned));
     }
-    let inner: Vec<&serde_json::Value> = match schema {
-        serde_json::Value::Object(map) => map.values().collect(),
-        serde_json::Value::Array(list) => list.iter().collect(),
-        _ => Vec::new(),
-    };
+    let values = schema.as_object().into_iter().flat_map(serde_json::Map::values);
+    let inner = values.chain(schema.as_array().into_iter().flatten());
     for schema in inner {
         names_in(schema, names);
     }
