@@ -162,7 +162,7 @@ fn values_of_a_grid_are_selected_as_numbers() {
 
 #[test]
 fn programs_get_as_many_mistakes_as_people_in_linear_time() {
-    let layers = "    - dense: { unit: 1 }       # a key that no layer has\n".repeat(20_000);
+    let layers = "    - dense: { unit: 1 }       # a key that no layer has\n".repeat(17_000);
     let text = DOUBTFUL.replace("    - flatten\n", &layers);
     let claims = "  - nobody.test_accuracy > 0.5\n".repeat(1000);
     let bench = Bench::with("wrong.yaml", &format!("{text}expect:\n{claims}"));
