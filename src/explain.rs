@@ -33,6 +33,38 @@ const KINDS: [(&str, &str); 20] = [
 /// The kind of what `grid.random` draws from, which is no definition of its own.
 const DISTRIBUTION: &str = "distribution";
 
+/// What claims in `expect` can compare beside the monitored metrics. They are parts of texts, which
+/// a schema does not describe.
+const QUANTITIES: [(&str, &str); 10] = [
+    ("test_accuracy", "Accuracy on the test images."),
+    ("test_loss", "Mean loss of the test images."),
+    (
+        "best_val_accuracy",
+        "`best_` before a metric: its highest accuracy or lowest loss over all epochs.",
+    ),
+    (
+        "last_val_accuracy",
+        "`last_` before a metric: its value in the last epoch, also where \
+      `restore_best_weights` keeps the weights of an earlier one.",
+    ),
+    (
+        "epochs_to",
+        "The first epoch that reaches a target, as in `epochs_to(val_accuracy >= 0.85)`.",
+    ),
+    (
+        "seconds_to",
+        "Seconds of training up to the end of the first epoch that reaches a target, as \
+      in `seconds_to(val_accuracy >= 0.85)`.",
+    ),
+    ("epoch_seconds", "The median of the seconds of the epochs after the first."),
+    ("train_seconds", "Seconds of the whole training."),
+    ("params", "How many numbers the network has."),
+    (
+        "diverged",
+        "1 if the trial diverged, which means that its loss became NaN or infinite, else 0.",
+    ),
+];
+
 /// Parts of a file, each with the definition of its keys; that of the file itself has no name.
 const SECTIONS: [(&str, &str); 7] = [
     ("experiment", ""),
@@ -95,12 +127,30 @@ pub fn entries() -> Vec<Entry> {
         };
         vocabulary.entry("section", name, "", keys)
     });
-    names.chain(vocabulary.distributions()).chain(sections).chain([vocabulary.random()]).collect()
+    let quantities = QUANTITIES
+        .iter()
+        .map(|(name, about)| vocabulary.entry("quantity of a claim", name, about, &Value::Null));
+    names
+        .chain(vocabulary.distributions())
+        .chain(quantities)
+        .chain(sections)
+        .chain([vocabulary.random()])
+        .collect()
 }
 
 /// The name that stands for another in the list of names: of top-k accuracies there is one for
-/// every k, and the list has one.
+/// every k, and a claim can have the best and the last value of every metric. The list has one of
+/// each.
 pub fn listed_name(name: &str) -> String {
+    for prefix in ["best_", "last_"] {
+        let is_metric = |rest: &str| {
+            let metric = rest.strip_prefix("val_").unwrap_or(rest);
+            ["accuracy", "loss"].contains(&metric) || top_k_of_name(metric).is_some()
+        };
+        if name.strip_prefix(prefix).is_some_and(is_metric) {
+            return format!("{prefix}val_accuracy");
+        }
+    }
     let (prefix, metric) = match name.strip_prefix("val_") {
         Some(rest) => ("val_", rest),
         None => ("", name),

@@ -111,7 +111,9 @@ fn nothing_that_a_file_can_say_is_unknown() {
     for name in ["random", "trials", "log_uniform", "expect", "fraction", "shift", "heat_map"] {
         assert!(names.contains(name), "{name}");
     }
-    names.extend(["top_5_accuracy", "val_top_3_accuracy"].map(str::to_owned));
+    let more =
+        ["val_top_3_accuracy", "best_val_loss", "last_top_5_accuracy", "epochs_to", "params"];
+    names.extend(more.map(str::to_owned));
     for name in &names {
         bench.bn_runner(&format!("explain {name}")).exits(0);
         let json = bench.bn_runner(&format!("explain {name} --format json")).exits(0).stdout;
