@@ -2,12 +2,29 @@
 
 use std::ops::Range;
 
-use super::parse::wrong_space;
 use super::problem::Problem;
 
 /// Whether a character looks like a space and is none to YAML.
 pub(super) fn other_space(c: char) -> bool {
     c.is_whitespace() && !c.is_ascii_whitespace() || c == '\u{feff}' || c == '\u{200b}'
+}
+
+/// A character that looks like a space and is none to YAML.
+pub(super) fn wrong_space(at: usize, c: char) -> Problem {
+    let span = Some(at..at + c.len_utf8());
+    match c {
+        '\t' => Problem::new(span, "a tab in the indentation", "indent with spaces only"),
+        '\u{a0}' => Problem::new(
+            span,
+            "a no-break space (U+00A0) instead of a space",
+            "replace it by a plain space; text copied from a web page or a PDF often has such ones",
+        ),
+        other => Problem::new(
+            span,
+            format!("U+{:04X} instead of a space", u32::from(other)),
+            "replace it by a plain space",
+        ),
+    }
 }
 
 /// The mistake at the byte where the parser stopped.

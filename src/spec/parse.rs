@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::diagnose::{diagnose, other_space};
+use super::diagnose::{diagnose, other_space, wrong_space};
 use super::problem::Problem;
 use super::source::Source;
 use super::tree::{CoreTag, Entry, Kind, Node, Place, Scalar};
@@ -520,24 +520,6 @@ impl<'t> Builder<'t> {
         {
             self.misread(line + tab, '\t');
         }
-    }
-}
-
-/// A character that looks like a space and is none to YAML.
-pub(super) fn wrong_space(at: usize, c: char) -> Problem {
-    let span = Some(at..at + c.len_utf8());
-    match c {
-        '\t' => Problem::new(span, "a tab in the indentation", "indent with spaces only"),
-        '\u{a0}' => Problem::new(
-            span,
-            "a no-break space (U+00A0) instead of a space",
-            "replace it by a plain space; text copied from a web page or a PDF often has such ones",
-        ),
-        other => Problem::new(
-            span,
-            format!("U+{:04X} instead of a space", u32::from(other)),
-            "replace it by a plain space",
-        ),
     }
 }
 
