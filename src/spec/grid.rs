@@ -161,6 +161,7 @@ impl Reader {
             let label = plain(&value);
             // Numbers are compared as numbers, and names as file systems compare them.
             let same = match label.parse::<f64>() {
+                _ if self.is_recorded => label.clone(),
                 Ok(number) if number.is_finite() => (number + 0.0).to_string(),
                 Ok(_) | Err(_) => folded(&label),
             };

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::check::check;
 use super::claim::claims;
 use super::grid::{Grid, Point};
-use super::names::{folded, unfit_for_a_folder, unfit_for_an_experiment};
+use super::names::{folded, is_reserved, unfit_for_a_folder, unfit_for_an_experiment};
 use super::origin::locate;
 use super::parse::{self, MAX_PROBLEMS, Parsed};
 use super::problem::{Finding, Problem, Problems, suggest};
-use super::read::{Read, read};
+use super::read::{self, Read};
 use super::repeat::unroll;
 use super::source::{Part, Path, Source};
 use super::text;
@@ -80,7 +80,25 @@ pub struct Loaded {
 /// # Errors
 /// Every mistake in the file and in the overrides, each with its place and a remedy.
 pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
-    match read_file(path, overrides) {
+    into_experiment(read_file(path, overrides))
+}
+
+/// Reads an experiment file that is kept with results. Names that an older version allowed are no
+/// mistakes in it.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_recorded(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
+    into_experiment(read(path, overrides, true))
+}
+
+/// Reads an experiment file as far as it can be read.
+pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
+    read(path, overrides, false)
+}
+
+fn into_experiment(loaded: Loaded) -> Result<Experiment, Problems> {
+    match loaded {
         Loaded { experiment: Some(experiment), problems, .. } if problems.is_empty() => {
             Ok(experiment)
         }
@@ -88,8 +106,7 @@ pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Proble
     }
 }
 
-/// Reads an experiment file as far as it can be read.
-pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
+fn read(path: &FilePath, overrides: &Overrides, is_recorded: bool) -> Loaded {
     let Parsed { source, problems, tagged, is_usable } = match text::read(path) {
         Ok(text) => parse::parse_file(path.to_owned(), text),
         Err(refused) => {
@@ -98,7 +115,7 @@ pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
             Parsed { source, problems: vec![problem], tagged: Vec::new(), is_usable: false }
         }
     };
-    let mut reader = Reader { source, problems };
+    let mut reader = Reader { source, problems, is_recorded };
     let root = reader.source.root.clone().filter(|_| is_usable);
     let experiment = root.map(|root| reader.experiment(&root, overrides));
     // What is wrong with a value because of its tag is told with the tag.
@@ -123,6 +140,8 @@ struct Lints {
 pub(super) struct Reader {
     pub source: Source,
     pub problems: Vec<Problem>,
+    /// Whether the file is kept with results, perhaps those of an older version.
+    pub is_recorded: bool,
 }
 
 impl Reader {
@@ -173,7 +192,7 @@ impl Reader {
 
     /// Reads one top-level key, if the file has it, as far as it can be read.
     fn part<T: serde::de::DeserializeOwned>(&mut self, root: &Node, key: &str) -> Option<T> {
-        let read = read(root.get(key)?, &Path::default().key(key));
+        let read = read::read(root.get(key)?, &Path::default().key(key));
         self.findings(read.findings);
         read.value
     }
@@ -188,7 +207,8 @@ impl Reader {
         } else {
             self.source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         };
-        if let Some(why) = unfit_for_an_experiment(&name) {
+        let is_allowed = self.is_recorded && is_reserved(&name);
+        if let Some(why) = unfit_for_an_experiment(&name).filter(|_| !is_allowed) {
             self.problem(
                 &Path::default().key("name"),
                 why,
@@ -290,7 +310,8 @@ impl Reader {
     fn folders(&mut self, cases: &[Case]) {
         let mut labels = HashSet::new();
         for case in cases {
-            if !labels.insert(folded(&case.label())) {
+            let label = case.label();
+            if !labels.insert(if self.is_recorded { label } else { folded(&label) }) {
                 let message = format!("two cases would share the folder `{}`", case.label());
                 let grid = Path::default().key("grid");
                 self.problem(&grid, message, "make the values of the grid differ");
@@ -359,12 +380,14 @@ impl Reader {
             let mut refuse = |place: Place, message: String, help: &str| {
                 self.problems.push(Problem::new(place.range(), message, help));
             };
-            if let Some(why) = unfit_for_a_folder(name) {
+            let is_allowed = self.is_recorded && is_reserved(name);
+            if let Some(why) = unfit_for_a_folder(name).filter(|_| !is_allowed) {
                 let message = format!("`{name}` cannot be the name of a variant: {why}");
                 refuse(*key_place, message, "the name of a variant is also the name of a folder");
                 continue;
             }
-            if let Some(first) = names.insert(folded(name), name) {
+            let key = if self.is_recorded { name.to_string() } else { folded(name) };
+            if let Some(first) = names.insert(key, name) {
                 let message = format!("`{name}` and `{first}` would share one folder");
                 let help = "give the variants names that differ in more than capitals and the \
                             Unicode form of accents";
@@ -431,7 +454,7 @@ impl Reader {
             self.problems.push(problem);
         }
         let Read { value: setup, mut findings, mut faulty } =
-            read::<Setup>(&tree, &Path::default());
+            read::read::<Setup>(&tree, &Path::default());
         if let Some(setup) = &setup {
             findings.extend(check(setup, &faulty));
         }
@@ -462,4 +485,32 @@ fn set_from_command_line(tree: &mut Arc<Node>, text: &str, number: u32) -> Resul
         ));
     }
     set(tree, &Path::dotted(key), Place::Set(number), parse::parse_value(value, number)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_an_older_version_allowed_are_read_from_results() {
+        let text = "name: tensorboard\ndataset: fashion_mnist\nmodel: { layers: [flatten] }\n\
+                    training: { optimizer: adam, epochs: 1 }\nvariants: { previous: {}, A: {}, a: {} }\n\
+                    grid: { training.epochs: [1, 1.0] }\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("experiment.yaml");
+        std::fs::write(&path, text.replace("1.0", "2")).unwrap();
+        let labels = |experiment: Experiment| -> Vec<String> {
+            experiment.cases.iter().map(Case::label).collect()
+        };
+        let experiment = load_recorded(&path, &Overrides::default()).unwrap();
+        assert_eq!(experiment.name, "tensorboard");
+        assert_eq!(
+            labels(experiment)[..3],
+            ["previous,epochs=1", "previous,epochs=2", "A,epochs=1"]
+        );
+        assert_eq!(load(&path, &Overrides::default()).unwrap_err().list().len(), 3);
+        std::fs::write(&path, text).unwrap();
+        let problems = load_recorded(&path, &Overrides::default()).unwrap_err();
+        assert!(problems.list()[0].message.contains("without point"), "{problems}");
+    }
 }

@@ -50,7 +50,7 @@ pub use layer::{
     ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
     GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
-pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, read_file};
+pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, load_recorded, read_file};
 pub use measure::{
     Loss, MetricSpec, SparseCategoricalCrossentropy, TopKAccuracy, top_k_name, top_k_of_name,
 };

@@ -60,7 +60,7 @@ pub(super) fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
 }
 
 /// Whether the program uses a name in a results folder.
-fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     let name = folded(name);
     let is_a_trial = name
         .strip_prefix(SEED_PREFIX)
