@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::schema;
+use crate::spec::{TopKAccuracy, top_k_name, top_k_of_name};
 
 /// Kinds of names, each with the definition in the schema that lists them.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 20] = [
     ("layer", "Layer"),
     ("activation", "Activation"),
     ("initializer", "Initializer"),
@@ -17,14 +18,59 @@ const KINDS: [(&str, &str); 12] = [
     ("callback", "CallbackSpec"),
     ("loss", "Loss"),
     ("metric", "MetricSpec"),
+    ("data set", "DatasetName"),
     ("scaling", "Scaling"),
+    ("padding", "Padding"),
+    ("monitored metric", "Monitor"),
+    ("mode", "Mode"),
+    ("group of diagnostics", "DiagnosticGroup"),
+    ("chart", "Plot"),
+    ("checkpoint policy", "CheckpointPolicy"),
+    ("backend", "BackendName"),
     ("warning", "Lint"),
 ];
 
+/// The kind of what `grid.random` draws from, which is no definition of its own.
+const DISTRIBUTION: &str = "distribution";
+
+/// What claims in `expect` can compare beside the monitored metrics. They are parts of texts, which
+/// a schema does not describe.
+const QUANTITIES: [(&str, &str); 10] = [
+    ("test_accuracy", "Accuracy on the test images."),
+    ("test_loss", "Mean loss of the test images."),
+    (
+        "best_val_accuracy",
+        "`best_` before a metric: its highest accuracy or lowest loss over all epochs.",
+    ),
+    (
+        "last_val_accuracy",
+        "`last_` before a metric: its value in the last epoch, also where \
+      `restore_best_weights` keeps the weights of an earlier one.",
+    ),
+    (
+        "epochs_to",
+        "The first epoch that reaches a target, as in `epochs_to(val_accuracy >= 0.85)`.",
+    ),
+    (
+        "seconds_to",
+        "Seconds of training up to the end of the first epoch that reaches a target, as \
+      in `seconds_to(val_accuracy >= 0.85)`.",
+    ),
+    ("epoch_seconds", "The median of the seconds of the epochs after the first."),
+    ("train_seconds", "Seconds of the whole training."),
+    ("params", "How many numbers the network has."),
+    (
+        "diverged",
+        "1 if the trial diverged, which means that its loss became NaN or infinite, else 0.",
+    ),
+];
+
 /// Parts of a file, each with the definition of its keys; that of the file itself has no name.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("experiment", ""),
     ("dataset", "DatasetSpec"),
+    ("validation", "ValidationShare"),
+    ("augment", "Augment"),
     ("model", "ModelSpec"),
     ("training", "TrainingSpec"),
     ("lints", "Lints"),
@@ -81,7 +127,38 @@ pub fn entries() -> Vec<Entry> {
         };
         vocabulary.entry("section", name, "", keys)
     });
-    names.chain(sections).collect()
+    let quantities = QUANTITIES
+        .iter()
+        .map(|(name, about)| vocabulary.entry("quantity of a claim", name, about, &Value::Null));
+    names
+        .chain(vocabulary.distributions())
+        .chain(quantities)
+        .chain(sections)
+        .chain([vocabulary.random()])
+        .collect()
+}
+
+/// The name that stands for another in the list of names: of top-k accuracies there is one for
+/// every k, and a claim can have the best and the last value of every metric. The list has one of
+/// each.
+pub fn listed_name(name: &str) -> String {
+    for prefix in ["best_", "last_"] {
+        let is_metric = |rest: &str| {
+            let metric = rest.strip_prefix("val_").unwrap_or(rest);
+            ["accuracy", "loss"].contains(&metric) || top_k_of_name(metric).is_some()
+        };
+        if name.strip_prefix(prefix).is_some_and(is_metric) {
+            return format!("{prefix}val_accuracy");
+        }
+    }
+    let (prefix, metric) = match name.strip_prefix("val_") {
+        Some(rest) => ("val_", rest),
+        None => ("", name),
+    };
+    match top_k_of_name(metric) {
+        Some(_) => format!("{prefix}{}", top_k_name(TopKAccuracy::default().k)),
+        None => name.to_owned(),
+    }
 }
 
 struct Vocabulary<'s> {
@@ -96,8 +173,11 @@ impl Vocabulary<'_> {
         let mut entries: Vec<Entry> = Vec::new();
         for form in forms.into_iter().flatten() {
             let name = form["const"].as_str().map(|name| (name, form));
+            let examples = form["examples"].as_array().into_iter().flatten();
+            let examples = examples.filter_map(|name| Some((name.as_str()?, form)));
             let keys = form["properties"].as_object().into_iter().flatten();
-            for (name, form) in name.into_iter().chain(keys.map(|(key, form)| (&**key, form))) {
+            let keys = keys.map(|(key, form)| (&**key, form));
+            for (name, form) in name.into_iter().chain(examples).chain(keys) {
                 entries.retain(|entry| entry.name != name);
                 let keys = self.target(form).unwrap_or(form);
                 let text = form["description"].as_str().unwrap_or_default();
@@ -105,6 +185,25 @@ impl Vocabulary<'_> {
             }
         }
         entries
+    }
+
+    /// `grid.random`, which has no definition of its own.
+    fn random(&self) -> Entry {
+        let random = &self.schema["properties"]["grid"]["properties"]["random"];
+        self.entry("section", "random", "", random)
+    }
+
+    /// What `grid.random` draws from.
+    fn distributions(&self) -> Vec<Entry> {
+        let random = &self.schema["properties"]["grid"]["properties"]["random"];
+        let paths = random["patternProperties"].as_object().into_iter().flatten();
+        let forms = paths.filter_map(|(_, path)| path["anyOf"].as_array()).flatten();
+        let names = forms.filter_map(|form| form["properties"].as_object()).flatten();
+        let entry = |(name, form): (&String, &Value)| {
+            let text = form["description"].as_str().unwrap_or_default();
+            self.entry(DISTRIBUTION, name, text, &Value::Null)
+        };
+        names.map(entry).collect()
     }
 
     fn entry(&self, kind: &'static str, name: &str, text: &str, keys: &Value) -> Entry {
@@ -199,6 +298,8 @@ impl Vocabulary<'_> {
         });
         match (kind, section, choices) {
             (Some("warning"), ..) => "code".to_owned(),
+            // Some have no fixed names.
+            (Some("monitored metric"), ..) => "monitored metric".to_owned(),
             (_, _, Some(choices)) => choices.join(" | "),
             (Some(kind), ..) => kind.to_owned(),
             (None, Some((section, _)), None) => format!("the keys of `{section}`"),
@@ -228,11 +329,22 @@ mod tests {
         assert!(entries.len() > 80, "{}", entries.len());
         for Entry { kind, name, about, formula, remedy, reference, parameters } in &entries {
             assert!(!about.is_empty(), "{kind} {name}");
-            let block = name == "repeat";
-            let computes = !["warning", "scaling", "section"].contains(kind) && !block;
+            let computes = [
+                "layer",
+                "activation",
+                "initializer",
+                "regularizer",
+                "constraint",
+                "optimizer",
+                "schedule",
+                "callback",
+                "loss",
+                "metric",
+            ];
+            let computes = computes.contains(kind) && name != "repeat";
             assert!(!computes || formula.is_some(), "no formula of {kind} {name}");
             assert_eq!(*kind == "warning", remedy.is_some(), "{kind} {name}");
-            let read_on = !["scaling", "section"].contains(kind) && !block;
+            let read_on = computes || *kind == "warning";
             assert!(!read_on || reference.is_some(), "no reference of {kind} {name}");
             for parameter in parameters {
                 assert!(!parameter.about.is_empty(), "{kind} {name}: {}", parameter.name);
@@ -243,25 +355,14 @@ mod tests {
 
     #[test]
     fn every_enumeration_of_the_schema_has_a_kind() {
-        // Short lists of words without parameters are told where they may stand.
-        let words = [
-            "BackendName",
-            "DatasetName",
-            "Mode",
-            "Monitor",
-            "Padding",
-            "Plot",
-            "Validation",
-            "CheckpointPolicy",
-            "Diagnostics",
-            "DiagnosticGroup",
-        ];
+        // Values of several forms, of which one is a section or a list.
+        let forms = ["Validation", "Diagnostics"];
         let schema = schema::experiment();
         for (name, definition) in schema["definitions"].as_object().unwrap() {
             let lists = definition.get("oneOf").or_else(|| definition.get("anyOf")).is_some();
             let known = KINDS.iter().any(|(_, definition)| definition == name);
             let changes = name.ends_with("Changes");
-            assert!(!lists || known || changes || words.contains(&&**name), "{name}");
+            assert!(!lists || known || changes || forms.contains(&&**name), "{name}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every broken file in `tests/broken` gets the report that is written beside it, to the letter.
 //!
-//! `syntax` has files that are no YAML, or no map; `structure` those whose keys and values are not
+//! `syntax` has files that are not YAML, or not a map; `strict` those that break YAML 1.2 in a way that
+//! many parsers allow; `structure` those whose keys and values are not
 //! what an experiment is made of, which the schema refuses, too; `meaning` those that only make no
 //! sense. A first line `# bn-runner …` is the command; it is `check FILE` otherwise.
 //!
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::{broken, files_in, yaml};
+
+/// The folders of files, see above.
+const KINDS: [&str; 4] = ["syntax", "strict", "structure", "meaning"];
 
 /// The report on a file, which must end the program with exit code 2 and print no result.
 fn report(file: &Path) -> Result<String, String> {
@@ -36,7 +40,7 @@ fn report(file: &Path) -> Result<String, String> {
 #[test]
 fn every_broken_file_gets_the_report_beside_it() {
     let bless = std::env::var("BLESS").is_ok_and(|bless| bless == "1");
-    let files = broken(&["syntax", "structure", "meaning"]);
+    let files = broken(&KINDS);
     assert!(files.len() >= 60, "{}", files.len());
     let mut wrong = Vec::new();
     for file in &files {
@@ -59,7 +63,7 @@ fn every_broken_file_gets_the_report_beside_it() {
 #[test]
 fn every_report_has_its_file() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    for kind in ["syntax", "structure", "meaning"] {
+    for kind in KINDS {
         for report in files_in(&folder.join(kind), "txt") {
             assert!(report.with_extension("yaml").is_file(), "{}", report.display());
         }
@@ -68,7 +72,7 @@ fn every_report_has_its_file() {
 
 #[test]
 fn a_place_in_the_first_line_is_a_mistake_in_the_first_line() {
-    for file in broken(&["syntax", "structure", "meaning"]) {
+    for file in broken(&KINDS) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         let report = std::fs::read_to_string(file.with_extension("txt")).unwrap();
         let Some(at) = report.find(&format!("--> {name}:1:")) else { continue };

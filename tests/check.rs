@@ -80,7 +80,7 @@ fn a_new_file_passes_every_check_and_is_never_written_over_another() {
     bench.bn_runner("new first_try").exits(0).prints("wrote first_try.yaml");
     bench.bn_runner("check first_try.yaml --deny-warnings").exits(0).prints("trials: 6");
     bench.bn_runner("new first_try").exits(2).says("`first_try.yaml` is there already");
-    bench.bn_runner("new Bad").exits(2).says("`Bad` cannot be an experiment's name");
+    bench.bn_runner("new Bad").exits(2).says("`Bad` cannot be the name of an experiment");
     assert_eq!(bench.names("."), ["data", "first_try.yaml", "other.yaml"]);
 }
 
@@ -226,4 +226,82 @@ fn training_mistakes_are_told_before_any_advice() {
         &format!("{SOUND}training: {{ optimizer: sgd, epochs: 0, batch_size: 0 }}\n"),
     );
     bench.bn_runner("check zero.yaml").exits(2).says("`batch_size` cannot be 0");
+}
+
+/// A small experiment whose variants have names that YAML would read as other things.
+const NAMES: &str = "\
+dataset: { idx: data, validation: 40 }
+model: { layers: [flatten, { dense: { units: 4, activation: softmax } }] }
+training: { optimizer: sgd, epochs: 1, batch_size: 64 }
+variants:
+  3.10: {}
+  1e2: { training: { batch_size: 32 } }
+  0x1F: { training: { batch_size: 33 } }
+  on: { training: { batch_size: 34 } }
+  ~: { training: { batch_size: 35 } }
+  3.1: { training: { batch_size: 36 } }
+";
+
+#[test]
+fn names_stay_as_they_are_written_and_are_recorded_so_that_they_are_read_back() {
+    let names = ["3.10", "1e2", "0x1F", "on", "~", "3.1"];
+    let bench = Bench::with("names.yaml", NAMES);
+    bench.bn_runner("check names.yaml").exits(0).prints("cases: 6");
+    bench.bn_runner("run names.yaml").exits(0);
+    for name in names {
+        let trial = format!("results/names/{name}/seed-1");
+        assert_eq!(bench.json(&format!("{trial}/manifest.json"))["variant"], name);
+        // What is recorded is an experiment with this one variant, for any reader of YAML.
+        let config = bench.text(&format!("{trial}/config.yaml"));
+        let value: serde_yaml::Value = serde_yaml::from_str(&config).unwrap();
+        let variants = value["variants"].as_mapping().unwrap();
+        let keys: Vec<&str> = variants.keys().map(|key| key.as_str().expect(&config)).collect();
+        assert_eq!(keys, [name]);
+        std::fs::write(bench.path("again.yaml"), &config).unwrap();
+        bench.bn_runner("run again.yaml -o again").exits(0);
+        let again = bench.json(&format!("again/names/{name}/seed-1/manifest.json"));
+        assert_eq!(
+            again["trial_hash"],
+            bench.json(&format!("{trial}/manifest.json"))["trial_hash"]
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_before_the_first_key_is_read() {
+    let bench = Bench::with("marked.yaml", format!("\u{feff}{DOUBTFUL}").as_str());
+    bench.bn_runner("check marked.yaml").exits(0).says("marked.yaml:1:42\n");
+}
+
+#[test]
+fn values_of_a_grid_are_selected_as_numbers() {
+    let grid = "grid: { training.optimizer.sgd.learning_rate: [0.001, 0.025] }\n";
+    let bench = Bench::with("rates.yaml", &format!("{}{grid}", support::TINY));
+    for (only, rate) in [("learning_rate=1e-3", "0.001"), ("quick,learning_rate=2.50e-2", "0.025")]
+    {
+        let dry = bench.bn_runner(&format!("run rates.yaml --dry-run --only {only}")).exits(0);
+        let other = if rate == "0.001" { "0.025" } else { "0.001" };
+        assert!(dry.stdout.contains(&format!("learning_rate={rate}")), "{dry}");
+        assert!(!dry.stdout.contains(&format!("learning_rate={other}")), "{dry}");
+    }
+}
+
+#[test]
+fn programs_get_as_many_mistakes_as_people_in_linear_time() {
+    let layers = "    - dense: { unit: 1 }       # a key that no layer has\n".repeat(17_000);
+    let text = DOUBTFUL.replace("    - flatten\n", &layers);
+    let claims = "  - nobody.test_accuracy > 0.5\n".repeat(1000);
+    let bench = Bench::with("wrong.yaml", &format!("{text}expect:\n{claims}"));
+    assert!(bench.bytes("wrong.yaml").len() > 900_000);
+    let begin = std::time::Instant::now();
+    let ended = bench.bn_runner("check wrong.yaml --format json").exits(2);
+    assert!(begin.elapsed().as_secs_f64() < 20.0, "{:?}", begin.elapsed());
+    let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(json["problems"].as_array().unwrap().len(), 100);
+    let left_out = json["left_out"].as_u64().unwrap();
+    let said = bench.bn_runner("check wrong.yaml").exits(2).stderr;
+    assert!(
+        left_out > 100 && said.contains(&format!("{left_out} more in wrong.yaml")),
+        "{left_out}"
+    );
 }

@@ -97,6 +97,9 @@ fn alias_bombs() {
     let level =
         |i: usize| format!("a{}: &a{} {{ <<: [{}] }}\n", i + 1, i + 1, ten(&format!("a{i}")));
     refused(format!("a0: &a0 {{ x: 1 }}\n{}", (0..12).map(level).collect::<String>()), much);
+    let level = |i: usize| format!("a{}: &a{} [*a{i}]\n", i + 1, i + 1);
+    let chain = format!("a0: &a0 [x]\n{}", (0..20_000).map(level).collect::<String>());
+    refused(chain, "maps and lists are nested more than 64 deep");
     let long = format!("a: &a [{}]\nb: [{}]\n", "1,".repeat(50_000), "*a,".repeat(200_000));
     refused(long, much);
 }
@@ -116,7 +119,11 @@ fn much_of_everything() {
     refused(BASE.replace("10", &"9".repeat(900_000)), "a text of 900000 bytes");
     refused(format!("\"{}\": 1\n{BASE}", "x".repeat(900)), "unknown key `xxx");
     refused("\n".repeat(900_000), "the file is empty");
-    refused(":".repeat(900_000), "a `:` where no key can be");
+    refused(":".repeat(900_000), "a text of 899999 bytes");
+    refused("\u{a0}".repeat(450_000), "a no-break space (U+00A0)");
+    refused(format!("{BASE}name: {}\n", "\"a\" ".repeat(200_000)), "unexpected text after `\"`");
+    let texts = "  - a.test_accuracy > 0.5\n".repeat(20_000);
+    refused(format!("{BASE}expect:\n{texts}"), "no variant is named `a`");
     refused(format!("a: \"{}", "\\".repeat(900_000)), "this quote is not closed");
 }
 
@@ -124,7 +131,7 @@ fn much_of_everything() {
 fn what_is_no_text() {
     refused(format!("{BASE}name: a\0b\n"), "a NUL byte in the text");
     refused(vec![0; 900_000], "a NUL byte in the text");
-    refused([BASE.as_bytes(), b"name: \xff\xfe\n"].concat(), "byte 0xff is no text in UTF-8");
+    refused([BASE.as_bytes(), b"name: \xff\xfe\n"].concat(), "byte 0xff is not text in UTF-8");
     refused([b"\xff\xfe", BASE.as_bytes()].concat(), "the file is in UTF-16");
     refused(format!("{BASE}name: \u{1b}[2J\n"), "a control character in the text, U+001B");
 }
@@ -161,9 +168,12 @@ fn more_cases_and_layers_than_anybody_trains() {
 #[test]
 fn names_that_lead_elsewhere() {
     for name in ["..", "../up", "/etc/x", "a/b", "a\\\\b"] {
-        refused(format!("{BASE}name: \"{name}\"\n"), "cannot be an experiment's name");
-        refused(format!("{BASE}variants: {{ \"{name}\": {{}} }}\n"), "cannot be a variant's name");
-        refused(format!("{BASE}grid: {{ \"{name}\": [1] }}\n"), "is no path into an experiment");
+        refused(format!("{BASE}name: \"{name}\"\n"), "cannot be the name of an experiment");
+        refused(
+            format!("{BASE}variants: {{ \"{name}\": {{}} }}\n"),
+            "cannot be the name of a variant",
+        );
+        refused(format!("{BASE}grid: {{ \"{name}\": [1] }}\n"), "is not a path into an experiment");
         let key = format!("training.{name}");
         refused(format!("{BASE}grid: {{ \"{key}\": [1] }}\n"), "unknown key");
         let layer = format!("units: 10, name: \"{name}\"");

@@ -190,7 +190,7 @@ fn mistakes_in_a_random_grid_are_shown_where_they_are() {
     for (line, why, place) in [
         ("trials: 0", "`trials` cannot be 0", "13:13"),
         ("trials: 2\n    training.batch_size: 3", "needs something to draw from", "14:26"),
-        ("trials: 2\n    trainin.x: [1]", "is no path into an experiment", "14:5"),
+        ("trials: 2\n    trainin.x: [1]", "is not a path into an experiment", "14:5"),
         ("trials: 2\n    training.x: { normal: [0, 1] }", "unknown name `normal`", "14:19"),
         ("trials: 2\n    training.batch_sise: [1, 2]", "did you mean `batch_size`?", "14:5"),
         ("trials: 9\n    training.batch_size: [1, 2]", "there are not 9 different points", "13:13"),

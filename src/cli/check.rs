@@ -81,5 +81,6 @@ pub fn print_warnings(files: &[Problems]) {
 
 fn print_json(files: &[Problems]) -> Result<()> {
     let problems: Vec<_> = files.iter().flat_map(Problems::to_json).collect();
-    print(&format!("{:#}\n", json!({ "problems": problems })))
+    let left_out: usize = files.iter().map(Problems::left_out).sum();
+    print(&format!("{:#}\n", json!({ "problems": problems, "left_out": left_out })))
 }

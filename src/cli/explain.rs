@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::print;
-use crate::explain::{Entry, Parameter, entries};
+use crate::explain::{Entry, Parameter, entries, listed_name};
 use crate::spec::nearest;
 
 /// Columns of the text.
@@ -16,8 +16,8 @@ const WIDTH: usize = 80;
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A layer, function, optimizer, schedule, callback, loss, warning, section or key; all but keys
-    /// are listed if left out.
+    /// Any name or key of an experiment file, or the code of a warning; all but keys are listed if
+    /// left out.
     name: Option<String>,
 
     /// What is printed: text for people, json for programs.
@@ -33,41 +33,46 @@ enum Format {
 }
 
 pub fn explain(args: &ExplainArgs) -> Result<ExitCode> {
-    let mut entries = entries();
-    if let Some(name) = &args.name {
-        if !entries.iter().any(|entry| entry.name == *name) {
-            let meanings = meanings(name, &entries);
-            let error = match (&meanings[..], args.format) {
-                ([], _) => unknown(name, &entries),
-                ([(_, owners), ..], Format::Json) => format!(
-                    "error: `{name}` is a key: JSON has it with what it is a key of, as {}",
-                    owners[0]
-                ),
-                (_, Format::Text) => {
-                    print(&explained_key(name, &meanings))?;
-                    return Ok(ExitCode::SUCCESS);
-                }
-            };
-            eprintln!("{error}");
-            return Ok(ExitCode::from(2));
-        }
-        entries.retain(|entry| entry.name == *name);
+    let entries = entries();
+    let Some(name) = &args.name else {
+        print(&match args.format {
+            Format::Json => in_lines(&serde_json::to_value(&entries)?),
+            Format::Text => listed(&entries),
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let in_list = listed_name(name);
+    let named: Vec<&Entry> = entries.iter().filter(|entry| entry.name == in_list).collect();
+    let meanings = meanings(name, &entries);
+    if named.is_empty() && meanings.is_empty() {
+        eprintln!("{}", unknown(name, &entries));
+        return Ok(ExitCode::from(2));
     }
-    let text = match (args.format, &args.name) {
-        (Format::Json, _) => format!("{:#}\n", serde_json::to_value(&entries)?),
-        (Format::Text, Some(_)) => entries
-            .iter()
-            .map(explained)
-            .collect::<Vec<_>>()
-            .join(&format!("\n{}\n\n", "─".repeat(WIDTH))),
-        (Format::Text, None) => listed(&entries),
+    let text = match args.format {
+        Format::Json => {
+            let mut all = serde_json::to_value(&named)?;
+            if let Value::Array(all) = &mut all {
+                all.extend(meanings.iter().map(key_as_json));
+            }
+            in_lines(&all)
+        }
+        Format::Text => {
+            let keys = (!meanings.is_empty()).then(|| explained_key(name, &meanings));
+            let parts = named.iter().map(|entry| explained(entry)).chain(keys);
+            parts.collect::<Vec<_>>().join(&format!("\n{}\n\n", "─".repeat(WIDTH)))
+        }
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn in_lines(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
 fn unknown(name: &str, entries: &[Entry]) -> String {
-    let names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
+    let keys = entries.iter().flat_map(|entry| &entry.parameters).map(|key| &*key.name);
+    let names: Vec<&str> = entries.iter().map(|entry| &*entry.name).chain(keys).collect();
     let mut text = format!("error: nothing is called `{name}`");
     if let Some(near) = nearest(name, &names) {
         text.push_str(&format!("; did you mean `{near}`?"));
@@ -96,6 +101,20 @@ fn meanings<'a>(name: &str, entries: &'a [Entry]) -> Vec<Meaning<'a>> {
     meanings
 }
 
+/// A key for programs, like an entry of the list of names.
+fn key_as_json((parameter, owners): &Meaning<'_>) -> Value {
+    let Parameter { name, value, required, default, about } = parameter;
+    let of: Vec<&str> = owners.iter().map(|owner| owner.trim_matches('`')).collect();
+    let mut key = json!({
+        "kind": "key", "name": name, "of": of, "value": value, "required": required,
+        "about": [about],
+    });
+    if let Some(default) = default {
+        key["default"] = default.clone();
+    }
+    key
+}
+
 fn explained_key(name: &str, meanings: &[Meaning<'_>]) -> String {
     let told = meanings.iter().map(|(parameter, owners)| {
         let head = wrapped(&format!("{name}, a key of {}", owners.join(", ")), 0);
@@ -111,6 +130,9 @@ fn listed(entries: &[Entry]) -> String {
         let names: Vec<&str> = kind.iter().map(|entry| &*entry.name).collect();
         let heading = match kind[0].kind {
             "loss" => "losses".to_owned(),
+            "quantity of a claim" => "quantities of claims".to_owned(),
+            "checkpoint policy" => "checkpoint policies".to_owned(),
+            "group of diagnostics" => "groups of diagnostics".to_owned(),
             "scaling" => "scalings".to_owned(),
             other => format!("{other}s"),
         };

@@ -17,7 +17,7 @@ use crate::record::{
     TensorBoard, TestReport, TestTopK, Versions, correct_configs, now, peak_memory_bytes,
     read_metrics, write_atomically,
 };
-use crate::spec::CheckpointPolicy;
+use crate::spec::{CheckpointPolicy, PREVIOUS};
 use crate::train::{Checkpoint, NUMERICS_VERSION, Observer, Stop, Trained};
 
 /// Records a trial and passes its progress on.
@@ -365,7 +365,7 @@ pub fn move_aside(folder: &Path) -> Result<()> {
     if !(metrics.exists() || holds("model.safetensors") || holds("manifest.json")) {
         return Ok(());
     }
-    let previous = folder.parent().unwrap_or(Path::new(".")).join("previous");
+    let previous = folder.parent().unwrap_or(Path::new(".")).join(PREVIOUS);
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let written = std::fs::metadata(&metrics).and_then(|meta| meta.modified()).ok();
     let time = written

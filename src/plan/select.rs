@@ -31,15 +31,27 @@ fn matches(pattern: &str, trial: &[&str; 3]) -> bool {
         .any(|here| parts.iter().zip(here).all(|(pattern, part)| matches_part(pattern, part)))
 }
 
-/// A part matches as a whole or in pieces between commas, in any order: `learning_rate=0.01`,
+/// A part matches as a whole or in pieces between commas, in any order, and numbers by their
+/// values: `learning_rate=0.01`,
 /// `bn_after` and `learning_rate=0.01,bn_after` match `bn_after,batch_size=32,learning_rate=0.01`.
 fn matches_part(pattern: &str, part: &str) -> bool {
     let fits = |pattern: &str, text: &str| {
-        let [pattern, text] = [pattern, text].map(|text| text.chars().collect::<Vec<_>>());
-        glob(&pattern, &text)
+        let letters = |text: &str| text.chars().collect::<Vec<_>>();
+        glob(&letters(pattern), &letters(text)) || is_same_number(pattern, text)
     };
     let has = |piece: &str| part.split(',').any(|text| fits(piece, text));
     fits(pattern, part) || pieces(pattern).into_iter().all(has)
+}
+
+/// Whether a pattern names the number of a piece in another way: `learning_rate=1e-3` for
+/// `learning_rate=0.001`.
+fn is_same_number(pattern: &str, text: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    let parts = pattern.split_once('=').zip(text.split_once('='));
+    parts.is_some_and(|((pattern, wanted), (key, value))| {
+        let [pattern, key] = [pattern, key].map(|text| text.chars().collect::<Vec<_>>());
+        glob(&pattern, &key) && number(wanted).is_some() && number(wanted) == number(value)
+    })
 }
 
 /// What is between the commas of a pattern that are in no set.
@@ -102,6 +114,10 @@ mod tests {
             "bn_after",
             "bn_*",
             "learning_rate=0.01",
+            "learning_rate=1e-2",
+            "learning_rate=1.0E-2,bn_after",
+            "learn*=.01",
+            "units=3e2",
             "units=[1-3]??",
             "units=[3,4]00",
             "units=300,bn_*",
@@ -125,6 +141,9 @@ mod tests {
             "bn",
             "learning_rate=0.1",
             "learning_rate=0.0",
+            "learning_rate=1e-1",
+            "1e-2",
+            "units=0.01",
             "seed-1",
             "batch_norm/seed-12",
             "bn_before/seed-12",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Manifest, TrialDir};
-use crate::spec::{BackendName, Overrides, ScheduleSpec, Setup, load};
+use crate::spec::{BackendName, Overrides, ScheduleSpec, Setup, load_recorded};
 
 /// The hashes of a trial. Names, descriptions, paths and other variants are not part of them; of
 /// initial weights it is the file's content that counts.
@@ -134,7 +134,7 @@ impl RecordedSetups {
         let path = dir.config();
         let text = std::fs::read_to_string(&path).ok()?;
         let read = || {
-            let experiment = load(&path, &Overrides::default()).ok()?;
+            let experiment = load_recorded(&path, &Overrides::default()).ok()?;
             let [case] = <[_; 1]>::try_from(experiment.cases).ok()?;
             Some(Arc::new(case.setup))
         };

@@ -13,7 +13,7 @@ use super::{
     Found, FoundTrial, Manifest, Plan, PlannedCase, RecordedSetups, State, TrialDir, plan_file,
     read_plan,
 };
-use crate::spec::{Experiment, GridValue, Overrides, Problems, load};
+use crate::spec::{Experiment, GridValue, Overrides, Problems, load_recorded};
 
 /// Digits of a hash in the label of a row that has nothing else of its own.
 const SHORT_HASH: usize = 7;
@@ -205,7 +205,7 @@ impl ExperimentFolder {
         let read = || {
             let path = self.folder.join("experiment.yaml");
             let set = self.plan.as_ref().map(|plan| plan.set.clone()).unwrap_or_default();
-            path.is_file().then(|| load(&path, &Overrides { set, seeds: None }))
+            path.is_file().then(|| load_recorded(&path, &Overrides { set, seeds: None }))
         };
         self.file.get_or_init(read).as_ref()
     }

@@ -8,7 +8,7 @@ use super::{
     Checkpoints, EpochRow, Manifest, Outcome, Status, kept_epoch, read_metrics, remove_unfinished,
     write_atomically,
 };
-use crate::spec::CallbackSpec;
+use crate::spec::{CHECKPOINTS, CallbackSpec, FOLDED, PREVIOUS, SEED_PREFIX, TENSORBOARD};
 
 /// Where a trial's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl RecordedTrial {
 impl TrialDir {
     /// The folder for one seed of one case; nothing is created.
     pub fn new(results: &Path, experiment: &str, label: &str, seed: u64) -> Self {
-        Self { path: results.join(experiment).join(label).join(format!("seed-{seed}")) }
+        Self { path: results.join(experiment).join(label).join(format!("{SEED_PREFIX}{seed}")) }
     }
 
     /// A folder that exists already.
@@ -73,7 +73,7 @@ impl TrialDir {
         };
         let is_trial = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("seed-") && path.join("manifest.json").exists()
+            name.starts_with(SEED_PREFIX) && path.join("manifest.json").exists()
         };
         folders(experiment).iter().flat_map(|case| folders(case)).filter(is_trial).count()
     }
@@ -96,7 +96,7 @@ impl TrialDir {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
-            let passed_over = name == "previous" || name.to_string_lossy().starts_with('.');
+            let passed_over = name == PREVIOUS || name.to_string_lossy().starts_with('.');
             if levels > 0 && !passed_over && entry.path().is_dir() {
                 folders.push(entry.path());
             }
@@ -154,7 +154,7 @@ impl TrialDir {
 
     /// What a run that was cut off goes on from.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(self.path.join("checkpoints"))
+        Checkpoints::new(self.path.join(CHECKPOINTS))
     }
 
     /// Removes what a run that was killed left half-written. The trial's lock must be held.
@@ -168,12 +168,12 @@ impl TrialDir {
 
     /// TensorBoard's event files.
     pub fn tensorboard(&self) -> PathBuf {
-        self.path.join("tensorboard")
+        self.path.join(TENSORBOARD)
     }
 
     /// The network without its batch normalizations, a folder with a config and weights of its own.
     pub fn folded(&self) -> Self {
-        Self { path: self.path.join("folded") }
+        Self { path: self.path.join(FOLDED) }
     }
 
     /// The weights in a folder of a folded network.

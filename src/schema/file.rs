@@ -125,16 +125,24 @@ const PATH: &str = r"^((dataset|model|training)\.|diagnostics$)";
 fn grid(_: &mut SchemaGenerator) -> Schema {
     let scalar = json_schema!({ "type": ["string", "number", "boolean", "null"] });
     let list = json_schema!({ "type": "array", "minItems": 1, "items": scalar });
-    let ends = |kind: &str| {
+    let ends = |kind: &str, about: &str| {
         json_schema!({
+            "description": about,
             "type": "array", "items": { "type": kind }, "minItems": 2, "maxItems": 2,
         })
     };
+    let uniform = "Any number between two, each equally likely: `[lowest, highest]`.";
+    let log_uniform = "Any number between two positive ones, each order of magnitude equally \
+                       likely: `[lowest, highest]`.";
+    let int_uniform = "A whole number between two, both included, each equally likely: `[lowest, \
+                       highest]`.";
     json_schema!({
         "type": "object",
         "properties": {
             "random": {
-                "description": "Points drawn at random, the same every time.",
+                "description": "Points drawn at random, the same every time: `trials` of them, with \
+                                a value for every path that is listed, as in \
+                                `training.optimizer.sgd.learning_rate: { log_uniform: [0.0001, 0.1] }`.",
                 "type": "object",
                 "required": ["trials"],
                 "properties": {
@@ -156,9 +164,9 @@ fn grid(_: &mut SchemaGenerator) -> Schema {
                         "anyOf": [list, {
                             "type": "object",
                             "properties": {
-                                "uniform": ends("number"),
-                                "log_uniform": ends("number"),
-                                "int_uniform": ends("integer"),
+                                "uniform": ends("number", uniform),
+                                "log_uniform": ends("number", log_uniform),
+                                "int_uniform": ends("integer", int_uniform),
                             },
                             "additionalProperties": false,
                             "minProperties": 1,

@@ -79,6 +79,18 @@ impl Monitor {
         }
     }
 
+    /// What it is, for people.
+    fn about(self) -> &'static str {
+        match self {
+            Self::ValLoss => "Mean loss of the validation rows.",
+            Self::ValAccuracy => "Accuracy on the validation rows.",
+            Self::Loss => "Mean loss of the training rows, taken while training.",
+            Self::Accuracy => "Accuracy on the training rows, taken while training.",
+            Self::ValTopKAccuracy(_) => "Top-k accuracy on the validation rows.",
+            Self::TopKAccuracy(_) => "Top-k accuracy on the training rows.",
+        }
+    }
+
     fn of_name(name: &str) -> Option<Self> {
         let top_k = || match name.strip_prefix("val_") {
             Some(name) => top_k_of_name(name).map(Self::ValTopKAccuracy),
@@ -131,10 +143,15 @@ impl JsonSchema for Monitor {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let named = Self::NAMED.map(|monitor| json_schema!({ "const": monitor.name() }));
+        let named = Self::NAMED.map(
+            |monitor| json_schema!({ "description": monitor.about(), "const": monitor.name() }),
+        );
         let mut forms = named.to_vec();
         forms.push(json_schema!({
-            "description": "A top-k accuracy that `training.metrics` has.",
+            "description": "The share of rows whose class is among the k with the highest scores, \
+                            for a k that `training.metrics` has: of the validation rows with \
+                            `val_`, else of the training rows.",
+            "examples": ["top_5_accuracy", "val_top_5_accuracy"],
             "type": "string",
             "pattern": "^(val_)?top_[1-9][0-9]*_accuracy$",
         }));

@@ -250,7 +250,7 @@ fn schedule(schedule: &ScheduleSpec, path: &Path, ranges: &mut Ranges<'_>) {
                     if decay.warmup_steps > 0 && ranges.is_sound(&target) {
                         ranges.push(Finding::new(
                             path.key("warmup_steps"),
-                            "`warmup_steps` lead nowhere without `warmup_target`",
+                            "`warmup_steps` has no effect without `warmup_target`",
                             "add `warmup_target:`, the learning rate at the end of the rise",
                         ));
                     }
@@ -302,7 +302,7 @@ fn piecewise(pieces: &PiecewiseConstant, path: &Path, ranges: &mut Ranges<'_>) {
     } else if values.len() != boundaries.len() + 1 {
         ranges.push(Finding::new(
             path.key("values"),
-            format!("{} boundaries do not part {} values", boundaries.len(), values.len()),
+            format!("{} values do not fit {} boundaries", values.len(), boundaries.len()),
             format!("give {} values, one more than there are boundaries", boundaries.len() + 1),
         ));
     }

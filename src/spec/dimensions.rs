@@ -12,10 +12,7 @@ pub(super) fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[usize;
     match list[..] {
         [both] => Ok([both, both]),
         [height, width] => Ok([height, width]),
-        _ => Err(Error::custom(format!(
-            "invalid value: {} numbers, expected {expected}",
-            list.len()
-        ))),
+        _ => Err(Error::invalid_length(list.len(), &expected)),
     }
 }
 

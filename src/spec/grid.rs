@@ -2,34 +2,36 @@
 //! random.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::load::{MAX_CASES, Reader};
-use super::problem::Finding;
+use super::names::folded;
+use super::problem::{Finding, Problem};
 use super::random::draw;
+use super::tree::{Entry, Node, Place};
 use super::value::plain;
 use super::{GridValue, Part, Path, SETUP};
 
-/// A key of the grid with its values and their places in its list.
-pub(super) struct Varied {
-    pub key: String,
-    pub values: Vec<(usize, Value)>,
+/// A value of a grid key at one point.
+#[derive(Debug, Clone)]
+pub(super) struct Point {
+    pub value: GridValue,
+    /// The same value with its place.
+    pub node: Arc<Node>,
+    /// Where its key is.
+    pub key_place: Place,
 }
 
 /// What `grid:` asks for.
 #[derive(Default)]
 pub(super) struct Grid {
-    /// Paths with their lists, of which every combination is tried.
-    lists: Vec<Varied>,
-    /// Paths whose values are drawn.
-    drawn_keys: Vec<String>,
-    /// The points drawn, each with a value for every such path.
-    drawn: Vec<Vec<GridValue>>,
+    /// Keys with their values, of which every combination is tried.
+    lists: Vec<Vec<Point>>,
+    /// The points drawn, each with a value for every key of `random`.
+    drawn: Vec<Vec<Point>>,
 }
-
-/// A value of a point, and its place in its list unless it was drawn.
-pub(super) type Placed = (Option<usize>, GridValue);
 
 impl Grid {
     /// Whether nothing varies.
@@ -39,49 +41,31 @@ impl Grid {
 
     /// All paths.
     pub fn keys(&self) -> impl Iterator<Item = &String> {
-        self.lists.iter().map(|varied| &varied.key).chain(&self.drawn_keys)
-    }
-
-    /// Where a path stands in the file.
-    pub fn place(&self, key: &str) -> Path {
-        let at = Path::default().key("grid");
-        match self.drawn_keys.iter().any(|drawn| drawn == key) {
-            true => at.key("random").key(key),
-            false => at.key(key),
-        }
+        let listed = self.lists.iter().filter_map(|values| values.first());
+        let drawn = self.drawn.first().into_iter().flatten();
+        listed.chain(drawn).map(|point| &point.value.key)
     }
 
     /// How many points there are, if that can be counted.
     fn size(&self) -> Option<usize> {
-        let lengths = self.lists.iter().map(|varied| varied.values.len());
+        let lengths = self.lists.iter().map(Vec::len);
         lengths.chain([self.drawn.len().max(1)]).try_fold(1, usize::checked_mul)
     }
 
     /// All combinations, the last list changing fastest, each with every point that was drawn.
-    pub fn points(&self) -> Vec<Vec<Placed>> {
-        let listed = self.lists.iter().fold(vec![Vec::new()], |points, varied| {
-            let extend = |point: &Vec<Placed>, (number, value): &(usize, Value)| {
-                let mut point = point.clone();
-                let value = GridValue { key: varied.key.clone(), value: value.clone() };
-                point.push((Some(*number), value));
-                point
+    pub fn points(&self) -> Vec<Vec<Point>> {
+        let and = |point: &[Point], more: &[Point]| [point, more].concat();
+        let listed = self.lists.iter().fold(vec![Vec::new()], |points: Vec<Vec<Point>>, values| {
+            let with_all = |point: &Vec<Point>| {
+                values.iter().map(|value| and(point, std::slice::from_ref(value))).collect()
             };
-            let with_all = |point| varied.values.iter().map(move |value| extend(point, value));
-            points.iter().flat_map(with_all).collect()
+            points.iter().flat_map::<Vec<_>, _>(with_all).collect()
         });
         if self.drawn.is_empty() {
             return listed;
         }
-        let with_each = |point: &Vec<Placed>| {
-            let point = point.clone();
-            let drawn = |drawn: &Vec<GridValue>| {
-                point
-                    .iter()
-                    .cloned()
-                    .chain(drawn.iter().map(|value| (None, value.clone())))
-                    .collect()
-            };
-            self.drawn.iter().map(drawn).collect::<Vec<_>>()
+        let with_each = |point: &Vec<Point>| -> Vec<_> {
+            self.drawn.iter().map(|drawn| and(point, drawn)).collect()
         };
         listed.iter().flat_map(with_each).collect()
     }
@@ -100,7 +84,7 @@ pub(super) fn leads_into_a_setup(key: &str) -> bool {
 
 /// The mistake of a path that does not.
 pub(super) fn no_path(at: &Path, key: &str) -> Finding {
-    let message = format!("`{key}` is no path into an experiment");
+    let message = format!("`{key}` is not a path into an experiment");
     let finding =
         Finding::new(at.key(key), message, "begin with `dataset.`, `model.` or `training.`");
     Finding { part: Part::Key, ..finding }
@@ -108,26 +92,29 @@ pub(super) fn no_path(at: &Path, key: &str) -> Finding {
 
 impl Reader {
     /// What the grid varies, for so many variants; nothing where there would be too many cases.
-    pub fn grid(&mut self, root: &Map<String, Value>, variants: usize) -> Grid {
+    pub fn grid(&mut self, root: &Node, variants: usize) -> Grid {
         let at = Path::default().key("grid");
         let help = "list values under dotted paths, as in `training.batch_size: [16, 32]`";
-        let grid = match root.get("grid") {
-            None | Some(Value::Null) => return Grid::default(),
-            Some(Value::Object(grid)) => grid,
-            Some(_) => {
-                self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
-                return Grid::default();
-            }
+        let Some(node) = root.get("grid").filter(|node| !node.is_null()) else {
+            return Grid::default();
+        };
+        let Some(grid) = node.entries() else {
+            self.problem(&at, "`grid` is a map from dotted paths to lists of values", help);
+            return Grid::default();
         };
         let mut found = Grid::default();
-        for (key, values) in grid.iter().filter(|(key, _)| *key != "random") {
-            match values.as_array().filter(|values| are_scalars(values)) {
-                Some(_) if !leads_into_a_setup(key) => self.findings(vec![no_path(&at, key)]),
-                Some(values) => {
-                    let varied = self.varied(key, values, &at);
-                    found.lists.push(varied);
-                }
-                None if values.as_array().is_some_and(|values| !values.is_empty()) => {
+        for entry in grid.iter().filter(|entry| &*entry.key != "random") {
+            let key = &*entry.key;
+            let is_scalar = |value: &Arc<Node>| value.scalar().is_some();
+            match entry.value.items().filter(|values| !values.is_empty()) {
+                Some(values) if values.iter().all(is_scalar) => match leads_into_a_setup(key) {
+                    true => {
+                        let varied = self.varied(entry, values);
+                        found.lists.push(varied);
+                    }
+                    false => self.findings(vec![no_path(&at, key)]),
+                },
+                Some(_) => {
                     let message = format!("`{key}` varies by more than single values");
                     let help = "list numbers and words, and write a variant for each map or list";
                     self.problem(&at.key(key), message, help);
@@ -135,35 +122,60 @@ impl Reader {
                 None => self.problem(&at.key(key), format!("`{key}` needs a list of values"), help),
             }
         }
-        match grid.get("random").map(|random| draw(random, grid)) {
-            Some(Ok((keys, points))) => (found.drawn_keys, found.drawn) = (keys, points),
-            Some(Err(mistakes)) => self.findings(mistakes),
-            None => {}
+        if let Some(random) = node.get("random") {
+            found.drawn = self.drawn(random, node);
         }
         let cases = found.size().and_then(|points| points.checked_mul(variants));
         if cases.is_none_or(|cases| cases > MAX_CASES) {
             let message = format!("more than {MAX_CASES} cases");
-            let help = "shorten the grid's lists, or part the work among several files";
+            let help = "shorten the lists of the grid, or divide the work among several files";
             self.problem(&at, message, help);
             return Grid::default();
         }
         found
     }
 
+    /// The points that `random` asks for.
+    fn drawn(&mut self, random: &Node, grid: &Node) -> Vec<Vec<Point>> {
+        let lists = grid.to_json();
+        let points = match draw(&random.to_json(), lists.as_object().unwrap_or(&Map::new())) {
+            Ok((_, points)) => points,
+            Err(mistakes) => {
+                self.findings(mistakes);
+                return Vec::new();
+            }
+        };
+        let placed = |value: GridValue| {
+            let key_place = random.entry(&value.key).map_or(Place::Nowhere, |key| key.key_place);
+            Point { node: Node::from_json(&value.value, key_place), value, key_place }
+        };
+        points.into_iter().map(|point| point.into_iter().map(placed).collect()).collect()
+    }
+
     /// The values of a grid key, without those that are there twice.
-    fn varied(&mut self, key: &str, values: &[Value], at: &Path) -> Varied {
+    fn varied(&mut self, entry: &Entry, values: &[Arc<Node>]) -> Vec<Point> {
         let mut seen = HashSet::new();
         let mut once = Vec::new();
-        for (i, value) in values.iter().enumerate() {
-            // Some systems do not tell capitals from small letters in folders' names.
-            if seen.insert(plain(value).to_lowercase()) {
-                once.push((i, value.clone()));
+        for node in values {
+            let value = node.to_json();
+            let label = plain(&value);
+            // Numbers are compared as numbers, and names as file systems compare them.
+            let same = match label.parse::<f64>() {
+                _ if self.is_recorded => label.clone(),
+                Ok(number) if number.is_finite() => (number + 0.0).to_string(),
+                Ok(_) | Err(_) => folded(&label),
+            };
+            if seen.insert(same) {
+                let value = GridValue { key: entry.key.to_string(), value };
+                once.push(Point { value, node: node.clone(), key_place: entry.key_place });
             } else {
-                let message = format!("`{}` is listed twice", plain(value));
-                self.problem(&at.key(key).index(i), message, "leave one out");
+                let written = node.place.range().map(|range| &self.source.text[range]);
+                let message = format!("`{}` is listed twice", written.unwrap_or(&label));
+                let help = "leave one out: values that are equal are one case";
+                self.problems.push(Problem::new(node.place.range(), message, help));
             }
         }
-        Varied { key: key.to_owned(), values: once }
+        once
     }
 }
 
@@ -175,17 +187,23 @@ mod tests {
 
     #[test]
     fn lists_and_drawn_points_multiply() {
-        let random = json!({ "trials": 3, "training.a": { "uniform": [0, 1] } });
-        let (drawn_keys, drawn) = draw(&random, &Map::new()).unwrap();
-        let sizes = Varied {
-            key: "training.batch_size".to_owned(),
-            values: vec![(0, json!(16)), (1, json!(32))],
+        let point = |key: &str, value: Value| Point {
+            node: Node::from_json(&value, Place::Nowhere),
+            value: GridValue { key: key.to_owned(), value },
+            key_place: Place::Nowhere,
         };
-        let grid = Grid { lists: vec![sizes], drawn_keys, drawn };
+        let random = json!({ "trials": 3, "training.a": { "uniform": [0, 1] } });
+        let (_, drawn) = draw(&random, &Map::new()).unwrap();
+        let drawn: Vec<Vec<Point>> = drawn
+            .into_iter()
+            .map(|values| values.into_iter().map(|v| point(&v.key, v.value)).collect())
+            .collect();
+        let sizes = [16, 32].map(|size| point("training.batch_size", json!(size))).to_vec();
+        let grid = Grid { lists: vec![sizes], drawn };
         let points = grid.points();
         assert_eq!(points.len(), 6);
-        assert_eq!((points[0][0].0, &points[0][0].1.value), (Some(0), &json!(16)));
-        assert_eq!(points[0][1], points[3][1], "each list value meets the same points");
-        assert_eq!(grid.place("training.a").to_string(), "grid.random.training.a");
+        assert_eq!(points[0][0].value.value, json!(16));
+        assert_eq!(points[0][1].value, points[3][1].value, "each list value meets the same points");
+        assert_eq!(grid.keys().collect::<Vec<_>>(), ["training.batch_size", "training.a"]);
     }
 }

@@ -1,22 +1,22 @@
 //! From a file to an [`Experiment`]: parse, lay variants and grid over it, read, check.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path as FilePath;
-
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
 use super::check::check;
 use super::claim::claims;
-use super::grid::{Grid, Placed};
-use super::names::{unfit_for_a_folder, unfit_for_an_experiment};
-use super::origin::{Foreign, Origin, Origins};
+use super::grid::{Grid, Point};
+use super::names::{folded, is_reserved, unfit_for_a_folder, unfit_for_an_experiment};
+use super::origin::locate;
+use super::parse::{self, MAX_PROBLEMS, Parsed};
 use super::problem::{Finding, Problem, Problems, suggest};
-use super::read::{Read, read};
+use super::read::{self, Read};
 use super::repeat::unroll;
 use super::source::{Part, Path, Source};
-use super::syntax::{self, MAX_PROBLEMS};
 use super::text;
+use super::tree::{Entry, Kind, Node, Place};
 use super::value::{expand, merge, set};
 use super::{BackendName, Case, Claim, Experiment, Plot, Setup};
 
@@ -80,7 +80,25 @@ pub struct Loaded {
 /// # Errors
 /// Every mistake in the file and in the overrides, each with its place and a remedy.
 pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
-    match read_file(path, overrides) {
+    into_experiment(read_file(path, overrides))
+}
+
+/// Reads an experiment file that is kept with results. Names that an older version allowed are no
+/// mistakes in it.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_recorded(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Problems> {
+    into_experiment(read(path, overrides, true))
+}
+
+/// Reads an experiment file as far as it can be read.
+pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
+    read(path, overrides, false)
+}
+
+fn into_experiment(loaded: Loaded) -> Result<Experiment, Problems> {
+    match loaded {
         Loaded { experiment: Some(experiment), problems, .. } if problems.is_empty() => {
             Ok(experiment)
         }
@@ -88,25 +106,21 @@ pub fn load(path: &FilePath, overrides: &Overrides) -> Result<Experiment, Proble
     }
 }
 
-/// Reads an experiment file as far as it can be read.
-pub fn read_file(path: &FilePath, overrides: &Overrides) -> Loaded {
-    let (source, problem) = match text::read(path) {
-        Ok(text) => (Source::new(path.to_owned(), text), None),
+fn read(path: &FilePath, overrides: &Overrides, is_recorded: bool) -> Loaded {
+    let Parsed { source, problems, tagged, is_usable } = match text::read(path) {
+        Ok(text) => parse::parse_file(path.to_owned(), text),
         Err(refused) => {
             let (text, problem) = *refused;
-            (Source::new(path.to_owned(), text), Some(problem))
+            let source = Source { path: path.to_owned(), text, root: None };
+            Parsed { source, problems: vec![problem], tagged: Vec::new(), is_usable: false }
         }
     };
-    let (root, problems) = match problem {
-        Some(problem) => (None, vec![problem]),
-        None => syntax::parse(&source),
-    };
-    let mut reader = Reader { source, problems };
+    let mut reader = Reader { source, problems, is_recorded };
+    let root = reader.source.root.clone().filter(|_| is_usable);
     let experiment = root.map(|root| reader.experiment(&root, overrides));
     // What is wrong with a value because of its tag is told with the tag.
     let mut seen = HashSet::new();
-    let tags = reader.source.tags();
-    let is_tagged = |span: &Range<usize>| tags.iter().any(|(tagged, _)| tagged == span);
+    let is_tagged = |span: &Range<usize>| tagged.contains(span);
     reader.problems.retain(|problem| match &problem.span {
         Some(span) if is_tagged(span) => seen.insert(span.clone()),
         Some(_) | None => true,
@@ -126,6 +140,8 @@ struct Lints {
 pub(super) struct Reader {
     pub source: Source,
     pub problems: Vec<Problem>,
+    /// Whether the file is kept with results, perhaps those of an older version.
+    pub is_recorded: bool,
 }
 
 impl Reader {
@@ -141,11 +157,11 @@ impl Reader {
         }
     }
 
-    fn experiment(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Experiment {
-        let at = Path::default();
-        let unknown = root.keys().filter(|key| !TOP_LEVEL.contains(&key.as_str()));
-        for key in unknown.take(MAX_PROBLEMS) {
-            let span = self.source.span(&at.key(key), Part::Key);
+    fn experiment(&mut self, root: &Node, overrides: &Overrides) -> Experiment {
+        let keys = root.entries().unwrap_or_default().iter();
+        let unknown = keys.filter(|entry| !TOP_LEVEL.contains(&&*entry.key));
+        for Entry { key, key_place, .. } in unknown.take(MAX_PROBLEMS) {
+            let span = key_place.range();
             let message = format!("unknown key `{key}`");
             self.problems.push(Problem::new(span, message, suggest(key, &TOP_LEVEL)));
         }
@@ -175,19 +191,15 @@ impl Reader {
     }
 
     /// Reads one top-level key, if the file has it, as far as it can be read.
-    fn part<T: serde::de::DeserializeOwned>(
-        &mut self,
-        root: &Map<String, Value>,
-        key: &str,
-    ) -> Option<T> {
-        let read = read(root.get(key)?.clone(), &Path::default().key(key));
+    fn part<T: serde::de::DeserializeOwned>(&mut self, root: &Node, key: &str) -> Option<T> {
+        let read = read::read(root.get(key)?, &Path::default().key(key));
         self.findings(read.findings);
         read.value
     }
 
-    /// The file's `name:`, or else its file name; empty where it cannot be one.
-    fn name(&mut self, root: &Map<String, Value>) -> String {
-        let name = if root.contains_key("name") {
+    /// The `name:` of the file, or else its file name; empty where it cannot be one.
+    fn name(&mut self, root: &Node) -> String {
+        let name = if root.get("name").is_some() {
             match self.part::<String>(root, "name") {
                 Some(name) => name,
                 None => return String::new(),
@@ -195,19 +207,20 @@ impl Reader {
         } else {
             self.source.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         };
-        if let Some(why) = unfit_for_an_experiment(&name) {
+        let is_allowed = self.is_recorded && is_reserved(&name);
+        if let Some(why) = unfit_for_an_experiment(&name).filter(|_| !is_allowed) {
             self.problem(
                 &Path::default().key("name"),
                 why,
-                "give a `name:` of lowercase letters, digits, `_` and `-`, the first a letter or digit",
+                "choose a `name:` of lowercase letters, digits, `_` and `-`, the first a letter or digit",
             );
             return String::new();
         }
         name
     }
 
-    fn seeds(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Vec<u64> {
-        let in_file: Vec<u64> = match root.contains_key("seeds") {
+    fn seeds(&mut self, root: &Node, overrides: &Overrides) -> Vec<u64> {
+        let in_file: Vec<u64> = match root.get("seeds").is_some() {
             true => self.part(root, "seeds").unwrap_or_else(|| vec![1]),
             false => vec![1],
         };
@@ -236,7 +249,7 @@ impl Reader {
     }
 
     /// The charts to draw, each once.
-    fn plots(&mut self, root: &Map<String, Value>) -> Option<Vec<Plot>> {
+    fn plots(&mut self, root: &Node) -> Option<Vec<Plot>> {
         let plots = self.part::<Vec<Plot>>(root, "plots")?;
         let at = Path::default().key("plots");
         for (i, plot) in plots.iter().enumerate().filter(|(i, plot)| plots[..*i].contains(plot)) {
@@ -246,24 +259,22 @@ impl Reader {
     }
 
     /// All variants at all grid points.
-    fn cases(&mut self, root: &Map<String, Value>, overrides: &Overrides) -> Vec<Case> {
-        let shared: Map<String, Value> = root
-            .iter()
-            .filter(|(key, _)| SETUP.contains(&key.as_str()))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        let mut shared = Value::Object(shared);
+    fn cases(&mut self, root: &Node, overrides: &Overrides) -> Vec<Case> {
+        let setup = root.entries().unwrap_or_default().iter();
+        let setup = setup.filter(|entry| SETUP.contains(&&*entry.key)).cloned().collect();
+        let mut shared = Arc::new(Node { place: Place::Nowhere, kind: Kind::Map(setup) });
         // A variant may change one key of what the file has in its short form.
         expand(&mut shared);
         let variants = self.variants(root);
         if variants.len() > MAX_CASES {
             let message = format!("more than {MAX_CASES} cases");
-            let help = "part the variants among several files";
+            let help = "divide the variants among several files";
             self.problem(&Path::default().key("variants"), message, help);
             return Vec::new();
         }
         let grid = self.grid(root, variants.len());
         self.no_set_over_grid(&grid, overrides);
+        let set: Arc<[String]> = overrides.set.clone().into();
         let mut cases = Vec::new();
         let points = grid.points();
         let mut layers = 0;
@@ -272,7 +283,7 @@ impl Reader {
             merge(&mut tree, &overlay, &Path::default());
             for (number, point) in points.iter().enumerate() {
                 let before = self.problems.len();
-                cases.extend(self.case(&variant, tree.clone(), &grid, point, overrides));
+                cases.extend(self.case(&variant, tree.clone(), point, &set));
                 // Points of a grid have most mistakes in common.
                 if number >= FAULTY_POINTS && self.problems.len() > before {
                     break;
@@ -285,7 +296,7 @@ impl Reader {
                 if layers.max(here * points.len()) > MAX_LAYERS_IN_ALL {
                     let message = format!("more than {MAX_LAYERS_IN_ALL} layers in all cases");
                     let place = if grid.is_empty() { "variants" } else { "grid" };
-                    let help = "part the cases among several files";
+                    let help = "divide the cases among several files";
                     self.problem(&Path::default().key(place), message, help);
                     return Vec::new();
                 }
@@ -299,20 +310,15 @@ impl Reader {
     fn folders(&mut self, cases: &[Case]) {
         let mut labels = HashSet::new();
         for case in cases {
-            // Some systems do not tell capitals from small letters in folders' names.
-            if !labels.insert(case.label().to_lowercase()) {
+            let label = case.label();
+            if !labels.insert(if self.is_recorded { label } else { folded(&label) }) {
                 let message = format!("two cases would share the folder `{}`", case.label());
-                let (place, help) = if case.grid.is_empty() {
-                    let variant = Path::default().key("variants").key(&case.variant);
-                    (variant, "give the variants names that differ in more than capitals")
-                } else {
-                    (Path::default().key("grid"), "make the grid's values differ")
-                };
-                self.problem(&place, message, help);
+                let grid = Path::default().key("grid");
+                self.problem(&grid, message, "make the values of the grid differ");
             }
             if case.label().len() > MAX_FOLDER_NAME {
-                let message = format!("`{}` is too long for a folder's name", case.label());
-                let help = "shorten the variant's name, or vary fewer keys at once";
+                let message = format!("`{}` is too long for the name of a folder", case.label());
+                let help = "shorten the name of the variant, or vary fewer keys at once";
                 self.problem(&Path::default().key("grid"), message, help);
             }
         }
@@ -320,16 +326,11 @@ impl Reader {
 
     /// What the file claims of its cases. Where some of these have mistakes, a claim about them has
     /// none of its own.
-    fn claims(
-        &mut self,
-        root: &Map<String, Value>,
-        cases: &[Case],
-        overrides: &Overrides,
-    ) -> Vec<Claim> {
+    fn claims(&mut self, root: &Node, cases: &[Case], overrides: &Overrides) -> Vec<Claim> {
         let Some(texts) = self.part::<Vec<String>>(root, "expect") else { return Vec::new() };
-        let variants: Vec<String> = match root.get("variants") {
-            Some(Value::Object(variants)) => variants.keys().cloned().collect(),
-            Some(_) | None => vec!["default".to_owned()],
+        let variants: Vec<String> = match root.get("variants").and_then(|node| node.entries()) {
+            Some(variants) => variants.iter().map(|entry| entry.key.to_string()).collect(),
+            None => vec!["default".to_owned()],
         };
         let cases = (cases, self.problems.is_empty());
         let (claims, problems) = claims(&texts, &variants, cases, overrides, &self.source);
@@ -337,7 +338,7 @@ impl Reader {
         claims
     }
 
-    /// What `grid:` varies cannot be set for all: folders and tables would tell one value, and the
+    /// What `grid:` varies cannot be set for all: folders and tables would show one value, and the
     /// training would use the other.
     fn no_set_over_grid(&mut self, grid: &Grid, overrides: &Overrides) {
         for text in &overrides.set {
@@ -354,18 +355,18 @@ impl Reader {
         }
     }
 
-    /// Each variant's name and what it changes.
-    fn variants(&mut self, root: &Map<String, Value>) -> Vec<(String, Value)> {
+    /// The name of each variant and what it changes.
+    fn variants(&mut self, root: &Node) -> Vec<(String, Arc<Node>)> {
         let at = Path::default().key("variants");
-        let variants = match root.get("variants") {
-            None => return vec![("default".to_owned(), Value::Object(Map::new()))],
-            Some(Value::Object(variants)) if !variants.is_empty() => variants,
-            Some(other) => {
-                let message = match other {
-                    Value::Object(_) | Value::Null => "`variants` names none",
-                    Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                        "`variants` is a map from names to changes"
-                    }
+        let Some(node) = root.get("variants") else {
+            return vec![("default".to_owned(), Node::empty_map(Place::Nowhere))];
+        };
+        let variants = match node.entries() {
+            Some(variants) if !variants.is_empty() => variants,
+            other => {
+                let message = match other.is_some() || node.is_null() {
+                    true => "`variants` is empty",
+                    false => "`variants` is a map from names to changes",
                 };
                 let help =
                     "name at least one, as in `variants: { with_bn: { model: … }, without: {} }`";
@@ -374,93 +375,93 @@ impl Reader {
             }
         };
         let mut list = Vec::new();
-        for (name, overlay) in variants {
-            let at = at.key(name);
-            if let Some(why) = unfit_for_a_folder(name) {
-                let message = format!("`{name}` cannot be a variant's name: {why}");
-                self.problem(&at, message, "variants' names are folders' names, too");
+        let mut names: HashMap<String, &str> = HashMap::new();
+        for Entry { key: name, key_place, value: overlay } in variants {
+            let mut refuse = |place: Place, message: String, help: &str| {
+                self.problems.push(Problem::new(place.range(), message, help));
+            };
+            let is_allowed = self.is_recorded && is_reserved(name);
+            if let Some(why) = unfit_for_a_folder(name).filter(|_| !is_allowed) {
+                let message = format!("`{name}` cannot be the name of a variant: {why}");
+                refuse(*key_place, message, "the name of a variant is also the name of a folder");
                 continue;
             }
-            match overlay {
-                Value::Null => list.push((name.clone(), Value::Object(Map::new()))),
-                Value::Object(map) => {
-                    for key in map.keys().filter(|key| !SETUP.contains(&key.as_str())) {
-                        let message = format!("a variant cannot change `{key}`");
-                        let span = self.source.span(&at.key(key), Part::Key);
-                        self.problems.push(Problem::new(span, message, suggest(key, &SETUP)));
+            let key = if self.is_recorded { name.to_string() } else { folded(name) };
+            if let Some(first) = names.insert(key, name) {
+                let message = format!("`{name}` and `{first}` would share one folder");
+                let help = "give the variants names that differ in more than capitals and the \
+                            Unicode form of accents";
+                refuse(*key_place, message, help);
+                continue;
+            }
+            match (overlay.entries(), overlay.is_null()) {
+                (Some(changes), _) => {
+                    for change in changes.iter().filter(|entry| !SETUP.contains(&&*entry.key)) {
+                        let message = format!("a variant cannot change `{}`", change.key);
+                        refuse(change.key_place, message, &suggest(&change.key, &SETUP));
                     }
-                    list.push((name.clone(), overlay.clone()));
+                    list.push((name.to_string(), overlay.clone()));
                 }
-                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                (None, true) => list.push((name.to_string(), Node::empty_map(overlay.place))),
+                (None, false) => {
                     let help = "write `{}` for one that changes nothing";
-                    self.problem(&at, "a variant is a map of what it changes", help);
+                    let message = "a variant is a map of what it changes";
+                    self.problem(&at.key(name), message, help);
                 }
             }
         }
         list
     }
 
+    /// One variant at one grid point, as far as it can be read.
     fn case(
         &mut self,
         variant: &str,
-        mut tree: Value,
-        grid: &Grid,
-        point: &[Placed],
-        overrides: &Overrides,
+        mut tree: Arc<Node>,
+        point: &[Point],
+        overrides: &Arc<[String]>,
     ) -> Option<Case> {
-        let mut foreign = Vec::new();
-        for (number, value) in point {
-            let path = Path::dotted(&value.key);
-            let key = grid.place(&value.key);
+        for Point { value, node, key_place } in point {
             expand(&mut tree);
-            match set(&mut tree, &path, value.value.clone()) {
-                Ok(()) => {
-                    foreign.push(Foreign { path, origin: Origin::Grid { key, value: *number } });
-                }
-                Err(why) => {
-                    let message = format!("`{}` matches nothing: {why}", value.key);
-                    let span = self.source.span(&key, Part::Key);
-                    let help = "write a path that is in every variant; layers go by number from 0";
-                    self.problems.push(Problem {
-                        variant: Some(variant.to_owned()),
-                        ..Problem::new(span, message, help)
-                    });
-                    return None;
-                }
+            let path = Path::dotted(&value.key);
+            if let Err(why) = set(&mut tree, &path, *key_place, node.clone()) {
+                let message = format!("`{}` does not exist: {why}", value.key);
+                let help = "write a path that every variant has; layers are numbered from 0";
+                self.problems.push(Problem {
+                    variant: Some(variant.to_owned()),
+                    ..Problem::new(key_place.range(), message, help)
+                });
+                return None;
             }
         }
-        let grid = point.iter().map(|(_, value)| value.clone()).collect();
-        for text in &overrides.set {
+        for (number, text) in (0..).zip(overrides.iter()) {
             expand(&mut tree);
-            match set_from_command_line(&mut tree, text) {
-                Ok(path) => {
-                    foreign.push(Foreign { path, origin: Origin::CommandLine(text.clone()) });
-                }
-                Err(why) => {
-                    let message = format!("`--set {text}` cannot be followed: {why}");
-                    let help = "write a dotted path that every variant has and a value, as in \
-                                `--set training.epochs=2`";
-                    self.problems.push(Problem::new(None, message, help));
-                    return None;
-                }
+            if let Err(why) = set_from_command_line(&mut tree, text, number) {
+                let message = format!("`--set {text}` cannot be applied: {why}");
+                let help = "write a dotted path that every variant has and a value, as in \
+                            `--set training.epochs=2`";
+                self.problems.push(Problem::new(None, message, help));
+                return None;
             }
         }
         expand(&mut tree);
-        let (layers, mistakes) = unroll(&mut tree);
-        let origins = Origins { foreign, layers };
+        let as_written = tree.clone();
+        let mistakes = unroll(&mut tree);
         let faulty_blocks: Vec<Path> =
             mistakes.iter().map(|finding| finding.path.clone()).collect();
         for finding in mistakes {
-            self.problems.push(origins.locate_as_written(&self.source, variant, finding));
+            let problem = locate(&as_written, overrides, &self.source, variant, finding);
+            self.problems.push(problem);
         }
-        let Read { value: setup, mut findings, mut faulty } = read::<Setup>(tree, &Path::default());
+        let Read { value: setup, mut findings, mut faulty } =
+            read::read::<Setup>(&tree, &Path::default());
         if let Some(setup) = &setup {
             findings.extend(check(setup, &faulty));
         }
         faulty.extend(faulty_blocks);
         faulty.extend(findings.iter().map(|finding| finding.path.clone()));
         for finding in findings {
-            self.problems.push(origins.locate(&self.source, variant, finding));
+            self.problems.push(locate(&tree, overrides, &self.source, variant, finding));
         }
         let mut setup = setup?;
         setup.training.fill_in();
@@ -469,11 +470,13 @@ impl Reader {
         for path in paths.into_iter().flatten() {
             path.resolve(here);
         }
-        Some(Case { variant: variant.to_owned(), grid, setup, origins, faulty })
+        let grid = point.iter().map(|point| point.value.clone()).collect();
+        let set = overrides.clone();
+        Some(Case { variant: variant.to_owned(), grid, setup, tree, set, faulty })
     }
 }
 
-fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
+fn set_from_command_line(tree: &mut Arc<Node>, text: &str, number: u32) -> Result<(), String> {
     let (key, value) = text.split_once('=').ok_or("there is no `=` in it")?;
     let first = key.split('.').next().unwrap_or_default();
     if !SETUP.contains(&first) {
@@ -481,7 +484,33 @@ fn set_from_command_line(tree: &mut Value, text: &str) -> Result<Path, String> {
             "`{first}` is not one of `dataset`, `model`, `training` and `diagnostics`"
         ));
     }
-    let path = Path::dotted(key);
-    set(tree, &path, syntax::parse_value(value)?)?;
-    Ok(path)
+    set(tree, &Path::dotted(key), Place::Set(number), parse::parse_value(value, number)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_an_older_version_allowed_are_read_from_results() {
+        let text = "name: tensorboard\ndataset: fashion_mnist\nmodel: { layers: [flatten] }\n\
+                    training: { optimizer: adam, epochs: 1 }\nvariants: { previous: {}, A: {}, a: {} }\n\
+                    grid: { training.epochs: [1, 1.0] }\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("experiment.yaml");
+        std::fs::write(&path, text.replace("1.0", "2")).unwrap();
+        let labels = |experiment: Experiment| -> Vec<String> {
+            experiment.cases.iter().map(Case::label).collect()
+        };
+        let experiment = load_recorded(&path, &Overrides::default()).unwrap();
+        assert_eq!(experiment.name, "tensorboard");
+        assert_eq!(
+            labels(experiment)[..3],
+            ["previous,epochs=1", "previous,epochs=2", "A,epochs=1"]
+        );
+        assert_eq!(load(&path, &Overrides::default()).unwrap_err().list().len(), 3);
+        std::fs::write(&path, text).unwrap();
+        let problems = load_recorded(&path, &Overrides::default()).unwrap_err();
+        assert!(problems.list()[0].message.contains("without point"), "{problems}");
+    }
 }

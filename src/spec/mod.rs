@@ -10,6 +10,8 @@ mod check;
 mod check_layer;
 mod claim;
 mod dataset;
+mod de;
+mod diagnose;
 mod diagnostics;
 mod dimensions;
 mod function;
@@ -20,6 +22,7 @@ mod measure;
 mod names;
 mod optimizer;
 mod origin;
+mod parse;
 mod path;
 mod plot;
 mod problem;
@@ -29,9 +32,9 @@ mod read;
 mod repeat;
 mod schedule;
 mod source;
-mod syntax;
 mod text;
 mod training;
+mod tree;
 mod user_path;
 mod validation;
 mod value;
@@ -50,11 +53,11 @@ pub use layer::{
     ActivationLayer, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GaussianNoise,
     GlobalAveragePooling2d, Layer, LayerNormalization, ModelSpec, Padding, Pooling2d, Prelu,
 };
-pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, read_file};
+pub use load::{Loaded, Overrides, SETUP, TOP_LEVEL, load, load_recorded, read_file};
 pub use measure::{
     Loss, MetricSpec, SparseCategoricalCrossentropy, TopKAccuracy, top_k_name, top_k_of_name,
 };
-pub use names::unfit_for_an_experiment;
+pub use names::{CHECKPOINTS, FOLDED, PREVIOUS, SEED_PREFIX, TENSORBOARD, unfit_for_an_experiment};
 pub use optimizer::{
     Adadelta, Adagrad, Adam, Adamax, Adamw, Clipping, Lion, Nadam, OptimizerSpec, Rmsprop, Sgd,
 };
@@ -71,6 +74,8 @@ pub use training::TrainingSpec;
 pub use user_path::{NoHome, UserPath, expand_home};
 pub use validation::{Validation, ValidationShare};
 pub use value::{main_parameter, shorten_layers};
+
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -90,8 +95,7 @@ pub struct Setup {
     pub diagnostics: Diagnostics,
 }
 
-/// For an optional key: absent is fine, but `null` is a mistake. Infinite numbers and `.nan` arrive
-/// as `null`, and must not stand for a default.
+/// For an optional key: absent is fine, but `null` is a mistake and does not stand for a default.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
@@ -184,8 +188,10 @@ pub struct Case {
     pub grid: Vec<GridValue>,
     /// The resolved setup.
     pub setup: Setup,
-    /// Where its values are in the file, if not at their own places.
-    origins: origin::Origins,
+    /// The tree that the setup was read from: where each value is in the file.
+    tree: Arc<tree::Node>,
+    /// The texts after `--set`.
+    set: Arc<[String]>,
     /// What in the setup is not what the file says, because that is a mistake.
     faulty: Vec<Path>,
 }
@@ -208,7 +214,7 @@ impl Case {
 
     /// A mistake in this case's setup as one in the file.
     pub fn problem(&self, source: &Source, finding: Finding) -> Problem {
-        self.origins.locate(source, &self.variant, finding)
+        origin::locate(&self.tree, &self.set, source, &self.variant, finding)
     }
 }
 

@@ -56,8 +56,11 @@ impl Problem {
     }
 }
 
-/// So many mistakes of one file are shown; no more are read.
+/// So many mistakes of one file are shown.
 const MOST_SHOWN: usize = 100;
+
+/// So many variants that share a mistake are named.
+const MOST_VARIANTS: usize = 10;
 
 /// The lines of a text, found from top to bottom.
 struct Lines<'t> {
@@ -107,7 +110,8 @@ impl Problems {
                 having.push(Some(Vec::new()));
             }
             match (&mut having[first], problem.variant.take()) {
-                (Some(others), Some(variant)) if others.contains(&variant) => {}
+                // A mistake comes once per variant and grid point, the points of a variant together.
+                (Some(others), Some(variant)) if others.last() == Some(&variant) => {}
                 (Some(others), Some(variant)) => others.push(variant),
                 (others, None) => *others = None,
                 (None, Some(_)) => {}
@@ -117,8 +121,12 @@ impl Problems {
         let all = source.variants();
         for (problem, variants) in list.iter_mut().zip(having) {
             if let Some(variants) = variants.filter(|variants| variants.len() < all) {
-                let names: Vec<String> = variants.iter().map(|name| format!("`{name}`")).collect();
+                let shown = variants.iter().take(MOST_VARIANTS);
+                let names: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
                 problem.message.push_str(&format!(", in variant {}", names.join(", ")));
+                if let Some(more) = variants.len().checked_sub(MOST_VARIANTS + 1) {
+                    problem.message.push_str(&format!(" and {} more", more + 1));
+                }
             }
         }
         Self { source: Box::new(source), list }
@@ -155,21 +163,53 @@ impl Problems {
             renderer.render(&[group.elements(help.map(|help| Level::HELP.message(help)))])
         };
         let mut frames: Vec<String> = self.list.iter().take(MOST_SHOWN).map(frame).collect();
-        if self.list.len() > MOST_SHOWN {
-            let more = self.list.len() - MOST_SHOWN;
-            frames.push(format!("{more} more in {path}, which are shown when these are put right"));
+        if self.left_out() > 0 {
+            let more = self.left_out();
+            frames.push(format!("{more} more in {path}, which are shown when these are fixed"));
         }
         frames.join("\n\n")
+    }
+}
+
+/// A place in a text that moves forward only: all places of a file cost one pass over it.
+#[derive(Clone)]
+struct Cursor<'t> {
+    text: &'t str,
+    byte: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'t> Cursor<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, byte: 0, line: 1, column: 1 }
+    }
+
+    /// Line and column of a byte that is not before the last one asked for, both from 1; the column
+    /// counts characters.
+    fn at(&mut self, byte: usize) -> (usize, usize) {
+        let byte = self.text.floor_char_boundary(byte).max(self.byte);
+        let passed = &self.text[self.byte..byte];
+        match passed.rfind('\n') {
+            Some(newline) => {
+                self.line += passed.matches('\n').count();
+                self.column = passed[newline + 1..].chars().count() + 1;
+            }
+            None => self.column += passed.chars().count(),
+        }
+        self.byte = byte;
+        (self.line, self.column)
     }
 }
 
 impl Problems {
     /// The report that programs read: a list of maps, lines and columns from 1.
     pub fn to_json(&self) -> Vec<serde_json::Value> {
+        let mut cursor = Cursor::new(&self.source.text);
         let one = |problem: &Problem| {
-            let place = |byte| self.source.line_column(byte);
-            let start = problem.span.as_ref().map(|span| place(span.start));
-            let end = problem.span.as_ref().map(|span| place(span.end));
+            let span = problem.span.as_ref();
+            let start = span.map(|span| cursor.at(span.start));
+            let end = span.map(|span| cursor.clone().at(span.end));
             serde_json::json!({
                 "file": self.source.path,
                 "line": start.map(|at| at.0),
@@ -182,7 +222,12 @@ impl Problems {
                 "help": problem.help,
             })
         };
-        self.list.iter().map(one).collect()
+        self.list.iter().take(MOST_SHOWN).map(one).collect()
+    }
+
+    /// How many mistakes are left out of both reports.
+    pub fn left_out(&self) -> usize {
+        self.list.len().saturating_sub(MOST_SHOWN)
     }
 }
 

@@ -286,7 +286,7 @@ mod tests {
             (json!({ "trials": 0, "training.a": [1] }), "grid.random.trials", "cannot be 0"),
             (json!({ "trials": 1.5, "training.a": [1] }), "grid.random.trials", "cannot be 1.5"),
             (json!({ "trials": 3 }), "grid.random", "no path to draw"),
-            (json!({ "trials": 3, "a": [1] }), "grid.random.a", "no path into"),
+            (json!({ "trials": 3, "a": [1] }), "grid.random.a", "not a path into"),
             (json!({ "trials": 3, "training.a": [1, 2] }), "grid.random.trials", "not 3 different"),
             (json!({ "trials": 3, "training.a": 1 }), "grid.random.training.a", "to draw from"),
             (

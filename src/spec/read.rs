@@ -1,11 +1,15 @@
 //! From a tree of values to types, going on after a mistake so that all are told at once.
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::de::{Form, Mistake, What, from_tree};
 use super::function::Activation;
-use super::problem::{Finding, suggest};
+use super::problem::{Finding, nearest, suggest};
 use super::source::{Part, Path, Seg};
+use super::tree::{Kind, Node, Place, Resolved, Scalar};
 use super::value;
 
 /// What could be read, and what was wrong.
@@ -27,87 +31,89 @@ const MAX_MISTAKES: usize = 200;
 /// Reads a value as `T`. After a mistake, the faulty part is taken out, something is put where it
 /// is needed, and reading goes on, until every independent mistake is found. All paths begin with
 /// `at`.
-pub fn read<T: DeserializeOwned>(mut tree: Value, at: &Path) -> Read<T> {
-    let mut findings: Vec<Finding> = Vec::new();
+pub(super) fn read<T: DeserializeOwned>(tree: &Arc<Node>, at: &Path) -> Read<T> {
+    let mut tree = tree.clone();
+    let mut mistakes: Vec<(Path, What, Finding)> = Vec::new();
     let mut faulty: Vec<Path> = Vec::new();
     let mut stand_ins: Vec<Path> = Vec::new();
     let mut value = None;
     // Each turn takes at least one node out of the tree or fills a gap; the bound is for trees that
     // are wrong everywhere.
     for _ in 0..MAX_MISTAKES {
-        let error = match serde_path_to_error::deserialize(&tree) {
+        let mistake = match from_tree(&tree) {
             Ok(whole) => {
                 value = Some(whole);
                 break;
             }
-            Err(error) => error,
+            Err(mistake) => mistake,
         };
-        let path = local_path(error.path());
-        let message = error.inner().to_string();
-        if let Some(key) = missing_key(&message) {
-            let gap = path.key(key);
-            // What is missing because it was just taken out is no mistake of the user's.
-            if !faulty.contains(&gap) {
-                findings.push(explain(&message, &path, &tree, at));
-                faulty.push(gap.clone());
+        let path = mistake.path();
+        let told = (path.clone(), mistake.what.clone(), explain(&mistake, &tree, at));
+        let mut wrong = path.clone();
+        match &mistake.what {
+            What::MissingKey(key) => {
+                let gap = path.key(key);
+                // What is missing because it was just taken out is no mistake of the user's.
+                if !faulty.contains(&gap) {
+                    mistakes.push(told.clone());
+                    faulty.push(gap.clone());
+                }
+                let stand_in = Node::from_json(&stand_in(key), Place::Nowhere);
+                if value::set(&mut tree, &gap, Place::Nowhere, stand_in).is_ok() {
+                    stand_ins.push(gap);
+                    continue;
+                }
             }
-            if value::set(&mut tree, &gap, stand_in(key)).is_ok() {
-                stand_ins.push(gap);
-                continue;
-            }
+            What::UnknownKey { key, .. } => wrong = path.key(key),
+            What::UnknownName { .. }
+            | What::Type(_)
+            | What::TooLarge { .. }
+            | What::Length { .. }
+            | What::Other(_) => {}
         }
-        let unknown = unknown_key(&message).filter(|key| !path.ends_with(key));
-        let mut wrong = unknown.map_or_else(|| path.clone(), |key| path.key(key));
         match stand_ins.iter().position(|place| path.starts_with(place)) {
             // The stand-in is of the wrong kind: what lacks the key goes.
             Some(number) => {
                 wrong = stand_ins.swap_remove(number);
                 wrong.0.pop();
             }
-            None if missing_key(&message).is_some() => {}
-            None => findings.push(explain(&message, &path, &tree, at)),
+            None if matches!(mistake.what, What::MissingKey(_)) => {}
+            None => mistakes.push(told),
         }
         match take_out(&mut tree, &wrong) {
             Some(path) => faulty.push(path),
             None => break,
         }
     }
-    misspelt_is_not_missing(&mut findings);
+    let findings = without_misspelt_keys(mistakes);
     Read { value, findings, faulty: faulty.iter().map(|path| at.join(path)).collect() }
 }
 
-/// A key that is required and misspelt is one mistake, not two.
-fn misspelt_is_not_missing(findings: &mut Vec<Finding>) {
-    let unknown: Vec<(Path, Option<String>)> = findings
+/// The findings, without the keys that are missing because they are misspelt in the same map.
+fn without_misspelt_keys(mistakes: Vec<(Path, What, Finding)>) -> Vec<Finding> {
+    let misspelt: Vec<(Path, &str)> = mistakes
         .iter()
-        .filter(|finding| finding.part == Part::Key)
-        .map(|finding| {
-            let mut map = finding.path.clone();
-            map.0.pop();
-            let meant = finding.help.strip_prefix("did you mean `");
-            (map, meant.and_then(|rest| rest.split('`').next()).map(str::to_owned))
+        .filter_map(|(map, what, _)| match what {
+            What::UnknownKey { key, known } => Some((map.clone(), nearest(key, known)?)),
+            What::MissingKey(_)
+            | What::UnknownName { .. }
+            | What::Type(_)
+            | What::TooLarge { .. }
+            | What::Length { .. }
+            | What::Other(_) => None,
         })
         .collect();
-    findings.retain(|finding| {
-        let Some(missing) = finding.message.strip_prefix("missing key `") else { return true };
-        let missing = missing.split('`').next();
-        !unknown.iter().any(|(map, meant)| *map == finding.path && meant.as_deref() == missing)
-    });
-}
-
-fn local_path(path: &serde_path_to_error::Path) -> Path {
-    use serde_path_to_error::Segment;
-    Path(
-        path.iter()
-            .filter_map(|segment| match segment {
-                Segment::Seq { index } => Some(Seg::Index(*index)),
-                Segment::Map { key } | Segment::Enum { variant: key } => {
-                    Some(Seg::Key(key.clone()))
-                }
-                Segment::Unknown => None,
-            })
-            .collect(),
-    )
+    let is_misspelt = |map: &Path, what: &What| match what {
+        What::MissingKey(key) => misspelt.iter().any(|(other, meant)| other == map && meant == key),
+        What::UnknownKey { .. }
+        | What::UnknownName { .. }
+        | What::Type(_)
+        | What::TooLarge { .. }
+        | What::Length { .. }
+        | What::Other(_) => false,
+    };
+    let told = mistakes.into_iter().filter(|(map, what, _)| !is_misspelt(map, what));
+    told.map(|(.., finding)| finding).collect()
 }
 
 /// Something to put where a required key is missing, so that the rest can be read. Where it is of
@@ -127,7 +133,7 @@ fn stand_in(key: &str) -> Value {
 /// not be empty; a layer or callback from its list by putting one without parameters in its place,
 /// so that the others keep their numbers; a list of numbers as a whole. The root stays, and reading
 /// ends there.
-fn take_out(tree: &mut Value, path: &Path) -> Option<Path> {
+fn take_out(tree: &mut Arc<Node>, path: &Path) -> Option<Path> {
     let (last, parents) = path.0.split_last()?;
     let parent = Path(parents.to_vec());
     let filler = match (last, parents.last()) {
@@ -144,7 +150,8 @@ fn take_out(tree: &mut Value, path: &Path) -> Option<Path> {
         (Seg::Index(_), Some(Seg::Key(list))) if list == "metrics" => json!("accuracy"),
         (Seg::Index(_), _) => return take_out(tree, &parent),
     };
-    value::set(tree, path, filler).ok().map(|()| path.clone())
+    let filler = Node::from_json(&filler, Place::Nowhere);
+    value::set(tree, path, Place::Nowhere, filler).ok().map(|()| path.clone())
 }
 
 /// Whether a path leads to a layer's function, a map of one name.
@@ -152,57 +159,77 @@ fn is_function(path: &[Seg]) -> bool {
     matches!(path.last(), Some(Seg::Key(key)) if value::FUNCTIONS.contains(&key.as_str()))
 }
 
-/// The key that a map lacks, if that is the mistake.
-fn missing_key(message: &str) -> Option<&str> {
-    message.strip_prefix("missing field `")?.split('`').next()
-}
-
-/// The key that a map has too much, if that is the mistake.
-fn unknown_key(message: &str) -> Option<&str> {
-    message.strip_prefix("unknown field `")?.split('`').next()
-}
-
-/// Serde's words in the user's terms, at the place in the file.
-fn explain(message: &str, local: &Path, tree: &Value, at: &Path) -> Finding {
-    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let wrong = names.first().copied().unwrap_or_default();
-    let known = names.get(1..).unwrap_or_default();
-    let node = value::get(tree, local);
-    let mut path = at.join(local);
-    let mut part = Part::Value;
-    let (message, help) = if unknown_key(message).is_some() {
-        part = Part::Key;
-        if !path.ends_with(wrong) {
-            path = path.key(wrong);
+/// A mistake in words, at its place in the file.
+fn explain(mistake: &Mistake, tree: &Node, at: &Path) -> Finding {
+    let local = mistake.path();
+    let path = at.join(&local);
+    let node = tree.at(&local);
+    match &mistake.what {
+        What::UnknownKey { key, known } => {
+            let path = path.key(key);
+            let message = format!("unknown key `{key}`{}", inside(&path));
+            Finding { part: Part::Key, ..Finding::new(path, message, suggest(key, known)) }
         }
-        (format!("unknown key `{wrong}`{}", inside(&path)), suggest(wrong, known))
-    } else if message.starts_with("unknown variant") {
-        // A block is no layer, but may stand where one can.
-        let in_layers = matches!(
-            path.0.last_chunk(),
-            Some([Seg::Key(list), Seg::Index(_)]) if list == "layers"
+        What::MissingKey(key) => {
+            let message = format!("missing key `{key}`{}", inside(&path.key(key)));
+            Finding::new(path, message, format!("add `{key}: …`"))
+        }
+        What::UnknownName { name, known } => {
+            // A name with parameters is the key of a map.
+            let is_key =
+                path.ends_with(name) && node.is_none_or(|node| node.as_text() != Some(name));
+            let place = if is_key { &path.0[..path.0.len() - 1] } else { &path.0[..] };
+            let (message, help) = unknown_name(name, known, place);
+            let part = if is_key { Part::Key } else { Part::Value };
+            Finding { part, ..Finding::new(path, message, help) }
+        }
+        What::Type(Form::Name) if node.is_some_and(|node| node.entries().is_some()) => {
+            let keys = node.and_then(Node::entries).unwrap_or_default();
+            let names: Vec<&str> = keys.iter().map(|entry| &*entry.key).collect();
+            let (message, help) = not_one_name(&names, &path);
+            Finding::new(path, message, help)
+        }
+        What::Type(form) => {
+            let (message, help) = wrong_type(form, node, &path);
+            Finding::new(path, message, help)
+        }
+        What::TooLarge { max } => {
+            let found = node.map_or("it".to_owned(), found);
+            let message = format!("{} is too large", found.trim_start_matches("number "));
+            Finding::new(path, message, format!("write a whole number from 0 to {max}"))
+        }
+        What::Length { found, expected } => {
+            let message = format!("expected {expected}, found a list of {found} items");
+            Finding::new(path, message, format!("write {expected}"))
+        }
+        What::Other(message) => Finding::new(path, message.clone(), ""),
+    }
+}
+
+/// What to say of a name that is none of those known at a place.
+fn unknown_name(name: &str, known: &[&str], place: &[Seg]) -> (String, String) {
+    let in_layers = matches!(place, [.., Seg::Key(list), Seg::Index(_)] if list == "layers");
+    let of_dataset = matches!(place, [Seg::Key(dataset), Seg::Key(key)] if dataset == "dataset" && key == "name");
+    if of_dataset {
+        let help = format!(
+            "{}; other images are read from a folder with the four files of the MNIST format, as in \
+             `dataset: {{ idx: FOLDER }}`",
+            suggest(name, known)
         );
-        let known: Vec<&str> = known.iter().copied().chain(in_layers.then_some("repeat")).collect();
-        // A name with parameters stands one step further in.
-        if node.is_some_and(|node| node.get(wrong).is_some()) {
-            part = Part::Key;
-            path = path.key(wrong);
-        }
-        let help = match serde_json::from_value::<Activation>(json!(wrong)) {
-            Ok(_) if in_layers => format!("write `activation: {wrong}`"),
-            Ok(_) | Err(_) => suggest(wrong, &known),
-        };
-        (format!("unknown name `{wrong}`"), help)
-    } else if missing_key(message).is_some() {
-        (format!("missing key `{wrong}`{}", inside(&path.key(wrong))), format!("add `{wrong}: …`"))
-    } else if let Some(Value::Object(map)) = node
-        && message.contains("map with a single key")
-    {
-        not_one_name(map, &path)
-    } else {
-        (plain_type(message), remedy(message, node, &path))
+        return (format!("unknown data set `{name}`"), help);
+    }
+    let message = format!("unknown name `{name}`");
+    // A block is no layer, but may stand where one can.
+    let known: Vec<&str> = known.iter().copied().chain(in_layers.then_some("repeat")).collect();
+    let is_activation = || {
+        let name = Node::from_json(&json!(name), Place::Nowhere);
+        from_tree::<Activation>(&name).is_ok()
     };
-    Finding { path, message, help, part }
+    let help = match in_layers && is_activation() {
+        true => format!("write `activation: {name}`"),
+        false => suggest(name, &known),
+    };
+    (message, help)
 }
 
 /// ` in `dense``, for the last key of a path that has one around it.
@@ -214,108 +241,124 @@ fn inside(path: &Path) -> String {
 }
 
 /// Several keys where one name is wanted, most often because of the indentation.
-fn not_one_name(map: &Map<String, Value>, path: &Path) -> (String, String) {
-    let names: Vec<String> = map.keys().map(|key| format!("`{key}`")).collect();
+fn not_one_name(keys: &[&str], path: &Path) -> (String, String) {
+    let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
     let message = match &names[..] {
         [] => "a name is missing".to_owned(),
-        names => format!("one name belongs here, not {}: {}", names.len(), names.join(", ")),
+        names => format!("expected one name, found {}: {}", names.len(), names.join(", ")),
     };
     let help = match (path.0.last(), names.first()) {
         (Some(Seg::Index(_)), Some(first)) => format!(
-            "indent what belongs to {first} further than its first letter, and give each name an \
-             item of its own"
+            "indent the keys of {first} further than its first letter, and give each name an item \
+             of its own"
         ),
-        (_, Some(_)) => "keep one; its parameters go below it, indented further".to_owned(),
+        (_, Some(_)) => "keep one, with its parameters below it, indented further".to_owned(),
         (_, None) => "write one, with its parameters below it".to_owned(),
     };
     (message, help)
 }
 
-/// What to write where a value is of another type.
-fn remedy(message: &str, node: Option<&Value>, path: &Path) -> String {
+/// What was expected and found, and what to write instead.
+fn wrong_type(form: &Form, node: Option<&Node>, path: &Path) -> (String, String) {
     let key = path.0.iter().rev().find_map(|seg| match seg {
         Seg::Key(key) => Some(key.as_str()),
         Seg::Index(_) => None,
     });
     let key = key.unwrap_or("key");
-    let expected = message.split_once(", expected ").map_or("", |(_, expected)| expected);
-    match (expected, node) {
-        ("usize" | "u64" | "u32", Some(Value::Number(number))) => {
-            match number.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0) {
-                Some(whole) if whole < 1e15 => format!("write `{whole}`"),
-                Some(_) | None => "write a whole number from 0 up".to_owned(),
+    let scalar = node.and_then(|node| match &node.kind {
+        Kind::Scalar(scalar) => Some(scalar),
+        Kind::List(_) | Kind::Map(_) => None,
+    });
+    let is_item = matches!(path.0.last(), Some(Seg::Index(_)));
+    let assign = |value: &str| if is_item { value.to_owned() } else { format!("{key}: {value}") };
+    if matches!(form, Form::Whole | Form::Number | Form::OneOf(_))
+        && let Some(scalar) = scalar
+        && let Some(number) = scalar.without_leading_zeros()
+    {
+        let message = format!("`{}` has a leading zero", shown(&scalar.text));
+        return (message, format!("drop the leading zero: `{}`", assign(&number)));
+    }
+    let expected = match form {
+        Form::Whole => "a whole number without point or exponent",
+        Form::Number => "a number",
+        Form::Bool => "true or false",
+        Form::Text => "a text",
+        Form::List => "a list",
+        Form::Map => "a map of keys and values",
+        Form::Name => "a name",
+        Form::NameAlone => "the name alone, because it has no parameters",
+        Form::OneOf(words) => words,
+    };
+    let message =
+        format!("expected {expected}, found {}", node.map_or("nothing".to_owned(), found));
+    let help = match (form, scalar.map(Scalar::resolved)) {
+        (Form::Whole, Some(Resolved::Float(number)))
+            if number.fract() == 0.0 && (0.0..1e15).contains(&number) =>
+        {
+            format!("write `{number}`")
+        }
+        (Form::Whole, Some(Resolved::Float(_) | Resolved::Int(_))) => {
+            "write a whole number from 0 up".to_owned()
+        }
+        (Form::Whole | Form::Number, Some(Resolved::Text(text)))
+            if text.parse::<f64>().is_ok_and(f64::is_finite)
+                && scalar.is_some_and(|scalar| !scalar.plain) =>
+        {
+            format!("leave the quotes out: `{}`", assign(&shown(text)))
+        }
+        (Form::Whole, _) => "write a whole number in digits alone".to_owned(),
+        (Form::Number, Some(Resolved::Float(_))) => "write a finite number".to_owned(),
+        (Form::Number, _) => "write a number, as in 0.01 or 1.0e-3".to_owned(),
+        (Form::Bool, _) => "write `true` or `false`".to_owned(),
+        (Form::Text, Some(_)) => match scalar {
+            Some(scalar) if !scalar.text.is_empty() => {
+                format!("put it in quotes: `{}`", assign(&format!("\"{}\"", shown(&scalar.text))))
+            }
+            Some(_) | None => format!("write a text, as in `{}`", assign("\"…\"")),
+        },
+        (Form::Text, None) => format!("write a text, as in `{}`", assign("\"…\"")),
+        (Form::List, None) => "put a `-` before each item".to_owned(),
+        (Form::List, Some(_)) => format!("write a list, as in `{key}: [ … ]`"),
+        (Form::NameAlone, _) => "leave out what stands behind the name".to_owned(),
+        (Form::Name, _) => "write a name, or a name with its parameters below it".to_owned(),
+        (Form::Map, Some(Resolved::Int(_) | Resolved::Float(_))) => {
+            match (value::usual_parameter(key), scalar) {
+                (Some(parameter), Some(scalar)) => {
+                    format!("write `{key}: {{ {parameter}: {} }}`", shown(&scalar.text))
+                }
+                (Some(_) | None, _) => {
+                    format!("write its parameters as a map, as in `{key}: {{ … }}`")
+                }
             }
         }
-        ("usize" | "u64" | "u32" | "f64" | "f32", Some(Value::String(text)))
-            if text.parse::<f64>().is_ok_and(f64::is_finite) =>
-        {
-            format!("leave the quotes out: `{key}: {text}`")
-        }
-        ("usize" | "u64" | "u32", _) => "write a whole number in digits alone".to_owned(),
-        ("f64" | "f32", _) => "write a number, as in 0.01 or 1.0e-3".to_owned(),
-        ("a boolean", _) => "write `true` or `false`".to_owned(),
-        ("a string" | "path string", Some(Value::Number(_) | Value::Bool(_))) => {
-            format!("put it in quotes: `{key}: \"{}\"`", node.map_or(String::new(), value::plain))
-        }
-        ("a sequence", Some(Value::Object(_))) => "put a `-` before each item".to_owned(),
-        ("a sequence", _) => format!("write a list, as in `{key}: [ … ]`"),
-        ("unit", _) => "leave out what stands behind the name".to_owned(),
-        ("string or map" | "map with a single key", _) => {
-            "write a name, or a name with its parameters below it".to_owned()
-        }
-        (other, _) if other.starts_with("enum") => {
-            "write a name, or a name with its parameters below it".to_owned()
-        }
-        (other, _) if other.starts_with("struct") => {
-            format!("write its parameters as a map, as in `{key}: {{ … }}`")
-        }
-        (other, _) if !other.is_empty() => format!("write {other}"),
-        _ => String::new(),
+        (Form::Map, _) => format!("write its parameters as a map, as in `{key}: {{ … }}`"),
+        (Form::OneOf(words), _) => format!("write {words}"),
+    };
+    (message, help)
+}
+
+/// What stands in the file, in a few words.
+fn found(node: &Node) -> String {
+    match &node.kind {
+        Kind::List(_) => "a list".to_owned(),
+        Kind::Map(_) => "a map".to_owned(),
+        Kind::Scalar(scalar) => match scalar.resolved() {
+            Resolved::Null => "nothing".to_owned(),
+            Resolved::Bool(_) => format!("`{}`", scalar.text),
+            Resolved::Int(_) => format!("number `{}`", shown(&scalar.text)),
+            Resolved::Float(number) if number.is_finite() => {
+                format!("number `{}`", shown(&scalar.text))
+            }
+            Resolved::Float(_) => format!("`{}`", shown(&scalar.text)),
+            Resolved::Text(text) => format!("text \"{}\"", shown(text)),
+        },
     }
 }
 
-/// `invalid type: string "x", expected usize` without Rust's type names.
-fn plain_type(message: &str) -> String {
-    let Some((found, expected)) = message.split_once(", expected ") else {
-        return message.to_owned();
-    };
-    let found = found.trim_start_matches("invalid type: ").trim_start_matches("invalid value: ");
-    // Only serde's own word is translated; what follows is the user's.
-    let found = [
-        ("floating point", "number"),
-        ("integer", "number"),
-        ("boolean ", ""),
-        ("string", "text"),
-        ("sequence", "a list"),
-        ("map", "a map"),
-        ("null", "nothing"),
-        ("unit value", "nothing"),
-    ]
-    .iter()
-    .find_map(|(serde, ours)| Some(format!("{ours}{}", found.strip_prefix(serde)?)))
-    .unwrap_or_else(|| found.to_owned());
-    let found = match found.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &found[..end]),
-        None => found,
-    };
-    // Numbers that are none come as words.
-    let found = match found.as_str() {
-        "text \".nan\"" => "`.nan`",
-        "text \".inf\"" => "`.inf`",
-        "text \"-.inf\"" => "`-.inf`",
-        other => other,
-    };
-    let expected = match expected {
-        "usize" | "u64" | "u32" => "a whole number without point or exponent",
-        "f64" | "f32" => "a number",
-        "a boolean" => "true or false",
-        "a string" | "path string" => "a text",
-        "a sequence" => "a list",
-        "map with a single key" | "string or map" => "a name",
-        "unit" => "the name alone, because it has no parameters",
-        other if other.starts_with("struct") => "a map of keys and values",
-        other if other.starts_with("enum") => "a name",
-        other => other,
-    };
-    format!("expected {expected}, found {found}")
+/// The beginning of a text.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

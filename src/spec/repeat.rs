@@ -1,13 +1,17 @@
 //! `repeat: { times: 3, layers: […] }` in a list of layers: its layers, so many times over.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::layer::Layer;
 use super::problem::Finding;
 use super::read::read;
-use super::source::{Path, Seg};
+use super::source::Path;
+use super::tree::{Entry, Kind, Node};
+use super::value::at_keys;
 
 /// Stacks of more layers are taken for a mistake.
 const MAX_LAYERS: usize = 1000;
@@ -20,66 +24,48 @@ pub struct Repeat {
     times: usize,
     /// The layers; blocks may be among them, too.
     #[schemars(with = "Vec<Layer>")]
-    layers: Vec<Value>,
+    layers: Vec<IgnoredAny>,
 }
 
-/// Writes every block out. Gives the place of each layer in the file, for [`place_in_file`], and
-/// the mistakes in the blocks themselves; a block with a mistake is left out.
-pub(super) fn unroll(setup: &mut Value) -> (Vec<Path>, Vec<Finding>) {
+/// Writes every block out and gives the mistakes in the blocks themselves; a block with a mistake
+/// is left out. The layers keep their places in the file.
+pub(super) fn unroll(setup: &mut Arc<Node>) -> Vec<Finding> {
     let at = Path::default().key("model").key("layers");
-    let is_block = |layer: &Value| layer.get("repeat").is_some();
-    let Some(layers) = setup.pointer_mut("/model/layers").and_then(Value::as_array_mut) else {
-        return (Vec::new(), Vec::new());
-    };
-    if !layers.iter().any(is_block) {
-        return (Vec::new(), Vec::new());
+    let mut findings = Vec::new();
+    let is_block = |layer: &Arc<Node>| layer.get("repeat").is_some();
+    let unrolled = at_keys(setup, &["model", "layers"], &mut |list| {
+        let layers = list.items().filter(|layers| layers.iter().any(is_block))?;
+        let mut flat = Flat::default();
+        flat.extend(layers, &at);
+        findings = flat.findings;
+        Some(Arc::new(Node { place: list.place, kind: Kind::List(flat.layers) }))
+    });
+    if let Some(unrolled) = unrolled {
+        *setup = unrolled;
     }
-    let mut flat = Flat::default();
-    flat.extend(std::mem::take(layers), &at);
-    *layers = flat.layers;
-    (flat.places, flat.findings)
-}
-
-/// A path into a setup as one into its file.
-pub(super) fn place_in_file(places: &[Path], path: Path) -> Path {
-    match &path.0[..] {
-        [Seg::Key(model), Seg::Key(layers), Seg::Index(index), rest @ ..]
-            if model == "model" && layers == "layers" =>
-        {
-            match places.get(*index) {
-                Some(place) => place.join(&Path(rest.to_vec())),
-                None => path,
-            }
-        }
-        _ => path,
-    }
+    findings
 }
 
 #[derive(Default)]
 struct Flat {
-    layers: Vec<Value>,
-    places: Vec<Path>,
+    layers: Vec<Arc<Node>>,
     findings: Vec<Finding>,
 }
 
 impl Flat {
-    fn extend(&mut self, layers: Vec<Value>, at: &Path) {
-        for (i, layer) in layers.into_iter().enumerate() {
-            let at = at.index(i);
-            match layer.get("repeat") {
+    fn extend(&mut self, layers: &[Arc<Node>], at: &Path) {
+        for (i, layer) in layers.iter().enumerate() {
+            match layer.entry("repeat") {
                 Some(block) => {
-                    let keys = layer.as_object().map_or(1, serde_json::Map::len);
-                    self.block(block.clone(), keys, &at);
+                    let keys = layer.entries().map_or(1, <[_]>::len);
+                    self.block(block, keys, &at.index(i));
                 }
-                None => {
-                    self.layers.push(layer);
-                    self.places.push(at);
-                }
+                None => self.layers.push(layer.clone()),
             }
         }
     }
 
-    fn block(&mut self, block: Value, keys: usize, at: &Path) {
+    fn block(&mut self, block: &Entry, keys: usize, at: &Path) {
         if keys > 1 {
             self.findings.push(Finding::new(
                 at.clone(),
@@ -89,20 +75,22 @@ impl Flat {
             return;
         }
         let at = at.key("repeat");
-        let read = read::<Repeat>(block, &at);
+        let read = read::<Repeat>(&block.value, &at);
         let times_is_there = !read.faulty.contains(&at.key("times"));
         self.findings.extend(read.findings);
-        let Some(block) = read.value else { return };
-        if block.times == 0 || block.layers.is_empty() && !read.faulty.contains(&at.key("layers")) {
-            let key = if block.times == 0 { "times" } else { "layers" };
+        let Some(Repeat { times, layers: once }) = read.value else { return };
+        let layers = block.value.get("layers").and_then(|layers| layers.items());
+        let layers = layers.unwrap_or_default();
+        if times == 0 || once.is_empty() && !read.faulty.contains(&at.key("layers")) {
+            let key = if times == 0 { "times" } else { "layers" };
             let help = "repeat at least one layer at least once, or leave the block out";
             self.findings.push(Finding::new(at.key(key), "nothing is repeated", help));
             return;
         }
         let mut once = Self::default();
-        once.extend(block.layers, &at.key("layers"));
+        once.extend(layers, &at.key("layers"));
         self.findings.append(&mut once.findings);
-        let all = once.layers.len().checked_mul(block.times);
+        let all = once.layers.len().checked_mul(times);
         if times_is_there && all.is_none_or(|all| all + self.layers.len() > MAX_LAYERS) {
             let message = format!("more than {MAX_LAYERS} layers");
             self.findings.push(Finding::new(at.key("times"), message, "repeat fewer `times`"));
@@ -111,26 +99,32 @@ impl Flat {
         if once.layers.is_empty() {
             return;
         }
-        for _ in 0..block.times {
+        for _ in 0..times {
             self.layers.extend_from_slice(&once.layers);
-            self.places.extend_from_slice(&once.places);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
+    use crate::spec::tree::Place;
+
+    fn node(value: &Value) -> Arc<Node> {
+        Node::from_json(value, Place::Nowhere)
+    }
 
     #[test]
-    fn blocks_are_written_out_and_their_layers_keep_their_places() {
+    fn blocks_are_written_out() {
         let inner = json!({"repeat": {"times": 2, "layers": [{"dropout": {}}]}});
         let block = json!({"repeat": {"times": 2, "layers": [{"dense": {}}, inner]}});
-        let mut setup = json!({"model": {"layers": [{"flatten": {}}, block, {"dense": {}}]}});
-        let (places, findings) = unroll(&mut setup);
+        let mut setup =
+            node(&json!({"model": {"layers": [{"flatten": {}}, block, {"dense": {}}]}}));
+        let findings = unroll(&mut setup);
         assert!(findings.is_empty());
-        let kinds: Vec<String> = setup["model"]["layers"]
+        let kinds: Vec<String> = setup.to_json()["model"]["layers"]
             .as_array()
             .unwrap()
             .iter()
@@ -140,13 +134,6 @@ mod tests {
             kinds,
             ["flatten", "dense", "dropout", "dropout", "dense", "dropout", "dropout", "dense"]
         );
-        let place =
-            |i| place_in_file(&places, Path::dotted(&format!("model.layers.{i}.x"))).to_string();
-        assert_eq!(place(0), "model.layers[0].x");
-        assert_eq!(place(4), "model.layers[1].repeat.layers[0].x");
-        assert_eq!(place(6), "model.layers[1].repeat.layers[1].repeat.layers[0].x");
-        assert_eq!(place(7), "model.layers[2].x");
-        assert_eq!(place_in_file(&places, Path::dotted("training")).to_string(), "training");
     }
 
     #[test]
@@ -155,8 +142,8 @@ mod tests {
         for _ in 0..20 {
             layer = json!({"repeat": {"times": 1000, "layers": [layer]}});
         }
-        let mut setup = json!({"model": {"layers": [layer]}});
-        let (_, findings) = unroll(&mut setup);
+        let mut setup = node(&json!({"model": {"layers": [layer]}}));
+        let findings = unroll(&mut setup);
         assert!(findings[0].message.contains("more than 1000 layers"));
     }
 }

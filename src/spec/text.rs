@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path) -> Result<String, Box<(String, Problem)>> {
     };
     // A pipe would make the program wait, and a device has no end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        let message = format!("cannot read `{}`: it is no file", path.display());
+        let message = format!("cannot read `{}`: it is not a file", path.display());
         return Err(refused(message, "name a file with an experiment"));
     }
     let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -30,12 +30,16 @@ pub(super) fn read(path: &Path) -> Result<String, Box<(String, Problem)>> {
         let message = format!("larger than {} MiB, which no experiment is", MAX_BYTES >> 20);
         return Err(refused(message, "name a file with an experiment"));
     }
+    // Editors on Windows begin a file with a byte order mark, which is no part of its text.
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let bytes = error.into_bytes();
         let message = match bytes[..] {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file is in UTF-16".to_owned(),
-            _ => format!("byte {:#04x} is no text in UTF-8", bytes[at]),
+            _ => format!("byte {:#04x} is not text in UTF-8", bytes[at]),
         };
         // Up to the mistake, the text is as it is in the file.
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -23,7 +23,7 @@ use super::{
     EpochRow, Found, Histogram, Manifest, RecordedTrial, Status, TrialDir, TrialLock,
     read_histograms,
 };
-use crate::spec::top_k_name;
+use crate::spec::{TENSORBOARD, top_k_name};
 use events::Events;
 use messages::{HParamsData, SessionEnd, SessionStart, SessionStatus};
 
@@ -125,7 +125,7 @@ pub fn write_tensorboard_summary(results: &Path) -> Result<()> {
     let mut events = Events::starting(created);
     let experiment = hparams::experiment(created, &trials, &top_k);
     events.hparams(created, "_hparams_/experiment", HParamsData::Experiment(experiment));
-    events.write(&results.join("tensorboard").join("events.out.tfevents.summary"))
+    events.write(&results.join(TENSORBOARD).join("events.out.tfevents.summary"))
 }
 
 /// Writes the three files of a trial.
