@@ -306,7 +306,7 @@ fn numbers_of_optimizers_out_of_range_are_refused_at_their_place() {
 fn numbers_of_schedules_out_of_range_are_refused_at_their_place() {
     for (schedule, why) in [
         ("-1", "`learning_rate` cannot be -1"),
-        (".nan", "unknown name `.nan`"),
+        (".nan", "expected a number, found `.nan`"),
         ("exponential", "unknown name `exponential`"),
         ("one_cycle", "missing key `max_learning_rate` in `one_cycle`"),
         ("{ polynomial_decay: { decay_steps: 5 } }", "missing key `initial_learning_rate`"),

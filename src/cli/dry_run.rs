@@ -99,21 +99,21 @@ fn begun(standing: &Standing, trial: &Trial) -> Option<usize> {
 
 /// Whether a trial's folder holds finished results, which are moved aside for it.
 fn is_moved_aside(standing: &Standing, trial: &Trial) -> bool {
-    let is_finished = |manifest: &Manifest| manifest.status == Status::Completed;
+    let is_finished = |manifest: &Manifest| match manifest.status {
+        Status::Completed | Status::Diverged => true,
+        Status::Running | Status::Failed | Status::Interrupted => false,
+    };
     match standing {
         Standing::Open(Cause::Changed(recorded)) => is_finished(recorded),
-        Standing::DoneIn(_) | Standing::Open(Cause::Forced | Cause::Lacks(_)) => {
+        Standing::DoneIn(_)
+        | Standing::Open(Cause::Forced | Cause::Lacks(_) | Cause::Diverged(_)) => {
             trial.dir.read_manifest().as_ref().is_some_and(is_finished)
         }
         Standing::Done
         | Standing::Diverged(_)
-        | Standing::Open(
-            Cause::New
-            | Cause::CutOff(_)
-            | Cause::Failed(_)
-            | Cause::Diverged(_)
-            | Cause::Elsewhere,
-        ) => false,
+        | Standing::Open(Cause::New | Cause::CutOff(_) | Cause::Failed(_) | Cause::Elsewhere) => {
+            false
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::backend::{self, Opened};
 use crate::data::{Dataset, Library};
 use crate::launch::{self, DivergedTrial, Events, FailedTrial, Job};
 use crate::plan::{Cause, Earlier, Policy, Selection, Standing, Trial};
-use crate::record::{Plan, PlannedCase, PlannedTrial, TrialDir};
+use crate::record::{Plan, PlannedCase, PlannedTrial, Status, TrialDir};
 use crate::spec::{BackendName, Experiment, Overrides};
 use crate::train::NUMERICS_VERSION;
 
@@ -195,10 +195,10 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     for planned in &mut planned {
         planned.datasets = Vec::new();
     }
-    for DivergedTrial { title, reason } in &report.diverged {
-        eprintln!("diverged: {title}: {reason}");
-    }
     if !quiet && !report.diverged.is_empty() {
+        for DivergedTrial { title, reason } in &report.diverged {
+            eprintln!("diverged: {title}: {reason}");
+        }
         eprintln!(
             "A diverged trial is a result: it ranks last, and a claim can name it. If it should not \
              diverge, lower the learning rate or clip gradients."
@@ -334,7 +334,8 @@ fn count(planned: &[Planned], is: impl Fn(&Standing) -> bool) -> usize {
 fn tell_of_older_numerics(planned: &[Planned]) {
     let is_older = |standing: &Standing| match standing {
         Standing::Open(Cause::Changed(recorded)) => {
-            recorded.outcome.is_some() && recorded.versions.numerics != NUMERICS_VERSION
+            let is_result = recorded.outcome.is_some() || recorded.status == Status::Diverged;
+            is_result && recorded.versions.numerics != NUMERICS_VERSION
         }
         Standing::Open(
             Cause::New

@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn no_number_but_zero_is_shown_as_zero() {
         let shown: Vec<String> =
-            [0.0, 1.465e-6, -1.92e-7, 0.0003, 0.871_24, -12.0, 123_456.0, f64::NAN, f64::INFINITY]
+            [0.0, 1.466e-6, -1.92e-7, 0.0003, 0.871_24, -12.0, 123_456.0, f64::NAN, f64::INFINITY]
                 .map(|value| number(value, 4))
                 .to_vec();
         let expected = [
