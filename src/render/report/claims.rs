@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::numbers::significant;
 use crate::record::{CsvName, read_table};
 
 use super::html::Html;
@@ -77,13 +78,10 @@ pub fn write(html: &mut Html, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whole numbers as they are; others in five digits, or fewer where the file has fewer.
+/// Whole numbers as they are; others in five digits or more, so that no digit before the point is lost,
+/// or fewer where the file has fewer.
 fn digits(value: f64, text: &str) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 {
-        return format!("{value:.0}");
-    }
-    let rounded: f64 = format!("{value:.4e}").parse().unwrap_or(value);
-    let short = rounded.to_string();
+    let short = significant(value, 5);
     if short.len() < text.len() { short } else { text.to_owned() }
 }
 
@@ -95,6 +93,7 @@ mod tests {
     fn whole_numbers_keep_all_their_digits() {
         for (value, shown) in [
             ("270946.0", "270946"),
+            ("270946.53", "270947"),
             ("0.12345678", "0.12346"),
             ("0.5", "0.5"),
             ("-3.0", "-3"),
