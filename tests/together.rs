@@ -66,6 +66,21 @@ fn locks_that_killed_processes_have_left_are_no_obstacle() {
     assert_eq!(bench.names("out/tiny/slow"), ["seed-1", "seed-2"]);
 }
 
+#[test]
+fn a_run_shows_its_own_plan_though_another_file_of_that_name_was_planned_meanwhile() {
+    let bench = Bench::with("tiny.yaml", TINY);
+    bench.write("other.yaml", edited(TINY, "  quick: {}\n", ""));
+    let lock = hold(&bench, "slow/seed-1");
+    let child = bench.start("run tiny.yaml -o out");
+    within("the others are done", || bench.has("out/tiny/quick/seed-2/model.safetensors"));
+    bench.bn_runner("run other.yaml -o out --only seed-2").exits(0);
+    assert_eq!(bench.table("out/tiny/aggregate.csv").len(), 1);
+    drop(lock);
+    Bench::wait(child).exits(0).prints("quick").says("another `run` has recorded another plan");
+    assert_eq!(bench.table("out/tiny/aggregate.csv").len(), 2);
+    assert_eq!(bench.text("out/tiny/experiment.yaml"), TINY);
+}
+
 /// Waits until something is so.
 #[track_caller]
 fn within(what: &str, so: impl Fn() -> bool) {

@@ -14,9 +14,9 @@ use super::run::Planned;
 use crate::analysis::{self, ExperimentResults, Verdict, experiment_results};
 use crate::launch::FailedTrial;
 use crate::record::{
-    Entry, ExperimentFolder, RecordedTrial, Slot, Status, add_byte_order_mark, read_metrics,
-    read_plan, read_results, write_atomically, write_if_changed, write_plan, write_tensorboard,
-    write_tensorboard_summary,
+    Entry, ExperimentFolder, RecordedTrial, Slot, Status, add_byte_order_mark, is_recorded_plan,
+    read_metrics, read_plan, read_results, write_atomically, write_if_changed, write_plan,
+    write_tensorboard, write_tensorboard_summary,
 };
 use crate::render;
 
@@ -42,8 +42,18 @@ pub fn write_results(
     strict: bool,
 ) -> Result<Written> {
     for planned in planned {
-        // Somebody may have deleted it, with all the rest, while trials were trained.
-        if read_plan(&out.join(&planned.prepared.experiment.name)).is_none() {
+        let name = &planned.prepared.experiment.name;
+        let folder = out.join(name);
+        // While trials were trained, the folder may have been deleted, or another process may have
+        // planned another file of that name.
+        if !is_recorded_plan(&folder, &planned.plan) {
+            if read_plan(&folder).is_some() {
+                eprintln!(
+                    "note: another `run` has recorded another plan in `{}` meanwhile; tables and \
+                     charts are of the plan of this command",
+                    folder.display()
+                );
+            }
             record_plan(out, planned)?;
         }
     }

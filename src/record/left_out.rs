@@ -20,7 +20,8 @@ const CHANGES_SHOWN: usize = 3;
 const TRIALS_EXAMINED: usize = 100;
 
 impl ExperimentFolder {
-    /// Which trials are left out and why, for people; `None` where all are in a row.
+    /// Which trials are left out and why, for people; `None` where all are in a row, but for those that
+    /// `run` moved to `previous`.
     pub fn left_out_note(&self) -> Option<String> {
         let plan = self.plan.as_ref()?;
         if self.left_out.is_empty() {
@@ -29,6 +30,10 @@ impl ExperimentFolder {
         let mut reasons = Reasons::new(self, plan);
         let is_aside = |index: &&usize| self.entries[**index].found.is_aside();
         let (aside, others): (Vec<&usize>, Vec<&usize>) = self.left_out.iter().partition(is_aside);
+        // What `run` itself moved aside is told only beside something else.
+        if others.is_empty() {
+            return None;
+        }
         // In the order of first appearance.
         let mut groups: Vec<(String, Vec<&Entry>)> = Vec::new();
         for index in others.iter().take(TRIALS_EXAMINED) {

@@ -50,7 +50,7 @@ pub use manifest::{
 pub use metrics::{EpochRow, MetricsWriter, TopK, read_metrics};
 pub use moved_config::{Move, correct_configs};
 pub use plan_file::{
-    Plan, PlannedCase, PlannedTrial, drawn_file, plan_file, read_plan, write_plan,
+    Plan, PlannedCase, PlannedTrial, drawn_file, is_recorded_plan, plan_file, read_plan, write_plan,
 };
 pub use results::{Entry, ExperimentFolder, Nothing, Row, Slot, read_results};
 pub use tensorboard::{TensorBoard, write_tensorboard, write_tensorboard_summary};

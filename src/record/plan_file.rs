@@ -116,6 +116,15 @@ pub fn read_plan(experiment: &Path) -> Option<Plan> {
     serde_json::from_slice(&text).ok().or_else(old)
 }
 
+/// Whether this very plan is the one that an experiment's folder holds.
+pub fn is_recorded_plan(experiment: &Path, plan: &Plan) -> bool {
+    // By its text: numbers read back from JSON may differ in the last digit.
+    match (std::fs::read(plan_file(experiment)), serde_json::to_vec(plan)) {
+        (Ok(recorded), Ok(text)) => recorded == text,
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
