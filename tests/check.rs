@@ -257,8 +257,7 @@ fn names_stay_as_they_are_written_and_are_recorded_so_that_they_are_read_back() 
         let variants = value["variants"].as_mapping().unwrap();
         let keys: Vec<&str> = variants.keys().map(|key| key.as_str().expect(&config)).collect();
         assert_eq!(keys, [name]);
-        std::fs::write(bench.path("again.yaml"), &config).unwrap();
-        bench.bn_runner("run again.yaml -o again").exits(0);
+        bench.bn_runner(&format!("run {trial}/config.yaml -o again")).exits(0);
         let again = bench.json(&format!("again/names/{name}/seed-1/manifest.json"));
         assert_eq!(
             again["trial_hash"],
