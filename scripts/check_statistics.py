@@ -242,7 +242,8 @@ def difference(ours, theirs):
         parts["verdict"] = "higher" if parts["difference"] > 0 else "lower"
     else:
         n = f"{len(one)}" if len(one) == len(other) else f"{len(one)} and {len(other)}"
-        parts["verdict"] = f"not distinguishable at n = {n}"
+        tested = min(len(one), len(other)) > 1
+        parts["verdict"] = f"not distinguishable at n = {n}" if tested else f"untested (n = {n})"
     if parts["t"] is not None and math.isinf(parts["t"]):
         del parts["t"]
     return parts

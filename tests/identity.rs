@@ -151,6 +151,7 @@ fn copies_count_once() {
     let copied = |from: &str, to: &str| copy(&bench.path(from), &bench.path(to));
     copied("results/b/default", "results/b/default.old");
     copied("results/b/default/seed-2", "results/b/default/seed-20");
+    copied("results/b/default/seed-3", "results/seed-3");
     for folders in ["results", "results results", "results/b/default results ./results/b"] {
         let ended = bench.bn_runner(&format!("compare {folders} -f csv")).exits(0);
         assert_eq!(ended.stdout, numbers, "{folders}");

@@ -129,17 +129,17 @@ impl Difference {
             && (has_spread || self.n.min(self.baseline_n) >= SEEDS_WITHOUT_SPREAD)
     }
 
-    /// The verdict: `higher`, `lower` or `not distinguishable at n = 3`.
+    /// The verdict: `higher`, `lower`, `not distinguishable at n = 3`, or `untested (n = 1)`.
     pub fn verdict(&self) -> String {
+        let seeds = match self.n == self.baseline_n {
+            true => format!("n = {}", self.n),
+            false => format!("n = {} and {}", self.n, self.baseline_n),
+        };
         match (self.is_distinguishable(), self.mean > 0.0) {
             (true, true) => "higher".to_owned(),
             (true, false) => "lower".to_owned(),
-            (false, _) if self.n == self.baseline_n => {
-                format!("not distinguishable at n = {}", self.n)
-            }
-            (false, _) => {
-                format!("not distinguishable at n = {} and {}", self.n, self.baseline_n)
-            }
+            (false, _) if self.n.min(self.baseline_n) < 2 => format!("untested ({seeds})"),
+            (false, _) => format!("not distinguishable at {seeds}"),
         }
     }
 }
@@ -212,7 +212,7 @@ mod tests {
     fn one_seed_tells_nothing_and_equal_differences_take_three_seeds() {
         let one = Difference::of(&[(1, 0.75)], &[(1, 0.5)]).unwrap();
         assert_eq!((one.mean, one.ci95, one.p), (0.25, None, None));
-        assert_eq!(one.verdict(), "not distinguishable at n = 1");
+        assert_eq!(one.verdict(), "untested (n = 1)");
         let two = Difference::of(&seeds(&[2.0, 3.0]), &seeds(&[1.0, 2.0])).unwrap();
         assert_eq!((two.ci95, two.p), (Some((1.0, 1.0)), Some(0.0)));
         assert_eq!(two.verdict(), "not distinguishable at n = 2");

@@ -139,12 +139,32 @@ pub fn read_results(folders: &[impl AsRef<Path>]) -> Result<Vec<ExperimentFolder
             Err(error) => unreadable.push((found, format!("{error:#}"))),
         }
     }
+    drop_copies(&mut experiments);
     let mut setups = RecordedSetups::default();
     let read = |(folder, (entries, unreadable)): (PathBuf, _)| {
         let is_whole = is_whole(&folder);
         ExperimentFolder::new(folder, is_whole, entries, unreadable, &mut setups)
     };
     Ok(experiments.into_iter().map(read).collect())
+}
+
+/// Leaves out copies of trials that are outside the folder of their experiment: a trial counts once,
+/// where its experiment has a plan.
+fn drop_copies(experiments: &mut BTreeMap<PathBuf, (Vec<Entry>, Unreadable)>) {
+    let key = |entry: &Entry| {
+        let manifest = &entry.manifest;
+        (manifest.experiment.clone(), manifest.trial_hash.clone())
+    };
+    let is_planned = |folder: &Path| plan_file(folder).is_file();
+    let planned = experiments.iter().filter(|(folder, _)| is_planned(folder));
+    let known: HashSet<_> = planned.flat_map(|(_, (entries, _))| entries.iter().map(key)).collect();
+    experiments.retain(|folder, (entries, unreadable)| {
+        if is_planned(folder) {
+            return true;
+        }
+        entries.retain(|entry| !known.contains(&key(entry)));
+        !entries.is_empty() || !unreadable.is_empty()
+    });
 }
 
 /// Which folders have a plan.

@@ -59,6 +59,14 @@ impl<'t> Line<'t> {
         (end > 0).then(|| Self::around(text, end))
     }
 
+    /// The next line that is not blank.
+    fn after(&self, text: &'t str) -> Option<Self> {
+        let rest = &text[self.start + self.text.len()..];
+        let start = text.len() - rest.trim_start_matches(['\r', '\n']).len();
+        let blank = text[start..].len() - text[start..].trim_start().len();
+        (start + blank < text.len()).then(|| Self::around(text, start + blank))
+    }
+
     fn indentation(&self) -> usize {
         self.text.len() - self.text.trim_start_matches([' ', '\t']).len()
     }
@@ -76,10 +84,11 @@ fn rest_of_line(text: &str, from: usize) -> Range<usize> {
     from..from + line.trim_end().len()
 }
 
-/// Tabs in the indentation and spaces of other kinds, in the line of the mistake or the one before.
+/// Tabs where the parser takes none and spaces of other kinds, in the line of the mistake or the lines
+/// around it: the parser may stop before a line that it cannot take.
 fn spaces(text: &str, line: &Line<'_>) -> Option<Problem> {
-    let before = line.before(text);
-    let lines = || before.iter().chain([line]);
+    let (before, after) = (line.before(text), line.after(text));
+    let lines = || before.iter().chain([line]).chain(&after);
     let other = lines().find_map(|line| {
         let (at, c) = line.text.char_indices().find(|(_, c)| other_space(*c))?;
         Some(wrong_space(line.start + at, c))
@@ -90,7 +99,14 @@ fn spaces(text: &str, line: &Line<'_>) -> Option<Problem> {
             Some(wrong_space(line.start + at, '\t'))
         })
     };
-    other.or_else(tab)
+    let after_a_key = || {
+        lines().find_map(|line| {
+            let at = line.start + line.text.find(":\t").or_else(|| line.text.find("-\t"))? + 1;
+            let message = format!("a tab after `{}`", &text[at - 1..at]);
+            Some(Problem::new(Some(at..at + 1), message, "put a space in its place"))
+        })
+    };
+    other.or_else(tab).or_else(after_a_key)
 }
 
 /// Letters that no plain text can begin with.
@@ -416,5 +432,9 @@ mod tests {
             ("a no-break space (U+00A0) instead of a space".to_owned(), 4)
         );
         assert_eq!(at("a:\n\tb: 1\n", "b"), ("a tab in the indentation".to_owned(), 3));
+        // The parser stops in the line before.
+        let text = "a:\n  b: 1\n\tc: 2\n";
+        assert_eq!(at(text, "b"), ("a tab in the indentation".to_owned(), 10));
+        assert_eq!(at("a: 1\nb:\tc: 2\n", "b"), ("a tab after `:`".to_owned(), 7));
     }
 }

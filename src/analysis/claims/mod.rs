@@ -149,7 +149,7 @@ fn adjust(verdicts: &mut [Verdict]) {
         if p < level && p_holm >= level {
             let percent = 100.0 * level;
             let note = format!(
-                "does not {decision} at {percent} % after Holm's correction for {number} tests"
+                "would not {decision} at {percent} % after Holm's correction for {number} tests"
             );
             verdict.note = [note, std::mem::take(&mut verdict.note)]
                 .into_iter()
