@@ -415,3 +415,48 @@ fn results_of_version_0_1_are_read_as_they_are() {
     std::fs::remove_dir_all(bench.path("results/small/.bn-runner")).unwrap();
     is_as_before(&bench);
 }
+
+#[test]
+fn copies_with_another_seed_in_their_manifests_are_no_further_trials() {
+    let bench = trained();
+    let numbers = bench.bn_runner("compare results -f csv").exits(0).stdout;
+    for seed in 4..7 {
+        let to = bench.path(&format!("results/b/default/seed-{seed}"));
+        copy(&bench.path("results/b/default/seed-1"), &to);
+        let manifest = format!("results/b/default/seed-{seed}/manifest.json");
+        let text = edited(&bench.text(&manifest), "\"seed\": 1,", &format!("\"seed\": {seed},"));
+        bench.write(&manifest, text);
+    }
+    assert_eq!(bench.bn_runner("compare results -f csv").exits(0).stdout, numbers);
+    std::fs::remove_dir_all(bench.path("results/b/.bn-runner")).unwrap();
+    assert_eq!(bench.bn_runner("compare results -f csv").exits(0).stdout, numbers);
+}
+
+#[test]
+fn a_complete_copy_stands_in_for_a_trial_that_lacks_epochs() {
+    let bench = trained();
+    let numbers = bench.bn_runner("compare results -f csv").exits(0).stdout;
+    let trial = "results/b/default/seed-1";
+    copy(&bench.path(trial), &bench.path("results/b/default/seed-1.bak"));
+    std::fs::remove_file(bench.path(&format!("{trial}/metrics.csv"))).unwrap();
+    assert_eq!(bench.bn_runner("compare results -f csv").exits(0).stdout, numbers);
+}
+
+#[test]
+fn a_recorded_trial_that_is_trained_again_in_its_folder_leaves_the_plan_as_it_is() {
+    let bench = trained();
+    let files = ["experiment.yaml", "expectations.csv", ".bn-runner/plan.json"];
+    let before = files.map(|file| bench.text(&format!("results/b/{file}")));
+    bench.bn_runner("run results/b/default/seed-2/config.yaml --force").exits(0).prints("held");
+    assert_eq!(files.map(|file| bench.text(&format!("results/b/{file}"))), before);
+    assert_eq!(rows(&bench, "results"), [row("default", 3)]);
+}
+
+#[test]
+fn experiments_deeper_down_are_read_by_their_own_folder_alone() {
+    let bench = trained();
+    copy(&bench.path("results/b"), &bench.path("results/old/b"));
+    assert_eq!((count(&bench, "done"), count(&bench, "to do")), ("3".into(), "0".into()));
+    assert_eq!(bench.bn_runner("status").exits(0).stdout.lines().count(), 2);
+    assert_eq!(rows(&bench, "results/old"), [row("default", 3)]);
+}

@@ -54,7 +54,7 @@ pub struct FoldArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 enum Source {
-    /// Those after the last epoch.
+    /// Those of the kept epoch: the last one, or the best one with `restore_best_weights`.
     Model,
     /// Those of the epoch with the lowest validation loss.
     Best,

@@ -13,7 +13,7 @@ use super::print;
 use crate::analysis::{Metric, grid_text};
 use crate::numbers::duration;
 use crate::record::{
-    CsvName, Entry, ExperimentFolder, Manifest, Row as RecordedRow, State, TrialDir,
+    CsvName, Entry, ExperimentFolder, Manifest, Row as RecordedRow, State, Status, TrialDir,
 };
 use crate::render::{Lean, plain_table};
 use crate::spec::GridValue;
@@ -129,6 +129,10 @@ impl Row {
         }
     }
 
+    fn has_diverged(&self) -> bool {
+        self.manifest.status == Status::Diverged
+    }
+
     fn test_accuracy(&self) -> Option<f64> {
         self.manifest.outcome.as_ref().map(|outcome| outcome.test_accuracy)
     }
@@ -166,7 +170,11 @@ impl SortBy {
             Self::Seed => a.manifest.seed.cmp(&b.manifest.seed),
             Self::Status => a.state.cmp(&b.state),
             Self::Epochs => b.epochs.cmp(&a.epochs),
-            Self::ValAccuracy => best_first(a.val_accuracy, b.val_accuracy),
+            // A diverged trial is the worst one, as in every ranking.
+            Self::ValAccuracy => best_first(
+                a.val_accuracy.filter(|_| !a.has_diverged()),
+                b.val_accuracy.filter(|_| !b.has_diverged()),
+            ),
             Self::TestAccuracy => best_first(a.test_accuracy(), b.test_accuracy()),
             Self::Age => best_first(a.age.map(|age| -age), b.age.map(|age| -age)),
         }

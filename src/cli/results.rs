@@ -19,6 +19,7 @@ use crate::record::{
     write_tensorboard, write_tensorboard_summary,
 };
 use crate::render;
+use crate::spec::Experiment;
 
 /// What became of the results.
 pub struct Written {
@@ -41,7 +42,7 @@ pub fn write_results(
     csv: CsvArgs,
     strict: bool,
 ) -> Result<Written> {
-    for planned in planned {
+    for planned in planned.iter().filter(|planned| !planned.is_record) {
         let name = &planned.prepared.experiment.name;
         let folder = out.join(name);
         // While trials were trained, the folder may have been deleted, or another process may have
@@ -79,14 +80,15 @@ pub fn write_results(
         found.name.clone_from(name);
         tell_what_is_left_out(std::slice::from_ref(&found));
         let failed = |slot: &Slot, entry: Option<&Entry>| failed_now(failed, slot, entry);
-        let (results, unreadable) =
-            experiment_results(&found, experiment.description.clone(), &failed);
+        let shown = shown(planned, &found);
+        let (results, unreadable) = experiment_results(&found, shown.description.clone(), &failed);
         for reason in &unreadable {
             warn_of_unreadable(reason);
         }
         analysis::write_tables(&folder, &results)?;
         analysis::write_diagnostics(&folder, &results)?;
-        let verdicts = analysis::judge(&experiment.claims, &results, &experiment.seeds);
+        let seeds = if planned.is_record { found.seeds() } else { experiment.seeds.clone() };
+        let verdicts = analysis::judge(&shown.claims, &results, &seeds);
         analysis::write_expectations(&folder, name, &verdicts)?;
         own.push(found);
         folders.push(folder);
@@ -106,7 +108,7 @@ pub fn write_results(
     let others: Vec<ExperimentFolder> = recorded.into_values().collect();
     let (charts, page) = std::thread::scope(|scope| {
         let page = scope.spawn(|| write_page(out, &own, &all, &others));
-        (draw_charts(planned, &folders, &all), page.join())
+        (draw_charts(planned, &own, &folders, &all), page.join())
     });
     let mut charts = charts?;
     charts.extend(page.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
@@ -140,6 +142,15 @@ pub fn record_plan(out: &Path, planned: &Planned) -> Result<()> {
     write_if_changed(&folder.join("experiment.yaml"), experiment.source.text.as_bytes())
 }
 
+/// The file whose claims and plots are shown: where a recorded trial is trained again in its own
+/// folder, the recorded file of its experiment.
+fn shown<'a>(planned: &'a Planned, found: &'a ExperimentFolder) -> &'a Experiment {
+    match found.file() {
+        Some(Ok(file)) if planned.is_record => file,
+        Some(_) | None => &planned.prepared.experiment,
+    }
+}
+
 /// The cases that the command chose trials of.
 fn chosen(planned: &Planned, results: &ExperimentResults) -> ExperimentResults {
     let labels: HashSet<String> = planned.trials.iter().map(|trial| trial.case().label()).collect();
@@ -159,12 +170,13 @@ fn tables(folder: &Path) -> [PathBuf; 4] {
 /// Draws the charts of each experiment into its folder. Returns those that were drawn anew.
 fn draw_charts(
     planned: &[Planned],
+    own: &[ExperimentFolder],
     folders: &[PathBuf],
     all: &[ExperimentResults],
 ) -> Result<Vec<PathBuf>> {
     let mut charts = Vec::new();
-    for ((planned, folder), results) in planned.iter().zip(folders).zip(all) {
-        let plots = planned.prepared.experiment.plots.as_deref();
+    for (((planned, found), folder), results) in planned.iter().zip(own).zip(folders).zip(all) {
+        let plots = shown(planned, found).plots.as_deref();
         let words = [&*results.description, &format!("{plots:?}")];
         charts.extend(unless_drawn(folder, &tables(folder), &words, || {
             render::draw_experiment(folder, results, plots)

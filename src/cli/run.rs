@@ -117,6 +117,9 @@ pub struct Planned {
     pub standings: Vec<Standing>,
     /// Whether event files for TensorBoard are written.
     pub tensorboard: bool,
+    /// Whether the file is the `config.yaml` of a trial in this very experiment's folder. Training it
+    /// again leaves the plan of the experiment as it is.
+    pub is_record: bool,
 }
 
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
@@ -145,7 +148,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     // Found out before the first trial rather than after the last.
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create the results folder `{}`", args.out.display()))?;
-    for planned in &planned {
+    for planned in planned.iter().filter(|planned| !planned.is_record) {
         record_plan(&args.out, planned)?;
     }
     tell_of_older_numerics(&planned);
@@ -408,7 +411,17 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
     let policy = Policy { force: args.force, rerun_failed: args.rerun_failed };
     let standings = trials.iter().map(|trial| trial.standing(policy)).collect();
     let tensorboard = args.tensorboard || experiment.tensorboard;
-    Ok(Planned { prepared, backend, datasets, plan, trials, standings, tensorboard })
+    let is_record = is_record(&experiment.source.path, &args.out.join(&experiment.name));
+    Ok(Planned { prepared, backend, datasets, plan, trials, standings, tensorboard, is_record })
+}
+
+/// Whether a file is the `config.yaml` of a trial in an experiment's folder.
+fn is_record(file: &Path, experiment: &Path) -> bool {
+    let Some(folder) = file.parent() else { return false };
+    let trial = TrialDir::existing(folder.to_owned());
+    let is_config = file.file_name() == trial.config().file_name() && trial.manifest().is_file();
+    let places = (file.canonicalize(), experiment.canonicalize());
+    is_config && matches!(places, (Ok(file), Ok(experiment)) if file.starts_with(&experiment))
 }
 
 /// The trials that are still to be trained, or to be taken over, each experiment seed by seed: all

@@ -16,7 +16,7 @@ use crate::spec::{
 /// Which of a trial's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Which {
-    /// Those after the last epoch.
+    /// Those of the kept epoch: the last one, or the best one with `restore_best_weights`.
     Model,
     /// Those of the epoch with the lowest validation loss.
     Best,

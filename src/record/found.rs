@@ -10,6 +10,9 @@ use super::{Manifest, Nothing, Status, TrialDir, TrialLock, plan_file};
 /// Levels below a results folder: experiments, cases, seeds.
 const LEVELS: usize = 3;
 
+/// Levels below the folder of an experiment: cases, seeds.
+const TRIAL_LEVELS: usize = 2;
+
 /// The folder in a case's folder that trials are moved to when they are trained again.
 const PREVIOUS: &str = "previous";
 
@@ -161,7 +164,8 @@ impl Found {
             self.trials.push(FoundTrial { dir, place });
             return;
         }
-        if plan_file(&place).is_file() {
+        // Deeper down, the trials of an experiment are not looked for.
+        if levels >= TRIAL_LEVELS && plan_file(&place).is_file() {
             self.planned.insert(place.clone());
         }
         // The trials in `previous/` are one level further down.

@@ -57,7 +57,8 @@ impl Entry {
     /// Whether it has come to an end that training it again would only repeat.
     fn is_finished(&self) -> bool {
         match self.state {
-            State::Done | State::Diverged => true,
+            State::Done => self.dir().has_all_epochs(&self.manifest),
+            State::Diverged => true,
             State::Failed | State::Interrupted | State::Running | State::ToDo => false,
         }
     }
@@ -267,6 +268,9 @@ impl ExperimentFolder {
     /// The one of several records of one trial that counts: the one that is being written, or one
     /// that is finished, rather the trial's own folder than a copy of it.
     fn choose(&self, records: &[usize], label: &str, seed: u64) -> Option<usize> {
+        if let [only] = records {
+            return Some(*only);
+        }
         let own = self.own_place(label, seed);
         let merit = |index: &&usize| {
             let entry = &self.entries[**index];
@@ -388,11 +392,26 @@ impl ExperimentFolder {
 
     /// A row for each case hash, and for each trial that has none.
     fn by_case_hash(&self, setups: &mut RecordedSetups) -> Vec<Row> {
+        // Computed again, as a copy with another seed in its manifest is no other trial.
+        let hash_of = |Entry { found, manifest, .. }: &Entry| {
+            let identity = setups.identity(&found.dir, manifest, manifest.versions.numerics)?;
+            Some(identity.case_hash)
+        };
+        let hashes: Vec<Option<String>> = self.entries.iter().map(hash_of).collect();
+        let of_trial: HashMap<&str, &str> = self
+            .entries
+            .iter()
+            .zip(&hashes)
+            .filter_map(|(entry, hash)| Some((&*entry.manifest.trial_hash, hash.as_deref()?)))
+            .collect();
         let mut groups: BTreeMap<usize, (String, Vec<usize>)> = BTreeMap::new();
         let mut first: HashMap<String, usize> = HashMap::new();
-        for (index, Entry { found, manifest, .. }) in self.entries.iter().enumerate() {
-            let hash = setups.case_hash(&found.dir, manifest);
-            let hash = hash.unwrap_or_else(|| manifest.trial_hash.clone());
+        for (index, Entry { manifest, .. }) in self.entries.iter().enumerate() {
+            let trial_hash = &*manifest.trial_hash;
+            if hashes[index].is_none() && of_trial.contains_key(trial_hash) {
+                continue;
+            }
+            let hash = of_trial.get(trial_hash).copied().unwrap_or(trial_hash).to_owned();
             let group = *first.entry(hash.clone()).or_insert(index);
             groups.entry(group).or_insert_with(|| (hash, Vec::new())).1.push(index);
         }
@@ -449,7 +468,10 @@ impl ExperimentFolder {
             let trial_hash = self.entries[entry].manifest.trial_hash.clone();
             Slot { seed, trial_hash, entry: Some(entry) }
         };
-        let slots = seeds.into_iter().map(slot).collect();
+        let mut slots: Vec<Slot> = seeds.into_iter().map(slot).collect();
+        // A trial counts once, whatever seeds its copies have in their manifests.
+        let mut seen = HashSet::new();
+        slots.retain(|slot| seen.insert(slot.trial_hash.clone()));
         let of_label = group.iter().find(|index| self.entries[**index].found.label() == label);
         let manifest = &self.entries[*of_label.unwrap_or(&group[0])].manifest;
         Row {

@@ -8,7 +8,7 @@ use super::{
     Checkpoints, EpochRow, Manifest, Outcome, Status, kept_epoch, read_metrics, remove_unfinished,
     write_atomically,
 };
-use crate::spec::{CHECKPOINTS, CallbackSpec, FOLDED, PREVIOUS, SEED_PREFIX, TENSORBOARD};
+use crate::spec::{CHECKPOINTS, CallbackSpec, FOLDED, SEED_PREFIX, TENSORBOARD};
 
 /// Where a trial's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,47 +63,6 @@ impl TrialDir {
     /// A folder that exists already.
     pub fn existing(path: PathBuf) -> Self {
         Self { path }
-    }
-
-    /// How many trials the folder of an experiment holds, of whichever command.
-    pub fn count(experiment: &Path) -> usize {
-        let folders = |path: &Path| {
-            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).collect::<Vec<_>>()
-        };
-        let is_trial = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(SEED_PREFIX) && path.join("manifest.json").exists()
-        };
-        folders(experiment).iter().flat_map(|case| folders(case)).filter(is_trial).count()
-    }
-
-    /// The trials in a folder of results, of an experiment or of a case, or the trial that a folder
-    /// is, in the order of their names. Those that were trained again since are passed over.
-    ///
-    /// # Errors
-    /// When a folder cannot be read.
-    pub fn find(folder: &Path) -> std::io::Result<Vec<Self>> {
-        Self::find_below(folder, 3)
-    }
-
-    fn find_below(folder: &Path, levels: usize) -> std::io::Result<Vec<Self>> {
-        let trial = Self::existing(folder.to_owned());
-        if trial.manifest().is_file() {
-            return Ok(vec![trial]);
-        }
-        let mut folders = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let passed_over = name == PREVIOUS || name.to_string_lossy().starts_with('.');
-            if levels > 0 && !passed_over && entry.path().is_dir() {
-                folders.push(entry.path());
-            }
-        }
-        folders.sort();
-        let below = folders.iter().map(|folder| Self::find_below(folder, levels - 1));
-        Ok(below.collect::<std::io::Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// The folder itself.

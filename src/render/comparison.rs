@@ -300,9 +300,9 @@ fn draw_curves(canvas: &mut Canvas, panel: &Panel, curves: &[(CaseStyle, Curve)]
 fn how_to_read(cases: &[&CaseRow]) -> Option<String> {
     let mut parts = Vec::new();
     if cases.iter().any(|row| row.accuracy.std.is_some()) {
-        parts.push("mean ± standard deviation over seeds");
-        parts.push("whisker: 95 % confidence interval of the mean");
-        parts.push("small dots: single seeds");
+        parts.push("mean ± standard deviation");
+        parts.push("whisker: 95 % interval of the mean");
+        parts.push("small dots: seeds");
     }
     if cases.iter().any(|row| row.validation.is_some()) {
         parts.push("stroke: mean validation accuracy");

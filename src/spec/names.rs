@@ -50,7 +50,10 @@ pub(super) fn unfit_for_a_folder(name: &str) -> Option<&'static str> {
         Some("Windows reserves it for a device")
     } else if is_reserved(name) {
         Some("bn-runner uses it in the results folder")
-    } else if [".csv", ".html", ".png", ".svg", ".yaml"].iter().any(|end| name.ends_with(end)) {
+    } else if [".csv", ".html", ".png", ".svg", ".yaml"]
+        .iter()
+        .any(|end| name.to_lowercase().ends_with(end))
+    {
         Some("it ends like a file in the same folder")
     } else if name.chars().any(|c| c.is_control() || "/\\:*?\"<>|,".contains(c)) {
         Some("it has one of / \\ : * ? \" < > | , or a control character")

@@ -76,7 +76,9 @@ fn named_rates(spec: &ScheduleSpec, path: &Path) -> Vec<(Path, f64)> {
             let start = keys.start_learning_rate;
             let start = start.map(|rate| (path.key("start_learning_rate"), rate));
             let top = (path.key("max_learning_rate"), keys.max_learning_rate);
-            std::iter::once(top).chain(start).collect()
+            let last = keys.last_learning_rate;
+            let last = last.map(|rate| (path.key("last_learning_rate"), rate));
+            std::iter::once(top).chain(start).chain(last).collect()
         }
     }
 }
