@@ -149,22 +149,24 @@ pub fn read_results(folders: &[impl AsRef<Path>]) -> Result<Vec<ExperimentFolder
     Ok(experiments.into_iter().map(read).collect())
 }
 
-/// Leaves out copies of trials that are outside the folder of their experiment: a trial counts once,
-/// where its experiment has a plan.
+/// Leaves out copies of trials that are outside the folder of their experiment, which has a plan or
+/// the experiment's name: a trial counts once.
 fn drop_copies(experiments: &mut BTreeMap<PathBuf, (Vec<Entry>, Unreadable)>) {
     let key = |entry: &Entry| {
         let manifest = &entry.manifest;
         (manifest.experiment.clone(), manifest.trial_hash.clone())
     };
     let is_planned = |folder: &Path| plan_file(folder).is_file();
-    let planned = experiments.iter().filter(|(folder, _)| is_planned(folder));
-    let known: HashSet<_> = planned.flat_map(|(_, (entries, _))| entries.iter().map(key)).collect();
+    let is_home = |folder: &Path, entry: &Entry| {
+        is_planned(folder) || folder.file_name().is_some_and(|n| *n == *entry.manifest.experiment)
+    };
+    let mut known: HashSet<(String, String)> = HashSet::new();
+    for (folder, (entries, _)) in &*experiments {
+        known.extend(entries.iter().filter(|entry| is_home(folder, entry)).map(key));
+    }
     experiments.retain(|folder, (entries, unreadable)| {
-        if is_planned(folder) {
-            return true;
-        }
-        entries.retain(|entry| !known.contains(&key(entry)));
-        !entries.is_empty() || !unreadable.is_empty()
+        entries.retain(|entry| is_home(folder, entry) || !known.contains(&key(entry)));
+        is_planned(folder) || !entries.is_empty() || !unreadable.is_empty()
     });
 }
 

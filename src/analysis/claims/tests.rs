@@ -328,9 +328,9 @@ fn decisions_that_would_not_survive_holms_correction_are_noted() {
     close(verdicts[1].p_holm, 2.0 * verdicts[6].p.unwrap());
     let words = "at 5 % after Holm's correction for 6 tests";
     assert_eq!(verdicts[0].outcome, ClaimOutcome::Held);
-    assert_eq!(verdicts[0].note, format!("does not hold {words}"));
+    assert_eq!(verdicts[0].note, format!("would not hold {words}"));
     assert_eq!(verdicts[2].outcome, ClaimOutcome::Refuted);
-    assert_eq!(verdicts[2].note, format!("does not count as refuted {words}"));
+    assert_eq!(verdicts[2].note, format!("would not count as refuted {words}"));
     assert_eq!((verdicts[1].outcome, &*verdicts[1].note), (ClaimOutcome::Undecided, ""));
     assert_eq!((verdicts[4].outcome, &*verdicts[4].note), (ClaimOutcome::Held, ""));
     assert_eq!(verdicts[3].p_holm, None);
