@@ -206,7 +206,7 @@ impl Shapes {
     }
 }
 
-/// Codes in `lints:` that are none.
+/// Unknown codes in `lints:`.
 fn unknown_lints(experiment: &Experiment) -> Vec<Problem> {
     let codes = Lint::ALL.map(Lint::code);
     let allow = Path::default().key("lints").key("allow");

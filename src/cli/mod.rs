@@ -151,7 +151,7 @@ struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// `--data-dir`. A variable that is empty is as good as none.
+    /// `--data-dir`. An empty variable counts as unset.
     fn data_dir(&self) -> Option<&Path> {
         self.data_dir.as_deref().filter(|folder| !folder.as_os_str().is_empty())
     }

@@ -60,7 +60,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 fn sign(trial: &Trial, dir: &TrialDir, from: Option<&TrialDir>) -> Result<()> {
     write_atomically(&dir.config(), trial.config()?.as_bytes())?;
     // By way of YAML, which JSON is part of: serde_json reads the last of 17 digits only nearly, and
-    // what was recorded shall stay as it is.
+    // the record must not change.
     let text = std::fs::read(dir.manifest())?;
     let mut manifest: Manifest = serde_yaml::from_slice(&text)?;
     let case = trial.case();

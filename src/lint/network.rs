@@ -4,7 +4,7 @@ use crate::spec::{Activation, Finding, Initializer, Layer, Path};
 
 use super::{Lint, Warnings};
 
-/// So many relu layers are a deep stack.
+/// The number of relu layers from which a stack is deep.
 const DEEP: usize = 5;
 
 /// Warnings about the layers of a network.

@@ -10,8 +10,7 @@ const NEGLIGIBLE: f64 = 0.05;
 /// Momentum up to this is taken for that of a library with the opposite convention.
 const OPPOSITE: f64 = 0.5;
 
-/// Warnings about the batch normalizations of a setup that trains on so many rows and for so many
-/// steps.
+/// Warnings about the batch normalizations of a setup that trains on `rows` rows for `steps` steps.
 pub fn check(setup: &Setup, rows: usize, steps: usize, warnings: &mut Warnings) {
     let layers = &setup.model.layers;
     let path = Path::default().key("model").key("layers");

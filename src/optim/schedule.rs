@@ -7,12 +7,12 @@ use crate::spec::{ScheduleSpec, TrainingSpec};
 pub enum Schedule {
     /// The same one until a callback changes it.
     Constant(f64),
-    /// What the file's `training.learning_rate` says, in a run of so many steps.
+    /// What the file's `training.learning_rate` says, with the number of steps of the run.
     Varying(ScheduleSpec, usize),
 }
 
 impl Schedule {
-    /// The schedule of a run of so many steps: the file's, or else the optimizer's own learning
+    /// The schedule of a run of `total_steps` steps: the file's, or else the optimizer's own learning
     /// rate.
     pub fn new(training: &TrainingSpec, total_steps: usize) -> Self {
         match &training.learning_rate {

@@ -55,7 +55,7 @@ impl TrialDir {
             Status::Diverged => State::Diverged,
             Status::Failed => State::Failed,
             Status::Running if TrialLock::is_held(self) => State::Running,
-            // Whoever was at work on it came to an end that could not be written down.
+            // The process that trained it ended without recording how.
             Status::Running | Status::Interrupted => State::Interrupted,
         }
     }

@@ -18,7 +18,7 @@ use crate::spec::{Experiment, GridValue, Overrides, Problems, load_recorded};
 /// Digits of a hash in the label of a row that has nothing else of its own.
 const SHORT_HASH: usize = 7;
 
-/// So many levels below its experiment's folder a trial can be: in the `previous/` of a case.
+/// The most levels that a trial is below its experiment's folder: in the `previous/` of a case.
 const LEVELS_ABOVE: usize = 3;
 
 /// Why there is nothing to look at.
@@ -312,8 +312,8 @@ impl ExperimentFolder {
             rows.push(self.planned_row(case, slots));
         }
         if !self.is_whole {
-            // Of a part of the folder, what is not in it was not asked for; and a trial that is in the
-            // folder of its own label is not wanted under another one.
+            // Only a part of the folder is read: trials outside it are left out, and a trial in the
+            // folder of its own label is not shown under another label.
             for row in &mut rows {
                 row.slots.retain(|slot| match slot.entry {
                     None => false,

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::problem::Problem;
 
-/// Whether a character looks like a space and is none to YAML.
+/// Whether a character looks like a space but is not a space to YAML.
 pub(super) fn other_space(c: char) -> bool {
     c.is_whitespace() && !c.is_ascii_whitespace() || c == '\u{feff}' || c == '\u{200b}'
 }
 
-/// A character that looks like a space and is none to YAML.
+/// A character that looks like a space but is not a space to YAML.
 pub(super) fn wrong_space(at: usize, c: char) -> Problem {
     let span = Some(at..at + c.len_utf8());
     match c {

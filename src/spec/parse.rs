@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 64;
 /// Keys and values, those behind aliases counted each time.
 const MAX_NODES: usize = 100_000;
 
-/// So many mistakes of one kind are enough.
+/// The most mistakes of one kind that are collected.
 pub(super) const MAX_PROBLEMS: usize = 1000;
 
 /// What a text holds.
@@ -171,7 +171,7 @@ struct Builder<'t> {
     tagged: Vec<Range<usize>>,
     documents: usize,
     nodes: usize,
-    /// Whether the tree is not what was meant, because of spaces that are none.
+    /// Whether characters that only look like spaces have changed the tree.
     is_misread: bool,
     /// Whether a mistake makes it useless to go on.
     stopped: bool,

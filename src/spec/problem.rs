@@ -56,10 +56,10 @@ impl Problem {
     }
 }
 
-/// So many mistakes of one file are shown.
+/// The most mistakes of one file that are shown.
 const MOST_SHOWN: usize = 100;
 
-/// So many variants that share a mistake are named.
+/// The most variants with a common mistake that are named.
 const MOST_VARIANTS: usize = 10;
 
 /// The lines of a text, found from top to bottom.

@@ -206,7 +206,7 @@ fn explain(mistake: &Mistake, tree: &Node, at: &Path) -> Finding {
     }
 }
 
-/// What to say of a name that is none of those known at a place.
+/// The message for a name that is unknown at its place.
 fn unknown_name(name: &str, known: &[&str], place: &[Seg]) -> (String, String) {
     let in_layers = matches!(place, [.., Seg::Key(list), Seg::Index(_)] if list == "layers");
     let of_dataset = matches!(place, [Seg::Key(dataset), Seg::Key(key)] if dataset == "dataset" && key == "name");

@@ -14,7 +14,7 @@ const HARDLY: f64 = 0.1;
 /// A learning rate below this share of the highest one no longer trains anything.
 const NOTHING: f64 = 1e-3;
 
-/// Warnings about the optimizer and the schedule of a run of so many steps.
+/// Warnings about the optimizer and the schedule of a run of `steps` steps.
 pub fn check(training: &TrainingSpec, steps: usize, warnings: &mut Warnings) {
     let optimizer = &training.optimizer;
     let path = Path::default().key("training");
