@@ -65,6 +65,20 @@ const QUANTITIES: [(&str, &str); 10] = [
     ),
 ];
 
+/// The words of claims in `expect` beside quantities.
+const RULES: [(&str, &str); 3] = [
+    (
+        "within",
+        "`a ~= b within 0.01` in a claim: an equivalence test, which holds if the 90 % interval of the \
+      difference lies within the tolerance.",
+    ),
+    ("with", "`a > b with p < 0.01` in a claim: the level of its test, in place of 0.05."),
+    (
+        "average",
+        "`a > b on average` in a claim: the means over the seeds are compared, without a test.",
+    ),
+];
+
 /// Parts of a file, each with the definition of its keys; that of the file itself has no name.
 const SECTIONS: [(&str, &str); 7] = [
     ("experiment", ""),
@@ -130,9 +144,13 @@ pub fn entries() -> Vec<Entry> {
     let quantities = QUANTITIES
         .iter()
         .map(|(name, about)| vocabulary.entry("quantity of a claim", name, about, &Value::Null));
+    let rules = RULES
+        .iter()
+        .map(|(name, about)| vocabulary.entry("rule of a claim", name, about, &Value::Null));
     names
         .chain(vocabulary.distributions())
         .chain(quantities)
+        .chain(rules)
         .chain(sections)
         .chain([vocabulary.random()])
         .collect()

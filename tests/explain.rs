@@ -111,8 +111,14 @@ fn nothing_that_a_file_can_say_is_unknown() {
     for name in ["random", "trials", "log_uniform", "expect", "fraction", "shift", "heat_map"] {
         assert!(names.contains(name), "{name}");
     }
-    let more =
-        ["val_top_3_accuracy", "best_val_loss", "last_top_5_accuracy", "epochs_to", "params"];
+    let more = [
+        "val_top_3_accuracy",
+        "best_val_loss",
+        "last_top_5_accuracy",
+        "epochs_to",
+        "params",
+        "within",
+    ];
     names.extend(more.map(str::to_owned));
     for name in &names {
         bench.bn_runner(&format!("explain {name}")).exits(0);

@@ -131,6 +131,7 @@ fn listed(entries: &[Entry]) -> String {
         let heading = match kind[0].kind {
             "loss" => "losses".to_owned(),
             "quantity of a claim" => "quantities of claims".to_owned(),
+            "rule of a claim" => "rules of claims".to_owned(),
             "checkpoint policy" => "checkpoint policies".to_owned(),
             "group of diagnostics" => "groups of diagnostics".to_owned(),
             "scaling" => "scalings".to_owned(),
