@@ -63,7 +63,7 @@ pub fn place_of(dataset: &DatasetSpec) -> String {
 }
 
 /// What is recorded of a trial, where the file is its config.
-fn recorded(file: &std::path::Path) -> Option<Manifest> {
+pub fn recorded(file: &std::path::Path) -> Option<Manifest> {
     let folder = file.parent()?;
     let trial = TrialDir::existing(folder.to_owned());
     (file.file_name() == trial.config().file_name()).then(|| trial.read_manifest()).flatten()

@@ -13,7 +13,7 @@ use super::backends::open_with_warning;
 use super::check::print_warnings;
 use super::dry_run::dry_run;
 use super::expect::CLAIM_REFUTED;
-use super::experiments::{Prepared, prepare};
+use super::experiments::{Prepared, prepare, recorded};
 use super::output::CsvArgs;
 use super::results::{Written, record_plan, write_results};
 use super::{FileArgs, NothingSelected, SourceArgs, print};
@@ -417,11 +417,9 @@ fn plan(prepared: Prepared, args: &RunArgs, library: &mut Library) -> Result<Pla
 
 /// Whether a file is the `config.yaml` of a trial in an experiment's folder.
 fn is_record(file: &Path, experiment: &Path) -> bool {
-    let Some(folder) = file.parent() else { return false };
-    let trial = TrialDir::existing(folder.to_owned());
-    let is_config = file.file_name() == trial.config().file_name() && trial.manifest().is_file();
     let places = (file.canonicalize(), experiment.canonicalize());
-    is_config && matches!(places, (Ok(file), Ok(experiment)) if file.starts_with(&experiment))
+    recorded(file).is_some()
+        && matches!(places, (Ok(file), Ok(experiment)) if file.starts_with(&experiment))
 }
 
 /// The trials that are still to be trained, or to be taken over, each experiment seed by seed: all

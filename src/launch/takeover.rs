@@ -47,7 +47,7 @@ fn is_own(dir: &TrialDir, from: &TrialDir, seed: &str) -> bool {
     let case = |path: &Path, levels| path.ancestors().nth(levels).map(Path::to_owned);
     let name = from.path().file_name().unwrap_or_default().to_string_lossy();
     case(from.path(), 2) == case(dir.path(), 1)
-        && from.path().parent().is_some_and(|parent| parent.ends_with("previous"))
+        && from.path().parent().is_some_and(|parent| parent.ends_with(crate::spec::PREVIOUS))
         && name.strip_prefix(seed).is_some_and(|time| time.starts_with('-'))
 }
 

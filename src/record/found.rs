@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{Manifest, Nothing, Status, TrialDir, TrialLock, plan_file};
+use crate::spec::{PREVIOUS, SEED_PREFIX};
 
 /// Levels below a results folder: experiments, cases, seeds.
 const LEVELS: usize = 3;
 
 /// Levels below the folder of an experiment: cases, seeds.
 const TRIAL_LEVELS: usize = 2;
-
-/// The folder in a case's folder that trials are moved to when they are trained again.
-const PREVIOUS: &str = "previous";
 
 /// How far a trial is, as its manifest and its lock tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +73,7 @@ impl TrialDir {
     /// The seed in the folder's name; `None` for one that was moved aside.
     pub fn seed(&self) -> Option<u64> {
         let name = self.path().file_name()?.to_str()?;
-        let digits = name.strip_prefix("seed-")?;
+        let digits = name.strip_prefix(SEED_PREFIX)?;
         // `+1` and `01` are numbers, too, but no names of folders.
         let seed: u64 = digits.parse().ok()?;
         (seed.to_string() == digits).then_some(seed)
@@ -122,7 +120,7 @@ impl FoundTrial {
 
 /// Whether a folder is called as `run` calls what it moves aside: `seed-1-20260101T000000Z`.
 fn is_moved_aside(name: &str) -> bool {
-    let seed_and_time = name.strip_prefix("seed-").and_then(|rest| rest.split_once('-'));
+    let seed_and_time = name.strip_prefix(SEED_PREFIX).and_then(|rest| rest.split_once('-'));
     seed_and_time.is_some_and(|(seed, _)| seed.parse::<u64>().is_ok())
 }
 

@@ -156,9 +156,12 @@ fn drop_copies(experiments: &mut BTreeMap<PathBuf, (Vec<Entry>, Unreadable)>) {
         let manifest = &entry.manifest;
         (manifest.experiment.clone(), manifest.trial_hash.clone())
     };
-    let is_planned = |folder: &Path| plan_file(folder).is_file();
+    // One look per folder, not one per trial.
+    let planned: HashSet<PathBuf> =
+        experiments.keys().filter(|folder| plan_file(folder).is_file()).cloned().collect();
     let is_home = |folder: &Path, entry: &Entry| {
-        is_planned(folder) || folder.file_name().is_some_and(|n| *n == *entry.manifest.experiment)
+        planned.contains(folder)
+            || folder.file_name().is_some_and(|n| *n == *entry.manifest.experiment)
     };
     let mut known: HashSet<(String, String)> = HashSet::new();
     for (folder, (entries, _)) in &*experiments {
@@ -166,7 +169,7 @@ fn drop_copies(experiments: &mut BTreeMap<PathBuf, (Vec<Entry>, Unreadable)>) {
     }
     experiments.retain(|folder, (entries, unreadable)| {
         entries.retain(|entry| is_home(folder, entry) || !known.contains(&key(entry)));
-        is_planned(folder) || !entries.is_empty() || !unreadable.is_empty()
+        planned.contains(folder) || !entries.is_empty() || !unreadable.is_empty()
     });
 }
 
